@@ -1,0 +1,1 @@
+"""The core of Assay: everything that needs neither Airflow nor Spark."""

@@ -1,0 +1,50 @@
+"""Every error that Assay raises on purpose.
+
+AssayError
+├── SettingsError        a setting or param cannot be used
+├── ContractError        a contract file contradicts itself or the rules
+├── StackError           the embedded stack cannot start, stop or be found
+├── FileRejectedError    a landing file cannot be taken; carries the reason
+├── BatchError           a batch is not in a state that allows what was asked
+├── GateFailedError      an expectation stopped the batch
+├── FencedError          a newer attempt has taken over; this one changed nothing
+└── ReconciliationError  an equation of the row ledger or of the sums does not hold
+"""
+
+from __future__ import annotations
+
+
+class AssayError(Exception):
+    """Base of all errors whose text is meant for the person who runs the pipeline."""
+
+
+class SettingsError(AssayError):
+    """A setting or a param cannot be used; the text names it."""
+
+
+class ContractError(AssayError):
+    """A contract file contradicts itself or the rules; the text names file and key."""
+
+
+class StackError(AssayError):
+    """The embedded stack cannot do what was asked; the text names the remedy."""
+
+
+class FileRejectedError(AssayError):
+    """A landing file cannot be taken; the text is the reason that is recorded."""
+
+
+class BatchError(AssayError):
+    """The batch is not in a state that allows what was asked; the text names the way out."""
+
+
+class GateFailedError(AssayError):
+    """At least one expectation of severity `fail` was not met."""
+
+
+class FencedError(AssayError):
+    """A newer attempt holds the lease; this attempt changed nothing."""
+
+
+class ReconciliationError(AssayError):
+    """An equation of the row ledger, or of the sums, does not hold; the text names it."""

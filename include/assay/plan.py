@@ -1,0 +1,107 @@
+"""The plan of a batch: resolved once by accept_files, frozen as JSON, read by every task.
+
+No task and no job looks at a param again; what a run shall do stands in its plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from assay.errors import BatchError
+from assay.files import write_whole
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """One accepted file.
+
+    `records` is the count by the Python reader, independent of Spark; `header` the column names
+    as delivered; `source_file` the name it was delivered under.
+    """
+
+    file_id: str
+    path: str
+    source_file: str
+    records: int
+    size_bytes: int
+    header: list[str]
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """`override` lets an overridable expectation fail; who and why are recorded."""
+
+    mode: Literal["strict", "override"] = "strict"
+    user: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one batch shall do.
+
+    `source` is `files` (read the manifest) or `bronze` (rebuild from `rebuild_batches`);
+    `commit` is false for a dry run, whose bronze lies in a scratch lake below `folder`.
+    `generation` numbers the row ledger; a full rebuild starts the next one.
+    """
+
+    batch_id: str
+    pipeline: str
+    datasets: list[str]
+    run_id: str
+    batch_date: str
+    source: Literal["files", "bronze"]
+    commit: bool
+    generation: int
+    files: list[ManifestFile]
+    rebuild_batches: list[str]
+    gate_policy: GatePolicy
+    folder: str
+    lake: str
+    bronze_lake: str
+
+    @property
+    def manifest_hash(self) -> str:
+        """Identity of the input: the content hashes of its files, in order."""
+        content = "\n".join([*sorted(file.file_id for file in self.files), *self.rebuild_batches])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.files or self.rebuild_batches)
+
+    def table(self, layer: str, name: str) -> str:
+        """Path of a Delta table of the lake."""
+        root = self.bronze_lake if layer == "bronze" else self.lake
+        return f"{root}/{layer}/{name}"
+
+    def work(self, *parts: str) -> str:
+        """Path of an intermediate result of this batch."""
+        return "/".join([self.folder, *parts])
+
+
+def write_plan(plan: Plan) -> Path:
+    """Freeze the plan as `<folder>/plan.json`; a reader sees all of it or nothing."""
+    path = Path(plan.folder) / "plan.json"
+    write_whole(path, json.dumps(dataclasses.asdict(plan), indent=1))
+    return path
+
+
+def read_plan(path: Path | str) -> Plan:
+    """Read a frozen plan. Raises BatchError when there is none."""
+    try:
+        facts: dict[str, Any] = json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise BatchError(f"{path}: no plan; clear accept_files to make one") from None
+    return Plan(
+        **{
+            **facts,
+            "files": [ManifestFile(**file) for file in facts["files"]],
+            "gate_policy": GatePolicy(**facts["gate_policy"]),
+        }
+    )
