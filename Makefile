@@ -1,0 +1,36 @@
+# Every target is one line; the work is in `assay` (include/assay/cli) and in the bootstrap.
+PYTHON ?= python3
+ASSAY = @$(PYTHON) -I include/assay/bootstrap.py --
+TOOL = $(PYTHON) -I include/assay/bootstrap.py --dev --exec
+SIZE = $(if $(FILES),--files $(FILES)) $(if $(ROWS),--rows $(ROWS))
+COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate-hashes --no-header -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down status doctor url generate test check fix bench lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+demo: ## From nothing to a published release (FILES=200 ROWS=10000 for the full load)
+	$(ASSAY) demo $(SIZE)
+up: ## Start Postgres and Airflow, and leave them running
+	$(ASSAY) up
+down: ## Stop everything that was started
+	$(ASSAY) down
+status: ## Show what runs, and where
+	$(ASSAY) status
+doctor: ## Say what is missing on this machine, and how to install it
+	$(ASSAY) doctor
+url: ## Print the addresses and the login
+	$(ASSAY) url
+generate: ## Make landing files of trades (FILES=20 ROWS=10000 ARGS="--seed 7")
+	$(ASSAY) generate trades $(SIZE) $(ARGS)
+test: ## Run all tests (ARGS="-k name" for some)
+	@$(TOOL) pytest -- $(ARGS)
+check: ## Lint, formatting and types
+	@$(TOOL) ruff -- check . && $(TOOL) ruff -- format --check . && $(TOOL) mypy --
+fix: ## Repair lint and formatting
+	@$(TOOL) ruff -- check --fix . && $(TOOL) ruff -- format .
+bench: ## Measure speed and memory (ARGS="--help" for the parts)
+	$(ASSAY) bench $(ARGS)
+lock: ## Compile requirements*.in to the hashed lock files
+	@$(COMPILE) requirements.in -o requirements.txt && $(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
