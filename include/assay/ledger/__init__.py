@@ -1,0 +1,43 @@
+"""The ledger: what the pipeline did, kept in the namespace `ops` of Postgres.
+
+Every function takes a psycopg connection, in autocommit or not, and is atomic by itself.
+"""
+
+from __future__ import annotations
+
+from assay.ledger.batches import (
+    batch_state,
+    batches_in_state,
+    committed_unreleased,
+    current_generation,
+    next_generation,
+    record_dry_run,
+    set_batch_state,
+    start_batch,
+)
+from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
+from assay.ledger.lease import require_epoch, take_epoch
+from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
+from assay.ledger.verdicts import record_validation
+
+__all__ = [
+    "Delivery",
+    "TaskAttempt",
+    "batch_holding",
+    "batch_state",
+    "batches_in_state",
+    "committed_unreleased",
+    "current_generation",
+    "deliveries",
+    "finish_task",
+    "next_generation",
+    "record_deliveries",
+    "record_dry_run",
+    "record_validation",
+    "require_epoch",
+    "set_batch_state",
+    "start_batch",
+    "start_task",
+    "take_epoch",
+    "task_summaries",
+]

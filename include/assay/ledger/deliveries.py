@@ -1,0 +1,78 @@
+"""Deliveries: every file that a batch saw, with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from assay.ledger.query import Connection, fetch_all
+
+Verdict = Literal["accepted", "duplicate", "rejected"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file as it was delivered. `reason` says why it was not accepted; else it is empty."""
+
+    source_file: str
+    file_id: str
+    verdict: Verdict
+    reason: str = ""
+    records: int = 0
+    size_bytes: int = 0
+    header: list[str] = field(default_factory=list)
+    location: str = ""
+
+
+def record_deliveries(
+    connection: Connection, batch_id: str, deliveries: Sequence[Delivery]
+) -> None:
+    """Record what the batch saw; a delivery that is known already gets its newer verdict."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO ops.batch_file (batch_id, file_id, source_file, verdict, reason, records,
+                                        size_bytes, header, location)
+            VALUES (%(batch_id)s, %(file_id)s, %(source_file)s, %(verdict)s, %(reason)s,
+                    %(records)s, %(size_bytes)s, %(header)s, %(location)s)
+            ON CONFLICT (batch_id, file_id, source_file) DO UPDATE
+            SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
+                size_bytes = excluded.size_bytes, header = excluded.header,
+                location = excluded.location
+            """,
+            [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries],
+        )
+
+
+def deliveries(connection: Connection, batch_id: str) -> list[Delivery]:
+    """Every delivery of the batch, by name."""
+    rows = fetch_all(
+        connection,
+        "SELECT source_file, file_id, verdict, reason, records, size_bytes, header, location"
+        " FROM ops.batch_file WHERE batch_id = %s ORDER BY source_file, file_id",
+        [batch_id],
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def batch_holding(
+    connection: Connection, pipeline: str, file_ids: Sequence[str], *, besides: str
+) -> dict[str, str]:
+    """Which other live batch of the pipeline accepted each of these contents.
+
+    A batch that was abandoned, or was a dry run, holds nothing.
+    """
+    rows = fetch_all(
+        connection,
+        """
+        SELECT DISTINCT ON (file.file_id) file.file_id, file.batch_id
+        FROM ops.batch_file AS file
+        JOIN ops.batch AS batch USING (batch_id)
+        WHERE batch.pipeline = %s AND file.file_id = ANY(%s) AND file.batch_id <> %s
+          AND file.verdict = 'accepted' AND batch.state NOT IN ('ABANDONED', 'DRY_RUN')
+        ORDER BY file.file_id, batch.started_at
+        """,
+        [pipeline, list(file_ids), besides],
+    )
+    return dict(rows)

@@ -1,0 +1,59 @@
+"""Verdicts of the quality gates: one row per expectation and attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.ledger.query import Connection, as_json
+
+DEFAULTS: dict[str, Any] = {
+    "overridden": False,
+    "overridden_by": None,
+    "override_reason": None,
+    "observed": None,
+    "unexpected_count": None,
+    "failing": None,
+}
+
+
+def record_validation(
+    connection: Connection,
+    batch_id: str,
+    epoch: int,
+    layer: str,
+    verdicts: Sequence[Mapping[str, Any]],
+) -> None:
+    """Record the verdicts of one gate; a second call of the same attempt replaces them.
+
+    A verdict has the columns of ops.validation_result from `table_name` to `failing`.
+    """
+    attempt = {"batch_id": batch_id, "epoch": epoch, "layer": layer}
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM ops.validation_result"
+            " WHERE batch_id = %(batch_id)s AND epoch = %(epoch)s AND layer = %(layer)s",
+            attempt,
+        )
+        cursor.executemany(
+            """
+            INSERT INTO ops.validation_result (batch_id, epoch, layer, table_name, expectation,
+                frame, type, kwargs, severity, success, overridden, overridden_by,
+                override_reason, observed, unexpected_count, failing)
+            VALUES (%(batch_id)s, %(epoch)s, %(layer)s, %(table_name)s, %(expectation)s,
+                %(frame)s, %(type)s, %(kwargs)s, %(severity)s, %(success)s, %(overridden)s,
+                %(overridden_by)s, %(override_reason)s, %(observed)s, %(unexpected_count)s,
+                %(failing)s)
+            """,
+            [{**DEFAULTS, **_row(verdict), **attempt} for verdict in verdicts],
+        )
+
+
+def _row(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    observed = verdict.get("observed")
+    return {
+        **verdict,
+        "kwargs": as_json(verdict["kwargs"]),
+        "failing": as_json(verdict.get("failing")),
+        "observed": None if observed is None else str(observed),
+    }

