@@ -1,0 +1,1 @@
+"""All reading and writing of tables. The only place that writes Delta."""

@@ -1,0 +1,1 @@
+"""Gold: one module per table, with its grain and its summary."""

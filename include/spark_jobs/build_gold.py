@@ -1,0 +1,66 @@
+"""Change set → gold candidates: the touched groups of every gold table. Writes no table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from assay.contract import Contract, gold_contracts, load_contract
+from assay.plan import Plan
+from assay.results import latest_result
+from spark_jobs.entry import run_stage
+from spark_jobs.lakehouse.tables import base_of, read_table
+from spark_jobs.registry import gold_functions
+from spark_jobs.transformations.touched_groups import gold_candidates
+
+
+def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+    """Recompute the groups that the batch touches from silver as it will be."""
+    silver = latest_result(plan.folder, "build_silver")["datasets"]
+    tables = {
+        contract.name: _build(spark, plan, epoch, contract, dataset, silver[dataset])
+        for dataset in plan.datasets
+        for contract in gold_contracts(dataset)
+    }
+    summary = ", ".join(f"{t['groups']:,} groups of {name}" for name, t in tables.items())
+    return {"tables": tables, "summary": summary}
+
+
+def _build(
+    spark: SparkSession,
+    plan: Plan,
+    epoch: int,
+    contract: Contract,
+    dataset: str,
+    built: dict[str, Any],
+) -> dict[str, Any]:
+    path = plan.table("gold", contract.name)
+    silver = (
+        None
+        if built["base_is_empty"]
+        else read_table(spark, plan.table("silver", dataset), built["base_version"])
+    )
+    grain, summarise = gold_functions(contract.name)
+    candidates = plan.work("gold", str(epoch), contract.name)
+    gold_candidates(
+        silver,
+        spark.read.parquet(built["change_set"]),
+        load_contract("silver", dataset),
+        contract,
+        grain,
+        summarise,
+    ).write.mode("overwrite").parquet(candidates)
+    counted = spark.read.parquet(candidates).groupBy("deleted").count().collect()
+    counts = {row["deleted"]: row["count"] for row in counted}
+    return {
+        "candidates": candidates,
+        "base_version": base_of(path, plan.batch_id).version,
+        "base_is_empty": built["base_is_empty"],
+        "groups": counts.get(False, 0),
+        "deleted": counts.get(True, 0),
+    }
+
+
+if __name__ == "__main__":
+    run_stage("build_gold", build_gold)

@@ -1,0 +1,113 @@
+"""Bronze → the batch's change set against silver. Writes no table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from assay.contract import Contract, load_contract
+from assay.plan import Plan
+from assay.results import GOOD_CLASSES, RECORD_CLASSES
+from spark_jobs.entry import run_stage
+from spark_jobs.lakehouse.tables import base_of, read_table, read_unless_empty
+from spark_jobs.registry import silver_function
+from spark_jobs.transformations.change_set import classify
+
+
+def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+    """Type, judge and classify every record of the batch against silver as it stands."""
+    datasets = {name: _build(spark, plan, epoch, name) for name in plan.datasets}
+    return {"datasets": datasets, "summary": _summary(datasets)}
+
+
+def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[str, Any]:
+    contract = load_contract("silver", dataset)
+    path = plan.table("silver", dataset)
+    base = base_of(path, plan.batch_id)
+    silver = None if plan.source == "bronze" else read_unless_empty(spark, path, base.version)
+    judged = silver_function(dataset)(_bronze_rows(spark, plan, dataset), contract)
+    change_set = plan.work("silver", str(epoch), dataset)
+    classify(judged, contract, silver).write.partitionBy("class").mode("overwrite").parquet(
+        change_set
+    )
+    counted = _count(spark.read.parquet(change_set), contract)
+    classes, sums = _classes(counted), _sums(counted, contract)
+    content = json.dumps([classes, sums, _fingerprint(counted)], sort_keys=True)
+    return {
+        "change_set": change_set,
+        "base_version": base.version,
+        "base_is_empty": silver is None,
+        "classes": classes,
+        "sums": sums,
+        "reasons": _reasons(spark.read.parquet(change_set)),
+        "digest": hashlib.sha256(content.encode()).hexdigest(),
+    }
+
+
+def _bronze_rows(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
+    """The rows to build from: this batch's own, or, on a rebuild, those of all batches."""
+    batches = plan.rebuild_batches if plan.source == "bronze" else [plan.batch_id]
+    bronze = read_table(spark, plan.table("bronze", dataset))
+    return bronze.where(F.col("batch_id").isin(batches))
+
+
+def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
+    """Per file and class: records, sums of money in and replaced, and a fingerprint."""
+    sums = [F.sum(name).alias(name) for name in contract.money]
+    replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
+    bits = F.conv(F.substring("row_hash", 1, 15), 16, 10).cast("decimal(20,0)")
+    return (
+        change_set.groupBy("file_id", "class")
+        .agg(F.count("*").alias("records"), F.sum(bits).alias("fingerprint"), *sums, *replaced)
+        .collect()
+    )
+
+
+def _classes(counted: list[Row]) -> dict[str, dict[str, int]]:
+    files: dict[str, dict[str, int]] = {}
+    for row in counted:
+        file = files.setdefault(row["file_id"], dict.fromkeys(("records", *RECORD_CLASSES), 0))
+        file[row["class"]] += row["records"]
+        file["records"] += row["records"]
+    return files
+
+
+def _sums(counted: list[Row], contract: Contract) -> dict[str, dict[str, str]]:
+    """Exact sums of every money column per good class, and of the rows that are replaced."""
+    names = [*GOOD_CLASSES, "replaced"]
+    totals = {name: dict.fromkeys(contract.money, Decimal(0)) for name in names}
+    for row in counted:
+        for column in contract.money:
+            if row["class"] in totals:
+                totals[row["class"]][column] += row[column] or 0
+            totals["replaced"][column] += row[f"replaced_{column}"] or 0
+    return {name: {c: str(v) for c, v in sums.items()} for name, sums in totals.items()}
+
+
+def _fingerprint(counted: list[Row]) -> dict[str, str]:
+    return {f"{row['file_id']}/{row['class']}": str(row["fingerprint"]) for row in counted}
+
+
+def _reasons(change_set: DataFrame) -> dict[str, int]:
+    broken = change_set.where(F.col("class") == "quarantined")
+    counted = broken.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
+    return {row["reason"]: row["count"] for row in counted.orderBy("reason").collect()}
+
+
+def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
+    totals = dict.fromkeys(RECORD_CLASSES, 0)
+    for dataset in datasets.values():
+        for file in dataset["classes"].values():
+            for name in RECORD_CLASSES:
+                totals[name] += file[name]
+    return ", ".join(f"{count:,} {name}" for name, count in totals.items())
+
+
+if __name__ == "__main__":
+    run_stage("build_silver", build_silver)

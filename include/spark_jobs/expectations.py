@@ -1,0 +1,149 @@
+"""Contract → Great Expectations suite → Checkpoint → verdicts.
+
+Two phases: first only whether each expectation holds, all in one pass; then, for those that do
+not, again with the failing records. A gate that passes never pays for the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import DataFrame
+
+from assay.contract import Contract, Expectation
+from assay.errors import ContractError
+
+if TYPE_CHECKING:
+    from great_expectations.data_context import AbstractDataContext
+
+SHOWN_RECORDS = 10
+SEVERITIES = {"fail": "critical", "warn": "warning"}
+Verdict = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GateFrame:
+    """What a gate looks at: a frame, its name in the contracts, and what locates a row of it."""
+
+    name: str
+    rows: DataFrame
+    located_by: tuple[str, ...]
+
+
+def run_gate(
+    context: AbstractDataContext, contract: Contract, frames: Sequence[GateFrame]
+) -> list[Verdict]:
+    """Check every expectation of a contract; one verdict each, in the contract's order."""
+    known = {frame.name for frame in frames}
+    for expectation in contract.expectations:
+        if expectation.frame not in known:
+            raise ContractError(
+                f"{contract.path}: expectation {expectation.name!r} asks for the frame "
+                f"{expectation.frame!r}; this gate has {sorted(known)}"
+            )
+    verdicts: list[Verdict] = []
+    for frame in frames:
+        asked = [e for e in contract.expectations if e.frame == frame.name]
+        if asked:
+            verdicts += _check_frame(context, contract, frame, asked)
+    return verdicts
+
+
+def _check_frame(
+    context: AbstractDataContext,
+    contract: Contract,
+    frame: GateFrame,
+    asked: Sequence[Expectation],
+) -> list[Verdict]:
+    name = f"{contract.table}.{frame.name}"
+    found = _run_checkpoint(context, name, frame, asked, {"result_format": "BOOLEAN_ONLY"})
+    failed = [e for e in asked if not found[e.name]["success"]]
+    if failed:
+        located = {
+            "result_format": "SUMMARY",
+            "partial_unexpected_count": SHOWN_RECORDS,
+            "unexpected_index_column_names": list(frame.located_by),
+        }
+        found |= _run_checkpoint(context, f"{name}.failed", frame, failed, located)
+    return [_verdict(contract, expectation, found[expectation.name]) for expectation in asked]
+
+
+def _run_checkpoint(
+    context: AbstractDataContext,
+    name: str,
+    frame: GateFrame,
+    asked: Sequence[Expectation],
+    result_format: dict[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """Run one suite over one frame; GX's results by the expectation's name."""
+    import great_expectations as gx
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    source = context.data_sources.add_spark(name, persist=False)
+    batch = source.add_dataframe_asset(frame.name).add_batch_definition_whole_dataframe("batch")
+    suite = context.suites.add(gx.ExpectationSuite(name=name))
+    for expectation in asked:
+        implementation = get_expectation_impl(expectation.type)
+        suite.add_expectation(
+            implementation(
+                **expectation.kwargs,
+                severity=SEVERITIES[expectation.severity],
+                meta={"name": expectation.name},
+            )
+        )
+    validation = context.validation_definitions.add(
+        gx.ValidationDefinition(name=name, data=batch, suite=suite)
+    )
+    gx_checkpoint = context.checkpoints.add(
+        gx.Checkpoint(name=name, validation_definitions=[validation], result_format=result_format)
+    )
+    run = gx_checkpoint.run(batch_parameters={"dataframe": frame.rows})
+    results = [r.to_json_dict() for v in run.run_results.values() for r in v.results]
+    return {result["expectation_config"]["meta"]["name"]: result for result in results}
+
+
+def _verdict(contract: Contract, expectation: Expectation, result: dict[str, Any]) -> Verdict:
+    """What is recorded of one expectation; `failing` holds up to ten located records."""
+    details = result.get("result") or {}
+    observed = details.get("observed_value", details.get("unexpected_percent"))
+    failing = details.get("partial_unexpected_index_list") or details.get("partial_unexpected_list")
+    raised = (result.get("exception_info") or {}).get("exception_message")
+    return {
+        "table_name": contract.table,
+        "expectation": expectation.name,
+        "frame": expectation.frame,
+        "type": expectation.type,
+        "kwargs": expectation.kwargs,
+        "severity": expectation.severity,
+        "overridable": expectation.overridable,
+        "success": bool(result["success"]),
+        "observed": str(raised or ("" if observed is None else observed)),
+        "unexpected_count": details.get("unexpected_count"),
+        "failing": (failing or [])[:SHOWN_RECORDS],
+    }
+
+
+def open_context() -> AbstractDataContext:
+    """A GX context in memory: the contracts are the only configuration."""
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return context
+
+
+def write_data_docs(context: AbstractDataContext, folder: Path) -> None:
+    """Render everything this context has checked as static pages below the folder."""
+    site = {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(folder),
+        },
+    }
+    context.add_data_docs_site("assay", site)
+    context.build_data_docs(site_names=["assay"])

@@ -1,0 +1,53 @@
+"""Landing → bronze: every record of the batch's files, as delivered, with where it came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from assay.contract import load_contract
+from assay.plan import Plan
+from spark_jobs.entry import run_stage
+from spark_jobs.lakehouse import schemas
+from spark_jobs.lakehouse.landing import read_csv_files
+from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table
+
+
+def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+    """Write one bronze row per physical record; a repeat replaces this batch's rows."""
+    if plan.source == "bronze":
+        batches = len(plan.rebuild_batches)
+        return {"datasets": {}, "summary": f"rebuilding from {batches} batches already in bronze"}
+    datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.datasets}
+    records = sum(sum(d["records"].values()) for d in datasets.values())
+    return {"datasets": datasets, "summary": f"{records:,} records of {len(plan.files)} files"}
+
+
+def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[str, Any]:
+    contract = load_contract("bronze", dataset)
+    path = plan.table("bronze", dataset)
+    create_table(
+        spark,
+        path,
+        schemas.bronze_ddl(contract),
+        partition_by="batch_id",
+        **schemas.BRONZE_PROPERTIES,
+    )
+    rows = read_csv_files(spark, plan.files, contract, plan.batch_id)
+    fence = Fence(plan.batch_id, epoch, plan.manifest_hash, contract.version, digest="")
+    version = commit(spark, path, fence, lambda: _replace_batch(rows, path, plan.batch_id))
+    written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)
+    counts = written.groupBy("file_id").agg(F.count("*").alias("records")).collect()
+    return {"version": version, "records": {row["file_id"]: row["records"] for row in counts}}
+
+
+def _replace_batch(rows: DataFrame, path: str, batch_id: str) -> None:
+    rows.write.format("delta").mode("overwrite").option(
+        "replaceWhere", f"batch_id = '{batch_id}'"
+    ).save(path)
+
+
+if __name__ == "__main__":
+    run_stage("ingest_bronze", ingest_bronze)

@@ -1,0 +1,58 @@
+"""Columns and properties of the Delta tables, derived from the contracts."""
+
+from __future__ import annotations
+
+from assay.contract import Contract
+
+RETENTION = {
+    "delta.logRetentionDuration": "interval 60 days",
+    "delta.deletedFileRetentionDuration": "interval 60 days",
+}
+# Nobody looks a bronze row up by value; statistics would cost a quarter of its write.
+BRONZE_PROPERTIES = {**RETENTION, "delta.dataSkippingNumIndexedCols": "0"}
+SILVER_LINEAGE = [
+    "row_hash",
+    "batch_id",
+    "file_id",
+    "source_file",
+    "record_number",
+    "ingested_at",
+]
+QUARANTINE_COLUMNS = ["file_id", "source_file", "record_number", "reasons", "raw", "ingested_at"]
+QUARANTINE_DDL = (
+    "file_id string, source_file string, record_number bigint, reasons array<string>, "
+    "raw string, ingested_at timestamp, batch_id string"
+)
+
+
+def bronze_ddl(contract: Contract) -> str:
+    """The contract's columns as text, then what every bronze row carries."""
+    texts = ", ".join(f"{name} string" for name in contract.column_names)
+    return (
+        f"{texts}, unknown_columns map<string,string>, malformed_record string, file_id string, "
+        "source_file string, record_number bigint, batch_id string, ingested_at timestamp"
+    )
+
+
+def silver_ddl(contract: Contract) -> str:
+    """The contract's columns, the row hash, lineage."""
+    business = ", ".join(f"{c.name} {c.type}" for c in contract.columns)
+    return (
+        f"{business}, row_hash string, batch_id string, file_id string, source_file string, "
+        "record_number bigint, ingested_at timestamp"
+    )
+
+
+def silver_properties(contract: Contract) -> dict[str, str]:
+    """Statistics only where a reader prunes by them; deletion vectors make a small MERGE cheap."""
+    indexed = [*contract.keys, contract.event_time, *contract.money]
+    return {
+        **RETENTION,
+        "delta.enableDeletionVectors": "true",
+        "delta.dataSkippingStatsColumns": ",".join(filter(None, indexed)),
+    }
+
+
+def gold_ddl(contract: Contract) -> str:
+    """Exactly the contract's columns."""
+    return ", ".join(f"{c.name} {c.type}" for c in contract.columns)

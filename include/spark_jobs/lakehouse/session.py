@@ -1,0 +1,19 @@
+"""The Spark session of a job. All settings come from `assay.stack.spark`, by spark-submit."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+
+def open_session(name: str) -> SparkSession:
+    """The session of this application; safety settings are asserted, not assumed."""
+    spark = SparkSession.builder.appName(name).getOrCreate()
+    for setting, needed in {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.files.ignoreCorruptFiles": "false",
+        "spark.sql.files.ignoreMissingFiles": "false",
+    }.items():
+        found = spark.conf.get(setting, "")
+        if found != needed:
+            raise RuntimeError(f"{setting} is {found!r}; Assay's results hold only for {needed!r}")
+    return spark

@@ -1,0 +1,152 @@
+"""Delta tables: creation from contracts, pinned reads, and the one fenced commit function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from pyspark.sql import DataFrame, SparkSession
+
+from assay.errors import BatchError, FencedError
+
+TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
+TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Who commits: written into the metadata of every commit, and checked after it.
+
+    `digest` identifies the content, so that a repeated commit of the same can be left out.
+    """
+
+    batch_id: str
+    epoch: int
+    manifest_hash: str
+    contract_version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of a Delta table; the fields of its fence are empty when it was not ours."""
+
+    version: int
+    batch_id: str = ""
+    epoch: int = -1
+    digest: str = ""
+
+
+NO_TABLE = Commit(version=-1)
+
+
+def create_table(
+    spark: SparkSession, path: str, ddl: str, *, partition_by: str = "", **properties: str
+) -> None:
+    """Create an empty table with explicit columns, unless it is there."""
+    partitioned = f"PARTITIONED BY ({partition_by})" if partition_by else ""
+    settings = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+    spark.sql(
+        f"CREATE TABLE IF NOT EXISTS delta.`{path}` ({ddl}) USING delta {partitioned} "
+        f"TBLPROPERTIES ({settings})"
+    )
+
+
+def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
+    """A table at a pinned version, or at its head."""
+    reader = spark.read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).load(path)
+
+
+def read_unless_empty(spark: SparkSession, path: str, version: int) -> DataFrame | None:
+    """A table at a pinned version; None when it has no rows, or is not there yet."""
+    if version == NO_TABLE.version:
+        return None
+    table = read_table(spark, path, version)
+    return None if table.isEmpty() else table
+
+
+def commits(path: str, limit: int = 20) -> list[Commit]:
+    """The newest commits that changed content, newest first; empty when there is no table."""
+    try:
+        history = DeltaTable(path).history(limit)
+    except TableNotFoundError:
+        return []
+    return [_as_commit(entry) for entry in history if entry.get("operation") not in MAINTENANCE]
+
+
+MAINTENANCE = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
+
+
+def _as_commit(entry: dict[str, object]) -> Commit:
+    try:
+        ours = json.loads(str(entry.get("userMetadata") or "{}"))
+    except ValueError:
+        ours = {}
+    known = {key: ours[key] for key in ("batch_id", "epoch", "digest") if key in ours}
+    return Commit(version=int(str(entry["version"])), **known)
+
+
+def head(path: str) -> Commit:
+    """The newest commit. Raises BatchError when there is no table."""
+    found = commits(path)
+    if not found:
+        raise BatchError(f"{path}: no such table; run the stage before this one")
+    return found[0]
+
+
+def base_of(path: str, batch_id: str) -> Commit:
+    """The version that this batch changes: the head, or what its own commits were made on.
+
+    NO_TABLE when there is none yet. Raises BatchError when the batch is committed and later
+    batches were built on it.
+    """
+    found = commits(path)
+    others = [commit for commit in found if commit.batch_id != batch_id]
+    if not others:
+        return NO_TABLE
+    if any(c.batch_id == batch_id and c.version < others[0].version for c in found):
+        raise BatchError(
+            f"{path}: batch {batch_id} is committed and later batches are built on it; "
+            "to apply a changed rule to it, trigger a run with full_rebuild"
+        )
+    return others[0]
+
+
+@contextmanager
+def _fenced(spark: SparkSession, path: str, fence: Fence) -> Iterator[None]:
+    """Session settings that govern every Delta write; taken away again right after."""
+    settings = {
+        TXN_APP_ID: path.rstrip("/"),
+        TXN_VERSION: str(fence.epoch),
+        USER_METADATA: json.dumps(asdict(fence)),
+    }
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in settings:
+            spark.conf.unset(key)
+
+
+def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], object]) -> int:
+    """Run one Delta write under the fence and return the version it made.
+
+    Delta skips a write in silence when a newer epoch has written before; so the newest commit is
+    read back, and FencedError raised when it is not ours.
+    """
+    with _fenced(spark, path, fence):
+        write()
+    newest = head(path)
+    if (newest.batch_id, newest.epoch) != (fence.batch_id, fence.epoch):
+        raise FencedError(
+            f"{path}: epoch {fence.epoch} wrote nothing, for epoch {newest.epoch} of batch "
+            f"{newest.batch_id or 'unknown'} has written before; this attempt is over"
+        )
+    return newest.version

@@ -1,0 +1,26 @@
+"""Finds the transformation of a dataset or gold table by its name: the stem is the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from pyspark.sql import DataFrame
+
+from assay.contract import Contract
+
+SilverFunction = Callable[[DataFrame, Contract], DataFrame]
+GoldFunction = Callable[[DataFrame], DataFrame]
+
+
+def silver_function(dataset: str) -> SilverFunction:
+    """`transformations/silver/<dataset>.py`, function `<dataset>`."""
+    module = import_module(f"spark_jobs.transformations.silver.{dataset}")
+    return cast("SilverFunction", getattr(module, dataset))
+
+
+def gold_functions(table: str) -> tuple[GoldFunction, GoldFunction]:
+    """`transformations/gold/<table>.py`: its `grain` and its `summarise`."""
+    module = import_module(f"spark_jobs.transformations.gold.{table}")
+    return module.grain, module.summarise

@@ -1,0 +1,88 @@
+"""The last gate: the gold candidates, and whether gold would add up to silver."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from assay.contract import Contract, gold_contracts, load_contract
+from assay.plan import Plan
+from assay.results import latest_result
+from spark_jobs.entry import run_stage
+from spark_jobs.expectations import GateFrame
+from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.transformations.change_set import apply_change_set
+from spark_jobs.validate import validate
+
+TOTALS_SCHEMA = "measure string, gold decimal(38,4), silver decimal(38,4)"
+
+
+def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+    """Check the candidates, and reconcile gold as it will be with silver as it will be."""
+    return validate(spark, plan, gold_gate)
+
+
+def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
+    """Frames `rows` (candidates) and `totals` (one row per measure: gold and silver)."""
+    silver = latest_result(plan.folder, "build_silver")["datasets"]
+    gold = latest_result(plan.folder, "build_gold")["tables"]
+    gates = []
+    for dataset in plan.datasets:
+        after = _silver_after(spark, plan, dataset, silver[dataset])
+        for contract in gold_contracts(dataset):
+            built = gold[contract.name]
+            candidates = spark.read.parquet(built["candidates"])
+            totals = _totals(spark, contract, _gold_after(spark, plan, contract, built), after)
+            frames = [
+                GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys),
+                GateFrame("totals", totals, ("measure",)),
+            ]
+            gates.append((contract, frames))
+    return gates
+
+
+def _silver_after(
+    spark: SparkSession, plan: Plan, dataset: str, built: dict[str, Any]
+) -> DataFrame:
+    path = plan.table("silver", dataset)
+    base = None if built["base_is_empty"] else read_table(spark, path, built["base_version"])
+    change_set = spark.read.parquet(built["change_set"])
+    return apply_change_set(base, change_set, load_contract("silver", dataset))
+
+
+def _gold_after(
+    spark: SparkSession, plan: Plan, contract: Contract, built: dict[str, Any]
+) -> DataFrame:
+    candidates = spark.read.parquet(built["candidates"])
+    groups = candidates.where(~F.col("deleted")).drop("deleted")
+    if built["base_is_empty"]:
+        return groups
+    base = read_table(spark, plan.table("gold", contract.name), built["base_version"])
+    touched = candidates.select(*contract.keys)
+    return base.join(touched, on=list(contract.keys), how="left_anti").unionByName(groups)
+
+
+def _totals(
+    spark: SparkSession, contract: Contract, gold: DataFrame, silver: DataFrame
+) -> DataFrame:
+    """Sum each reconciled measure on both sides; `rows` stands for the number of silver rows."""
+    in_gold = gold.agg(*(F.sum(g).alias(g) for g in contract.totals)).first()
+    in_silver = silver.agg(
+        *((F.count("*") if s == "rows" else F.sum(s)).alias(g) for g, s in contract.totals.items())
+    ).first()
+    rows = [
+        (measure, _exact(in_gold and in_gold[measure]), _exact(in_silver and in_silver[measure]))
+        for measure in contract.totals
+    ]
+    return spark.createDataFrame(rows, TOTALS_SCHEMA)
+
+
+def _exact(value: Any) -> Decimal:
+    return Decimal(value or 0)
+
+
+if __name__ == "__main__":
+    run_stage("validate_gold", validate_gold)

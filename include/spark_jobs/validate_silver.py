@@ -1,0 +1,58 @@
+"""The gate before silver: the rows that the batch would bring in, and what became of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from assay.contract import Contract, load_contract
+from assay.plan import Plan
+from assay.results import GOOD_CLASSES, RECORD_CLASSES, latest_result
+from spark_jobs.entry import run_stage
+from spark_jobs.expectations import GateFrame
+from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.transformations.change_set import WINNERS
+from spark_jobs.validate import validate
+
+
+def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+    """Check the change set: nothing of it is in silver yet."""
+    return validate(spark, plan, silver_gate)
+
+
+def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
+    """Frames `rows` (new and updated) and `classes` (one row: how many records of each class)."""
+    built = latest_result(plan.folder, "build_silver")["datasets"]
+    gates = []
+    for dataset in plan.datasets:
+        change_set = spark.read.parquet(built[dataset]["change_set"])
+        rows = change_set.where(F.col("class").isin(*WINNERS))
+        records = _records_to_classify(spark, plan, dataset)
+        counts = {c: sum(f[c] for f in built[dataset]["classes"].values()) for c in RECORD_CLASSES}
+        classified, good = sum(counts.values()), sum(counts[c] for c in GOOD_CLASSES)
+        share = counts["quarantined"] / classified if classified else 0.0
+        classes = spark.createDataFrame(
+            [(dataset, records, classified, good, share)],
+            "dataset string, records bigint, classified bigint, good bigint, "
+            "quarantined_share double",
+        )
+        frames = [
+            GateFrame("rows", rows, ("source_file", "record_number")),
+            GateFrame("classes", classes, ("dataset",)),
+        ]
+        gates.append((load_contract("silver", dataset), frames))
+    return gates
+
+
+def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
+    """What accept_files counted; on a rebuild, what stands in bronze."""
+    if plan.source == "files":
+        return sum(file.records for file in plan.files)
+    bronze = read_table(spark, plan.table("bronze", dataset))
+    return bronze.where(F.col("batch_id").isin(plan.rebuild_batches)).count()
+
+
+if __name__ == "__main__":
+    run_stage("validate_silver", validate_silver)
