@@ -23,7 +23,7 @@ def merge_changes(spark: SparkSession, path: str, changes: DataFrame, keys: Sequ
     sets = ", ".join(f"t.{name} = s.{name}" for name in columns)
     # An immutable source needs no second copy on disk; Delta cannot see that it is one.
     spark.conf.set("spark.databricks.delta.merge.materializeSource", "none")
-    spark.sql(  # noqa: S608  all names come from contracts
+    spark.sql(
         f"MERGE INTO delta.`{path}` t USING {SOURCE_VIEW} s ON {on} "
         f"WHEN MATCHED AND s.deleted THEN DELETE "
         f"WHEN MATCHED THEN UPDATE SET {sets} "
