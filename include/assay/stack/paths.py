@@ -1,0 +1,42 @@
+"""Where the installed programs are, and the environment that our child processes start from."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from assay.errors import StackError
+
+BIN = Path(sys.prefix) / "bin"
+# They would change which code runs, or keep byte code from being written.
+DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "SPARK_CONF_DIR")
+
+
+def package_folder(package: str) -> Path:
+    """The folder of an installed package, without importing it."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise StackError(f"the package {package} is not installed; remove .venv and run make again")
+    return Path(found.origin).parent
+
+
+SPARK_HOME = package_folder("pyspark")
+
+
+def path_with_programs() -> str:
+    """PATH with the programs of our virtual environment first."""
+    others = [
+        folder
+        for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)
+        if folder != str(BIN)
+    ]
+    return os.pathsep.join([str(BIN), *others])
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Our environment with `extra` on top, for a program of our virtual environment."""
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
+    return {**kept, "PATH": path_with_programs(), **extra}

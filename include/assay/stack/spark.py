@@ -1,0 +1,87 @@
+"""The one place for Spark settings: what a job is launched with, and its environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from assay.settings import Settings
+from assay.stack.jars import ensure_jars, jar_paths
+from assay.stack.java import ensure_java
+from assay.stack.paths import SPARK_HOME, path_with_programs
+from assay.stack.start_cache import StartCache
+
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
+CONF = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.parquet.compression.codec": "zstd",
+    # The defaults of the next two are made for large clusters; docs/benchmarks.md has the gain.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    # A file that cannot be read must fail the job: skipping it would lose rows in silence.
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.speculation": "false",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "WARN",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+
+def prepare_spark(settings: Settings, say: Callable[[str], None]) -> None:
+    """Make ready what Spark needs before its first job: Java, JARs, the start-up cache."""
+    ensure_java(settings)
+    ensure_jars(settings, say)
+    ensure_start_cache(settings, say)
+
+
+def ensure_start_cache(settings: Settings, say: Callable[[str], None]) -> None:
+    """Build the start-up cache unless there is one for this Java, Spark and JARs.
+
+    A cache that cannot be built is reported and done without.
+    """
+    cache = _start_cache(settings)
+    cache.ensure(_conf(settings, cache.record_option), spark_environment(settings), say)
+
+
+def submit_conf(settings: Settings) -> dict[str, str]:
+    """Spark conf of every job, as it has to be known when its JVM starts.
+
+    The driver's memory is no part of it (`settings.driver_memory`). Raises StackError when the
+    JARs have not been fetched.
+    """
+    return _conf(settings, _start_cache(settings).use_option)
+
+
+def spark_environment(settings: Settings) -> dict[str, str]:
+    """What a process that starts Spark needs in its environment, on top of its own."""
+    return {
+        "JAVA_HOME": str(ensure_java(settings).home),
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PATH": path_with_programs(),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "TZ": "UTC",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+def _start_cache(settings: Settings) -> StartCache:
+    return StartCache(settings.home / "java", ensure_java(settings), jar_paths(settings))
+
+
+def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
+    temporary = settings.home / "tmp"
+    return {
+        **CONF,
+        "spark.driver.extraClassPath": ":".join(str(path) for path in jar_paths(settings)),
+        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {start_cache_option}".strip(),
+        "spark.local.dir": str(temporary),
+        "spark.sql.warehouse.dir": str(temporary / "warehouse"),
+    }

@@ -1,0 +1,107 @@
+"""`assay-spark-submit`: spark-submit for one Spark job at a time, that dies with its task.
+
+It takes the lock file named by ASSAY_SPARK_LOCK and hands the open file to the JVM, so that the
+lock is held until that JVM is dead, whatever happens to the task, its shell or Airflow. Secrets
+of the parent's environment are not handed on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import fnmatch
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+SECRETS = ("AIRFLOW_*", "AIRFLOW__*", "_AIRFLOW_*", "__AIRFLOW_*", "ASSAY_*PASSWORD*", "PG*")
+LOCK_IS_BUSY = 75
+
+
+def main() -> None:
+    """Become spark-submit, under the lock."""
+    parent = os.getppid()
+    arguments = sys.argv[1:]
+    lock = os.environ.get("ASSAY_SPARK_LOCK")
+    if lock:
+        hold_lock(Path(lock), _label(arguments), _patience(os.environ))
+    die_with_parent(parent)
+    environment = without_secrets(os.environ)
+    program = str(Path(sys.prefix) / "bin" / "spark-submit")
+    os.execve(program, [program, *arguments], environment)  # noqa: S606
+
+
+def hold_lock(path: Path, label: str, patience: float) -> int:
+    """Lock the file for this process and what it becomes; write down who holds it.
+
+    Waits up to `patience` seconds, then exits with a line that names the holder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            holder = path.read_text().strip() or "an unnamed process"
+        if time.monotonic() >= deadline:
+            sys.stderr.write(
+                f"assay: the Spark lock {path} is held by {holder}; gave up after "
+                f"{patience:.0f} s. Wait for that job, or end it, and clear this task\n"
+            )
+            sys.exit(LOCK_IS_BUSY)
+        if not told:
+            _tell(f"waiting up to {patience:.0f} s for the Spark lock, held by {holder}")
+            told = True
+        time.sleep(0.2)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"pid {os.getpid()} ({label})\n".encode(), 0)
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process, and the JVM it becomes, when its parent dies."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        _tell("the task that started this job is gone; not starting it")
+        sys.exit(1)
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables that may hold a password or a token."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS)
+    }
+
+
+def _label(arguments: list[str]) -> str:
+    named = arguments[arguments.index("--name") + 1 :] if "--name" in arguments else []
+    return named[0] if named else "spark-submit"
+
+
+def _patience(environ: Mapping[str, str]) -> float:
+    text = environ.get("ASSAY_SPARK_LOCK_WAIT") or "60"
+    try:
+        return float(text)
+    except ValueError:
+        sys.exit(f"assay: ASSAY_SPARK_LOCK_WAIT={text!r} is not a number of seconds")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"assay: {text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()
