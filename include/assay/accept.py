@@ -1,0 +1,176 @@
+"""The first task of a batch: take the pending files, judge them, and freeze the plan.
+
+The order makes a retry safe: take, inspect, record, move, and the plan last. Whatever an attempt
+that was cut off has done, the next one finds and completes; once the plan exists, it is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from assay.contract import gold_contracts, load_contract
+from assay.errors import BatchError
+from assay.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
+from assay.landing import (
+    Folders,
+    TakenFile,
+    batch_folders,
+    clear_scratch,
+    pending_files,
+    remove_taking,
+    take_files,
+    taken_files,
+)
+from assay.ledger import (
+    Delivery,
+    batch_holding,
+    batch_state,
+    batches_in_state,
+    current_generation,
+    deliveries,
+    next_generation,
+    record_deliveries,
+    record_dry_run,
+    set_batch_state,
+    start_batch,
+)
+from assay.ledger.query import fetch_value
+from assay.moves import hold_files
+from assay.plan import Plan, read_plan, write_plan
+from assay.planning import describe_plan, make_plan
+from assay.run import Run, batch_id_of
+from assay.settings import Settings
+
+__all__ = ["Run", "accept_files", "batch_id_of"]
+
+Say = Callable[[str], None]
+
+
+def accept_files(
+    settings: Settings, connect: Callable[[], psycopg.Connection[Any]], run: Run, say: Say
+) -> Plan:
+    """Resolve a run into its plan; a retry gets the plan that is frozen already.
+
+    Raises BatchError when an interrupted commit must be completed first, or when the batch has
+    been abandoned.
+    """
+    path = settings.batches / run.batch_id / "plan.json"
+    with hold_files(settings, run.pipeline), connect() as connection:
+        _refuse_unfinished(connection, run)
+        if path.is_file():
+            plan = read_plan(path)
+            say(f"plan of {plan.batch_id} is frozen: {describe_plan(plan)}")
+            return plan
+        generation = _register(connection, run)
+        folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
+        seen = [] if run.params.full_rebuild else _accept(settings, connection, run, folders, say)
+        plan = make_plan(settings, connection, run, generation, seen)
+        write_plan(plan)
+        _record_outcome(connection, run, plan)
+    say(describe(seen) if seen else describe_plan(plan))
+    return plan
+
+
+def _refuse_unfinished(connection: psycopg.Connection[Any], run: Run) -> None:
+    if batch_state(connection, run.batch_id) == "ABANDONED":
+        raise BatchError(f"{run.batch_id}: was abandoned; trigger a new run")
+    for other in batches_in_state(connection, run.pipeline, ["COMMITTING"]):
+        if other != run.batch_id:
+            raise BatchError(
+                f"{other}: its commit was interrupted, and no other batch may go on before it is"
+                f" complete; run `assay batch retry {other}`"
+            )
+
+
+def _register(connection: psycopg.Connection[Any], run: Run) -> int:
+    """Record the batch as started, and return the ledger generation that it was given."""
+    rebuild = run.params.full_rebuild
+    generation = (next_generation if rebuild else current_generation)(connection, run.pipeline)
+    contracts = [
+        contract
+        for dataset in run.datasets
+        for contract in (
+            load_contract("bronze", dataset),
+            load_contract("silver", dataset),
+            *gold_contracts(dataset),
+        )
+    ]
+    start_batch(
+        connection,
+        batch_id=run.batch_id,
+        pipeline=run.pipeline,
+        run_id=run.run_id,
+        run_type=run.run_type,
+        batch_date=run.batch_date,
+        generation=generation,
+        source="bronze" if rebuild else "files",
+        contract_versions={contract.table: contract.version for contract in contracts},
+    )
+    recorded: int = fetch_value(
+        connection, "SELECT generation FROM ops.batch WHERE batch_id = %s", [run.batch_id]
+    )
+    return recorded
+
+
+def _accept(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    run: Run,
+    folders: Folders,
+    say: Say,
+) -> list[Delivery]:
+    """Take, inspect, record and move; what an earlier attempt has recorded stands."""
+    clear_scratch(folders)
+    recorded = deliveries(connection, run.batch_id)
+    if not recorded:
+        for dataset in run.datasets:
+            names = pending_files(settings, dataset, run.params.landing_glob, run.only_day)
+            take_files(settings, dataset, names, folders)
+    taken = taken_files(folders, run.datasets)
+    if recorded:
+        judged = _match_recorded(taken, recorded, folders)
+    else:
+        found = inspect_taken(taken, say)
+        contents = [d.file_id for d in found if d.verdict == "accepted"]
+        held = batch_holding(connection, run.pipeline, contents, besides=run.batch_id)
+        judged = judge_files(taken, found, held, folders, run.batch_id)
+        recorded = [file.delivery for file in judged]
+        if not folders.dry_run:
+            record_deliveries(connection, run.batch_id, recorded)
+    for file in judged:
+        if file.delivery.verdict != "accepted":
+            delivery = file.delivery
+            say(f"{delivery.verdict} {delivery.source_file!r}: {delivery.reason}")
+    move_judged(judged)
+    remove_taking(folders)
+    return recorded
+
+
+def _match_recorded(
+    taken: list[TakenFile], recorded: list[Delivery], folders: Folders
+) -> list[JudgedFile]:
+    """Find, for the files that an earlier attempt left behind, the verdicts it recorded."""
+    known = {(_dataset_of(d, folders), d.source_file): d for d in recorded}
+    return [JudgedFile(file, known[file.dataset, file.source_file]) for file in taken]
+
+
+def _dataset_of(delivery: Delivery, folders: Folders) -> str:
+    roots = {
+        "accepted": folders.accepted,
+        "duplicate": folders.duplicates,
+        "rejected": folders.rejected,
+    }
+    return Path(delivery.location).relative_to(roots[delivery.verdict]).parts[0]
+
+
+def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:
+    if plan.has_work:
+        set_batch_state(connection, run.batch_id, "RUNNING", manifest_hash=plan.manifest_hash)
+    elif plan.commit:
+        set_batch_state(connection, run.batch_id, "EMPTY", manifest_hash=plan.manifest_hash)
+    else:
+        record_dry_run(connection, plan, run_type=run.run_type, summary={"files": 0})

@@ -1,0 +1,107 @@
+"""The last task of a batch: files whose content is released move to the archive.
+
+The ledger alone says what is released; the age of a file says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from assay.errors import BatchError
+from assay.filenames import fit_name
+from assay.ledger.query import fetch_all
+from assay.moves import hold_files, move_file, sync_folders
+from assay.plan import Plan
+from assay.settings import Settings
+from assay.survey import hash_file
+
+RELEASED_FILES = """
+    SELECT file.batch_id, file.file_id, file.source_file, file.location,
+           to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24')
+    FROM ops.batch_file AS file
+    JOIN ops.batch AS batch USING (batch_id)
+    LEFT JOIN (
+        SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
+    ) AS released USING (batch_id)
+    WHERE batch.pipeline = %s AND batch.state = 'PUBLISHED' AND file.verdict = 'accepted'
+      AND starts_with(file.location, %s)
+    ORDER BY file.batch_id, file.source_file, file.file_id
+"""
+
+
+@dataclass(frozen=True)
+class ReleasedFile:
+    """An accepted file of a published batch; `hour` is when it was released, in UTC."""
+
+    batch_id: str
+    file_id: str
+    source_file: str
+    location: str
+    hour: str
+
+
+def archive_files(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    plan: Plan,
+    say: Callable[[str], None],
+) -> int:
+    """Move the files of every published batch of the pipeline, and return how many moved.
+
+    Raises BatchError, after moving the others, when a file is in neither place.
+    """
+    with hold_files(settings, plan.pipeline):
+        parameters = [plan.pipeline, f"{settings.accepted}{os.sep}"]
+        rows = fetch_all(connection, RELEASED_FILES, parameters)
+        released = [ReleasedFile(*row) for row in rows]
+        places = {file: _archive(settings, file) for file in released}
+        sync_folders([*(place for place in places.values() if place), *_sources(released)])
+        moved = {file: place for file, place in places.items() if place}
+        _record(connection, moved)
+    lost = [file for file, place in places.items() if place is None]
+    if lost:
+        raise BatchError(
+            f"{len(lost)} files are neither in accepted nor in the archive, first"
+            f" {lost[0].location!r}, delivered as {lost[0].source_file!r};"
+            " put the file back and clear archive_files"
+        )
+    say(f"{len(moved):,} files archived" if moved else "no file to archive")
+    return len(moved)
+
+
+def _archive(settings: Settings, file: ReleasedFile) -> Path | None:
+    """Move one file and return where it is now; None when it is nowhere."""
+    source = Path(file.location)
+    wanted = settings.archive / file.hour / file.batch_id / file.source_file
+    plain = wanted.with_name(fit_name(wanted.name))
+    marked = wanted.with_name(fit_name(wanted.name, f".{file.file_id[:8]}"))
+    if source.exists():
+        place = marked if os.path.lexists(plain) else plain
+        move_file(source, place)
+        return place
+    for place in (plain, marked):  # an attempt that was cut off before it told the ledger
+        if place.is_file() and hash_file(place)[0] == file.file_id:
+            return place
+    return None
+
+
+def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Path]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE ops.batch_file SET location = %s"
+            " WHERE batch_id = %s AND file_id = %s AND source_file = %s",
+            [
+                (str(place), file.batch_id, file.file_id, file.source_file)
+                for file, place in moved.items()
+            ],
+        )
+
+
+def _sources(released: list[ReleasedFile]) -> list[Path]:
+    return [Path(file.location) for file in released]

@@ -1,0 +1,165 @@
+"""The ways out of a stuck batch: give its files back, or go on without one of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from assay.errors import BatchError
+from assay.filenames import fit_name
+from assay.files import write_whole
+from assay.judge import reason_path
+from assay.landing import batch_folders, remove_taking, taken_files
+from assay.ledger import (
+    Delivery,
+    batch_holding,
+    batch_state,
+    deliveries,
+    record_deliveries,
+    set_batch_state,
+    take_epoch,
+)
+from assay.ledger.query import Connection, fetch_value
+from assay.moves import hold_files, move_file, sync_folders
+from assay.plan import ManifestFile, read_plan, write_plan
+from assay.settings import Settings
+
+
+def abandon_batch(
+    settings: Settings, connection: psycopg.Connection[Any], batch_id: str, who: str, why: str
+) -> int:
+    """Give the files of a batch back to landing, and return how many; a repeat completes it.
+
+    Raises BatchError when the lake holds, or may hold, the rows of the batch.
+    """
+    pipeline = _pipeline_of(connection, batch_id)
+    with hold_files(settings, pipeline):
+        state = batch_state(connection, batch_id)
+        if state in ("EMPTY", "DRY_RUN"):
+            raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
+        if state == "RUNNING":
+            take_epoch(connection, pipeline, f"abandon {batch_id}")  # fences the attempt, if any
+        set_batch_state(connection, batch_id, "ABANDONED", error=f"abandoned by {who}: {why}")
+        returned = _return_taken(settings, batch_id)
+        for delivery in _still_accepted(settings, connection, pipeline, batch_id):
+            source = Path(delivery.location)
+            place = _place_in_landing(settings, _dataset_of(settings, source), delivery.source_file)
+            returned += move_file(source, place)
+            sync_folders([source, place])
+            record_deliveries(connection, batch_id, [replace(delivery, location=str(place))])
+    return returned
+
+
+def _return_taken(settings: Settings, batch_id: str) -> int:
+    """Give back what was taken and never judged, because accept_files was cut off."""
+    folders = batch_folders(settings, batch_id, dry_run=False)
+    datasets = [path.name for path in folders.taking.glob("*")]
+    returned = 0
+    for taken in taken_files(folders, datasets):
+        place = _place_in_landing(settings, taken.dataset, taken.name)
+        returned += move_file(taken.path, place)
+        sync_folders([taken.path, place])
+    remove_taking(folders)
+    return returned
+
+
+def _still_accepted(
+    settings: Settings, connection: Connection, pipeline: str, batch_id: str
+) -> list[Delivery]:
+    """Accepted files that no other batch has accepted since."""
+    own = [
+        delivery
+        for delivery in deliveries(connection, batch_id)
+        if delivery.verdict == "accepted"
+        and Path(delivery.location).is_relative_to(settings.accepted)
+    ]
+    held = batch_holding(connection, pipeline, [d.file_id for d in own], besides=batch_id)
+    return [delivery for delivery in own if delivery.file_id not in held]
+
+
+def _place_in_landing(settings: Settings, dataset: str, name: str) -> Path:
+    wanted = settings.landing / dataset / name
+    place, number = wanted, 1
+    while os.path.lexists(place):
+        number += 1
+        ending = "".join(wanted.suffixes)
+        stem = wanted.name.removesuffix(ending)
+        place = wanted.with_name(fit_name(stem, f".returned-{number}{ending}"))
+    return place
+
+
+def reject_file(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    batch_id: str,
+    file_id: str,
+    reason: str,
+) -> str:
+    """Let a batch go on without one file, and return its name; a repeat completes it.
+
+    The batch must then run again from ingest_bronze. Raises BatchError when the lake holds, or
+    may hold, its rows, or when the plan has no such file.
+    """
+    pipeline = _pipeline_of(connection, batch_id)
+    with hold_files(settings, pipeline):
+        state = batch_state(connection, batch_id)
+        if state not in ("RUNNING", "FAILED"):
+            raise BatchError(f"{batch_id}: is {state}; a file is rejected before its batch commits")
+        plan = read_plan(settings.batches / batch_id / "plan.json")
+        listed = [file for file in plan.files if file.file_id.startswith(file_id)]
+        if len(listed) != 1 or not file_id:
+            names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
+            raise BatchError(f"{batch_id}: {file_id!r} is not one of its files: {names}")
+        delivery = _mark_rejected(settings, connection, batch_id, listed[0], reason)
+        write_whole(reason_path(Path(delivery.location)), reason + "\n")
+        move_file(Path(listed[0].path), Path(delivery.location))
+        sync_folders([Path(listed[0].path), Path(delivery.location)])
+        rest = replace(plan, files=[file for file in plan.files if file != listed[0]])
+        write_plan(rest)
+        if state == "RUNNING":
+            take_epoch(connection, pipeline, f"reject-file {batch_id}")
+        set_batch_state(
+            connection,
+            batch_id,
+            state if rest.has_work else "EMPTY",
+            error=f"{delivery.source_file!r} was rejected: {reason}" if rest.has_work else None,
+            manifest_hash=rest.manifest_hash,
+        )
+    return delivery.source_file
+
+
+def _mark_rejected(
+    settings: Settings, connection: Connection, batch_id: str, file: ManifestFile, reason: str
+) -> Delivery:
+    delivery = next(
+        d
+        for d in deliveries(connection, batch_id)
+        if (d.file_id, d.source_file) == (file.file_id, file.source_file)
+    )
+    if delivery.verdict == "rejected":  # an earlier attempt came this far
+        return delivery
+    folder = settings.rejected / _dataset_of(settings, Path(file.path)) / batch_id
+    place = folder / file.source_file
+    place = place.with_name(fit_name(place.name))
+    if os.path.lexists(place) or os.path.lexists(reason_path(place)):
+        place = place.with_name(fit_name(place.name, f".{file.file_id[:8]}"))
+    rejected = replace(delivery, verdict="rejected", reason=reason, location=str(place))
+    record_deliveries(connection, batch_id, [rejected])
+    return rejected
+
+
+def _dataset_of(settings: Settings, accepted: Path) -> str:
+    return accepted.relative_to(settings.accepted).parts[0]
+
+
+def _pipeline_of(connection: Connection, batch_id: str) -> str:
+    pipeline: str | None = fetch_value(
+        connection, "SELECT pipeline FROM ops.batch WHERE batch_id = %s", [batch_id]
+    )
+    if pipeline is None:
+        raise BatchError(f"{batch_id}: no such batch; see `assay status`")
+    return pipeline

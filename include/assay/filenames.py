@@ -1,0 +1,47 @@
+"""What the name of a delivered file says, and how a name that is awkward is written down."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from datetime import UTC, date, datetime
+
+UNFINISHED_PREFIXES = (".", "_")
+UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
+LONGEST_NAME = 230  # of 255 bytes: a temporary name around it must fit as well
+DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+
+
+def is_final(name: str) -> bool:
+    """Whether a file, or a folder, of this name is complete; writers mark the others."""
+    return not name.startswith(UNFINISHED_PREFIXES) and not name.casefold().endswith(
+        UNFINISHED_SUFFIXES
+    )
+
+
+def file_date(name: str, mtime: float) -> str:
+    """The day that a file belongs to: the date in its name, else its landing day in UTC."""
+    for found in DATE_IN_NAME.findall(name):
+        try:
+            return date.fromisoformat(found).isoformat()
+        except ValueError:
+            continue
+    return datetime.fromtimestamp(mtime, UTC).date().isoformat()
+
+
+def writable_name(name: str) -> str:
+    """The name as text that Postgres and JSON can hold; bytes that are not UTF-8 are spelt out."""
+    delivered = os.fsencode(name)
+    text = delivered.decode("utf-8", "backslashreplace")
+    return text if text == name else f"{text}~{hashlib.sha256(delivered).hexdigest()[:8]}"
+
+
+def fit_name(name: str, suffix: str = "") -> str:
+    """The name with the suffix; cut, and made unique by a hash, when it is too long for a file."""
+    whole = os.fsencode(name + suffix)
+    if len(whole) <= LONGEST_NAME:
+        return name + suffix
+    mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:8] + suffix
+    kept = os.fsencode(name)[: LONGEST_NAME - len(os.fsencode(mark))]
+    return kept.decode("utf-8", "ignore") + mark

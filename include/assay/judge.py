@@ -1,0 +1,162 @@
+"""Verdicts on the files that a batch has taken: accepted, duplicate or rejected, and where to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from assay.contract import load_contract
+from assay.errors import FileRejectedError
+from assay.filenames import fit_name
+from assay.files import write_whole
+from assay.landing import Folders, TakenFile
+from assay.ledger import Delivery
+from assay.moves import move_file, sync_folders
+from assay.records import csv_source, inspect_file, matching_suffix
+from assay.survey import hash_file
+
+REASON_SUFFIX = ".reason.txt"
+PROGRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class JudgedFile:
+    """A taken file with its verdict; the delivery's location is where the file shall go."""
+
+    taken: TakenFile
+    delivery: Delivery
+
+
+def inspect_taken(files: list[TakenFile], say: Callable[[str], None]) -> list[Delivery]:
+    """Inspect each file on its own: accepted or rejected, no location yet."""
+    deliveries, said = [], time.monotonic()
+    for number, taken in enumerate(files, start=1):
+        deliveries.append(_inspect(taken))
+        if time.monotonic() - said > PROGRESS_SECONDS:
+            say(f"inspected {number} of {len(files)} files")
+            said = time.monotonic()
+    return deliveries
+
+
+def _inspect(taken: TakenFile) -> Delivery:
+    try:
+        found = inspect_file(taken.path, load_contract("bronze", taken.dataset))
+    except FileRejectedError as error:
+        file_id, size = _hash_if_regular(taken.path)
+        return Delivery(
+            source_file=taken.source_file,
+            file_id=file_id,
+            verdict="rejected",
+            reason=str(error),
+            size_bytes=size,
+        )
+    return Delivery(
+        source_file=taken.source_file,
+        file_id=found.file_id,
+        verdict="accepted",
+        records=found.records,
+        size_bytes=found.size_bytes,
+        header=found.header,
+    )
+
+
+def _hash_if_regular(path: Path) -> tuple[str, int]:
+    try:
+        return hash_file(path)
+    except FileRejectedError:
+        return "", 0
+
+
+def judge_files(
+    files: list[TakenFile],
+    found: list[Delivery],
+    held: Mapping[str, str],
+    folders: Folders,
+    batch_id: str,
+) -> list[JudgedFile]:
+    """Turn content that is known already into duplicates, and give every file its place.
+
+    `held` maps contents to the batch that has accepted them.
+    """
+    first_names: dict[str, str] = {}
+    used: set[Path] = set()
+    judged = []
+    for taken, delivery in zip(files, found, strict=True):
+        if delivery.verdict == "accepted":
+            delivery = _mark_duplicate(delivery, held, first_names)
+        location = _location(taken, delivery, folders, batch_id, used)
+        judged.append(JudgedFile(taken, replace(delivery, location=str(location))))
+    return judged
+
+
+def _mark_duplicate(
+    delivery: Delivery, held: Mapping[str, str], first_names: dict[str, str]
+) -> Delivery:
+    if delivery.file_id in held:
+        reason = f"same content as a file of batch {held[delivery.file_id]}"
+    elif delivery.file_id in first_names:
+        reason = f"same content as {first_names[delivery.file_id]!r} of this batch"
+    else:
+        first_names[delivery.file_id] = delivery.source_file
+        return delivery
+    return replace(delivery, verdict="duplicate", reason=reason)
+
+
+def _location(
+    taken: TakenFile, delivery: Delivery, folders: Folders, batch_id: str, used: set[Path]
+) -> Path:
+    if delivery.verdict == "accepted":
+        suffix = matching_suffix(taken.name, csv_source(load_contract("bronze", taken.dataset)))
+        return folders.accepted / taken.dataset / f"{delivery.file_id}{suffix}"
+    root = folders.duplicates if delivery.verdict == "duplicate" else folders.rejected
+    return free_place(root / taken.dataset / batch_id, taken.source_file, used)
+
+
+def free_place(folder: Path, name: str, used: set[Path]) -> Path:
+    """A path below the folder that neither a file nor a reason in `used` has; it joins them."""
+    wanted = folder / name
+    place, number = wanted.with_name(fit_name(wanted.name)), 1
+    while {place, reason_path(place)} & used:
+        number += 1
+        place = wanted.with_name(fit_name(wanted.name, f".{number}"))
+    used |= {place, reason_path(place)}
+    return place
+
+
+def reason_path(place: Path) -> Path:
+    """The text file beside a rejected file that says why."""
+    return place.with_name(fit_name(place.name, REASON_SUFFIX))
+
+
+def move_judged(judged: list[JudgedFile]) -> None:
+    """Move every taken file to its place; what an earlier attempt has moved stays there."""
+    for file in judged:
+        place = Path(file.delivery.location)
+        if file.delivery.verdict == "rejected":
+            write_whole(reason_path(place), file.delivery.reason + "\n")
+        move_file(file.taken.path, place)
+    sync_folders(Path(file.delivery.location) for file in judged)
+
+
+def describe(deliveries: list[Delivery]) -> str:
+    """One line for a person, such as `2 files, 30 records accepted; 1 rejected (empty file)`."""
+    accepted = [d for d in deliveries if d.verdict == "accepted"]
+    rejected = [d for d in deliveries if d.verdict == "rejected"]
+    duplicates = sum(d.verdict == "duplicate" for d in deliveries)
+    records = sum(d.records for d in accepted)
+    files = "file" if len(accepted) == 1 else "files"
+    parts = [f"{len(accepted):,} {files}, {records:,} records accepted"]
+    if duplicates:
+        parts.append(f"{duplicates:,} duplicate{'s' if duplicates > 1 else ''}")
+    if rejected:
+        reasons = sorted({_short(d.reason) for d in rejected})
+        parts.append(f"{len(rejected):,} rejected ({', '.join(reasons)})")
+    return "; ".join(parts)
+
+
+def _short(reason: str) -> str:
+    for mark in (":", ";", " at line", " in the record"):
+        reason = reason.partition(mark)[0]
+    return reason

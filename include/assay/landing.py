@@ -1,0 +1,125 @@
+"""Landing: which files are pending, and how a batch takes them.
+
+A file is taken by a rename, and looked at only then: nobody can change it under its old name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from assay.filenames import file_date, is_final, writable_name
+from assay.moves import link_file, move_file, sync_folders
+from assay.settings import Settings
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the files of a batch go; those of a dry run stay below its own folder."""
+
+    taking: Path
+    accepted: Path
+    rejected: Path
+    duplicates: Path
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class TakenFile:
+    """A file that a batch has taken; `name` is its path below the landing folder of the dataset."""
+
+    dataset: str
+    name: str
+    path: Path
+
+    @property
+    def source_file(self) -> str:
+        return writable_name(self.name)
+
+
+def batch_folders(settings: Settings, batch_id: str, *, dry_run: bool) -> Folders:
+    """The folders of a batch."""
+    if dry_run:
+        scratch = settings.batches / batch_id / "scratch"
+        return Folders(
+            taking=scratch / "taking",
+            accepted=scratch / "accepted",
+            rejected=scratch / "rejected",
+            duplicates=scratch / "duplicates",
+            dry_run=True,
+        )
+    return Folders(
+        taking=settings.accepted / "taking" / batch_id,
+        accepted=settings.accepted,
+        rejected=settings.rejected,
+        duplicates=settings.archive / "duplicates",
+        dry_run=False,
+    )
+
+
+def pending_files(settings: Settings, dataset: str, glob: str, day: str | None) -> list[str]:
+    """Complete files in landing that match, by name; with a day, only the files of that day."""
+    root = settings.landing / dataset
+    return sorted(
+        name
+        for name, mtime in _list_files(root, "")
+        if fnmatchcase(name, glob) and (day is None or file_date(Path(name).name, mtime) == day)
+    )
+
+
+def _list_files(root: Path, folder: str) -> Iterator[tuple[str, float]]:
+    try:
+        entries = list(os.scandir(root / folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if not is_final(entry.name):
+            continue
+        name = f"{folder}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _list_files(root, f"{name}/")
+        else:
+            yield name, entry.stat(follow_symlinks=False).st_mtime
+
+
+def take_files(settings: Settings, dataset: str, names: list[str], folders: Folders) -> None:
+    """Move pending files into the batch's own folder; a dry run links them instead.
+
+    A name that the batch has taken before, in an attempt that was cut off, stays in landing: it
+    is another delivery, for another batch.
+    """
+    take = link_file if folders.dry_run else move_file
+    targets = []
+    for name in names:
+        target = folders.taking / dataset / name
+        if not os.path.lexists(target):
+            take(settings.landing / dataset / name, target)
+            targets.append(target)
+    sync_folders([*targets, *(settings.landing / dataset / name for name in names)])
+
+
+def taken_files(folders: Folders, datasets: list[str]) -> list[TakenFile]:
+    """Every file that the batch has taken and not yet moved on, by dataset and name."""
+    return [
+        TakenFile(dataset=dataset, name=name, path=folders.taking / dataset / name)
+        for dataset in datasets
+        for name, _ in sorted(_list_files(folders.taking / dataset, ""))
+    ]
+
+
+def clear_scratch(folders: Folders) -> None:
+    """Remove what an earlier attempt of a dry run has left."""
+    if folders.dry_run:
+        shutil.rmtree(folders.taking.parent, ignore_errors=True)
+
+
+def remove_taking(folders: Folders) -> None:
+    """Remove the empty folders that the taken files leave behind."""
+    for folder, _, _ in os.walk(folders.taking, topdown=False):
+        with suppress(OSError):
+            Path(folder).rmdir()

@@ -1,0 +1,100 @@
+"""Moving files so that a crash, a full disk or a second attempt loses none of them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from assay.errors import BatchError
+from assay.files import sync_folder
+from assay.settings import Settings
+
+LOCK_SECONDS = 60.0
+
+
+def move_file(source: Path, target: Path) -> bool:
+    """Rename a file, or say that it is no longer there. Raises BatchError when it cannot move."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+    except FileNotFoundError:
+        if os.path.lexists(source):
+            raise
+        return False
+    except OSError as error:
+        raise _move_error(source, target, error) from error
+    return True
+
+
+def link_file(source: Path, target: Path) -> bool:
+    """Give a file a second name, or copy it; a link stays a link. False when it is gone."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except PermissionError:
+            shutil.copy2(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copy2(source, target, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _move_error(source, target, error) from error
+    return True
+
+
+def sync_folders(paths: Iterable[Path]) -> None:
+    """Make the renames of these files survive a power loss."""
+    folders = {path.parent for path in paths}
+    for folder in folders | {folder.parent for folder in folders}:
+        if folder.is_dir():
+            sync_folder(folder)
+
+
+@contextmanager
+def hold_files(settings: Settings, pipeline: str) -> Iterator[None]:
+    """Let one process at a time move the files of a pipeline.
+
+    Raises BatchError when another one does not end in time.
+    """
+    settings.locks.mkdir(parents=True, exist_ok=True)
+    path = settings.locks / f"files_{pipeline}.lock"
+    with path.open("a+") as lock:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _try_lock(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise BatchError(
+                    f"{path}: another process has moved files of {pipeline} for more than"
+                    f" {LOCK_SECONDS:.0f} s; let it end, or end it, and clear this task"
+                )
+            time.sleep(0.1)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _move_error(source: Path, target: Path, error: OSError) -> BatchError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "the disk is full: free some space"
+    elif error.errno == errno.EXDEV:
+        remedy = "they are on two file systems: put landing and accepted on one"
+    else:
+        remedy = f"{error.strerror}: set it right"
+    return BatchError(
+        f"cannot move {str(source)!r} to {str(target)!r}; {remedy} and clear accept_files;"
+        " nothing is lost"
+    )

@@ -1,0 +1,72 @@
+"""From a run and the files that it has seen to the plan of its batch."""
+
+from __future__ import annotations
+
+from assay.ledger import Delivery
+from assay.ledger.query import Connection, fetch_all
+from assay.plan import GatePolicy, ManifestFile, Plan
+from assay.run import Run
+from assay.settings import Settings
+
+
+def make_plan(
+    settings: Settings,
+    connection: Connection,
+    run: Run,
+    generation: int,
+    seen: list[Delivery],
+) -> Plan:
+    """The plan of a run that has seen these deliveries."""
+    params = run.params
+    folder = settings.batches / run.batch_id
+    # A rebuild reads the bronze that there is, also when it is only tried out.
+    scratch = params.dry_run and not params.full_rebuild
+    return Plan(
+        batch_id=run.batch_id,
+        pipeline=run.pipeline,
+        datasets=run.datasets,
+        run_id=run.run_id,
+        batch_date=run.batch_date,
+        source="bronze" if params.full_rebuild else "files",
+        commit=not params.dry_run,
+        generation=generation,
+        files=[_manifest_file(d) for d in seen if d.verdict == "accepted"],
+        rebuild_batches=_bronze_batches(connection, run.pipeline) if params.full_rebuild else [],
+        gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
+        folder=str(folder),
+        lake=str(settings.lake),
+        bronze_lake=str(folder / "scratch" / "lake" if scratch else settings.lake),
+    )
+
+
+def _manifest_file(delivery: Delivery) -> ManifestFile:
+    """An accepted delivery as the plan lists it."""
+    return ManifestFile(
+        file_id=delivery.file_id,
+        path=delivery.location,
+        source_file=delivery.source_file,
+        records=delivery.records,
+        size_bytes=delivery.size_bytes,
+        header=delivery.header,
+    )
+
+
+def _bronze_batches(connection: Connection, pipeline: str) -> list[str]:
+    """The batches whose bronze counts, oldest first."""
+    rows = fetch_all(
+        connection,
+        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND source = 'files'"
+        " AND state IN ('COMMITTED', 'PUBLISHED') ORDER BY committed_at, batch_id",
+        [pipeline],
+    )
+    return [batch_id for (batch_id,) in rows]
+
+
+def describe_plan(plan: Plan) -> str:
+    """One line for a person: what the plan will do."""
+    if plan.source == "bronze" and plan.has_work:
+        return f"rebuild from {len(plan.rebuild_batches):,} batches in bronze"
+    if not plan.has_work:
+        return "nothing new"
+    records = sum(file.records for file in plan.files)
+    return f"{len(plan.files):,} files, {records:,} records accepted"

@@ -1,0 +1,34 @@
+"""One run of a pipeline, and the batch that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.params import RunParams
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a pipeline, as the orchestrator knows it."""
+
+    pipeline: str
+    datasets: list[str]
+    run_id: str
+    run_type: Literal["scheduled", "manual", "backfill"]
+    batch_id: str
+    batch_date: str
+    params: RunParams
+    user: str = ""
+
+    @property
+    def only_day(self) -> str | None:
+        """The day whose files are taken; without one, every pending file is."""
+        backfilled = self.batch_date if self.run_type == "backfill" else None
+        return self.params.batch_date or backfilled
+
+
+def batch_id_of(pipeline: str, run_id: str, batch_date: str) -> str:
+    """The batch of a run: the same for every attempt, and readable."""
+    return f"{pipeline}_{batch_date}_{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"

@@ -1,0 +1,155 @@
+"""One pass over the bytes of a delivered file: is it UTF-8 text, and how are its lines made?"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from assay.errors import FileRejectedError
+
+BLOCK = 1 << 20
+LONGEST_LINE = 8 << 20
+MOST_COLUMNS = 20_480  # the limit of Spark's reader; above it the whole job fails
+BOMB_RATIO, BOMB_SIZE = 100, 64 << 20
+
+SIGNATURES = {
+    codecs.BOM_UTF32_LE: "not UTF-8: byte-order mark of UTF-32",
+    codecs.BOM_UTF32_BE: "not UTF-8: byte-order mark of UTF-32",
+    codecs.BOM_UTF16_LE: "not UTF-8: byte-order mark of UTF-16",
+    codecs.BOM_UTF16_BE: "not UTF-8: byte-order mark of UTF-16",
+    b"PAR1": "not CSV: a Parquet file",
+    b"PK\x03\x04": "not CSV: a ZIP archive",
+    b"\x1f\x8b": "not CSV: gzip data; a compressed file is named *.gz",
+    b"%PDF": "not CSV: a PDF file",
+    b"<": "not CSV: HTML or XML",
+    b"{": "not CSV: JSON",
+    b"[": "not CSV: JSON",
+}
+
+
+@dataclass
+class Survey:
+    """Facts of the bytes that decide how the records are counted."""
+
+    lines: int = 0
+    blank_lines: int = 0
+    longest_line: int = 0
+    returns: int = 0
+    return_newlines: int = 0
+    newlines: int = 0
+    quoted: bool = False
+    decoder: codecs.IncrementalDecoder = field(
+        default_factory=codecs.getincrementaldecoder("utf-8")
+    )
+
+    @property
+    def mixes_line_ends(self) -> bool:
+        return self.returns > 0 and not self.returns == self.return_newlines == self.newlines
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every line that is not blank is one record."""
+        return not (self.quoted or self.mixes_line_ends or self.longest_line > MOST_COLUMNS)
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """The sha256 and the size of a regular file."""
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return digest.hexdigest(), file.tell()
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file, and nothing else: no link is followed, no pipe is waited for."""
+    kind = path.lstat().st_mode
+    if not stat.S_ISREG(kind):
+        raise FileRejectedError("symbolic link" if stat.S_ISLNK(kind) else "not a regular file")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError as error:
+        raise FileRejectedError("no permission to read it") from error
+    return os.fdopen(descriptor, "rb")
+
+
+@contextmanager
+def open_content(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for its content, unpacked when its name ends in .gz."""
+    with open_regular(path) as stored:
+        if path.name.casefold().endswith(".gz"):
+            with gzip.GzipFile(fileobj=stored) as content:
+                yield cast(BinaryIO, content)
+        else:
+            yield stored
+
+
+def survey_bytes(content: BinaryIO, *, stored: int) -> Survey:
+    """Read everything once, in constant memory. Raises FileRejectedError for what is not text."""
+    survey, carry, size = Survey(), b"", 0
+    while block := content.read(BLOCK):
+        if not size:
+            _refuse_signature(block)
+            block = block.removeprefix(codecs.BOM_UTF8)
+        size += len(block)
+        if size > BOMB_SIZE and size > BOMB_RATIO * stored:
+            raise FileRejectedError(f"compressed more than {BOMB_RATIO}:1")
+        _check_bytes(block, survey)
+        carry = _survey_lines(carry, block, survey)
+        if len(carry) > LONGEST_LINE:
+            raise FileRejectedError(f"line {survey.lines + 1} is longer than {LONGEST_LINE} bytes")
+    if survey.decoder.getstate()[0]:
+        raise FileRejectedError(
+            f"not UTF-8: the last character is cut off at line {survey.lines + 1}"
+        )
+    if carry:
+        survey.lines += 1
+        survey.longest_line = max(survey.longest_line, len(carry))
+    return survey
+
+
+def _refuse_signature(block: bytes) -> None:
+    for signature, reason in SIGNATURES.items():
+        if block.startswith(signature):
+            raise FileRejectedError(reason)
+
+
+def _check_bytes(block: bytes, survey: Survey) -> None:
+    nul = block.find(b"\0")
+    if nul >= 0:
+        line = survey.lines + block.count(b"\n", 0, nul) + 1
+        raise FileRejectedError(f"NUL byte at line {line}")
+    pending = survey.decoder.getstate()[0]
+    if block.isascii() and not pending:
+        return
+    try:
+        survey.decoder.decode(block)
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        line = survey.lines + before.count(b"\n") + 1
+        raise FileRejectedError(
+            f"not UTF-8: byte 0x{error.object[error.start]:02x} at line {line}"
+        ) from error
+
+
+def _survey_lines(carry: bytes, block: bytes, survey: Survey) -> bytes:
+    """Take the complete lines into account and return the incomplete last one."""
+    joined = carry + block
+    lines = joined.split(b"\n")
+    rest = lines.pop()
+    survey.lines += len(lines)
+    survey.newlines += len(lines)
+    survey.blank_lines += lines.count(b"") + lines.count(b"\r")
+    survey.longest_line = max(survey.longest_line, max(map(len, lines), default=0))
+    survey.quoted = survey.quoted or b'"' in block
+    if b"\r" in joined:
+        survey.returns += block.count(b"\r")
+        survey.return_newlines += joined.count(b"\r\n")
+    return rest
