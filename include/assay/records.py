@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 from assay.contract import Contract, Source
 from assay.errors import ContractError, FileRejectedError
@@ -87,12 +87,12 @@ def _open_text(path: Path) -> Iterator[IO[str]]:
 
 
 def _read_header(text: IO[str], delimiter: str) -> list[str]:
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
-        header = next(
-            (row for row in csv.reader(text, delimiter=delimiter, strict=True) if row), None
-        )
+        header = next((row for row in reader if row), None)
     except csv.Error as error:
-        raise FileRejectedError(f"the header is not CSV: {error}") from error
+        reason = _structure_reason(str(error), begins=1, line=reader.line_num)
+        raise FileRejectedError(f"the header is not CSV: {reason}") from error
     if header is None:
         raise FileRejectedError("no header: the file has only blank lines")
     return header
@@ -130,7 +130,8 @@ def _walk_records(text: IO[str], delimiter: str) -> int:
             records += bool(row)
             begins = reader.line_num + 1
     except csv.Error as error:
-        _refuse_structure(str(error), begins, reader.line_num)
+        reason = _structure_reason(str(error), begins=begins, line=reader.line_num)
+        raise FileRejectedError(reason) from error
     return records
 
 
@@ -144,16 +145,15 @@ def _line_end(line: str) -> str:
     return line[len(line.rstrip("\r\n")) :]
 
 
-def _refuse_structure(error: str, begins: int, line: int) -> NoReturn:
+def _structure_reason(error: str, *, begins: int, line: int) -> str:
+    """What the csv module complains of, with the line; its own texts do not name one."""
     if error.startswith("unexpected end"):
-        reason = f"unclosed quote in the record that begins at line {begins}"
-    elif error.startswith("field larger"):
-        reason = (
+        return f"unclosed quote in the record that begins at line {begins}"
+    if error.startswith("field larger"):
+        return (
             f"field of more than {LONGEST_FIELD} characters in the record"
             f" that begins at line {begins}; is a quote not closed?"
         )
-    elif error.startswith("new-line character"):
-        reason = f"bare carriage return outside quotes at line {line}"
-    else:
-        reason = f"text after a closing quote at line {line}; the record begins at line {begins}"
-    raise FileRejectedError(reason)
+    if error.startswith("new-line character"):
+        return f"bare carriage return outside quotes at line {line}"
+    return f"text after a closing quote at line {line}; the record begins at line {begins}"
