@@ -1,6 +1,6 @@
 """`assay-spark-submit`: spark-submit for one Spark job at a time, that dies with its task.
 
-It takes the lock file named by ASSAY_SPARK_LOCK and hands the open file to the JVM, so that the
+It takes the lock file named by ASSAY_SPARK_LOCK (who holds it: ASSAY_SPARK_HOLDER) and hands the open file to the JVM, so that the
 lock is held until that JVM is dead, whatever happens to the task, its shell or Airflow. Secrets
 of the parent's environment are not handed on.
 """
@@ -86,6 +86,8 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _label(arguments: list[str]) -> str:
+    if os.environ.get("ASSAY_SPARK_HOLDER"):
+        return os.environ["ASSAY_SPARK_HOLDER"]
     named = arguments[arguments.index("--name") + 1 :] if "--name" in arguments else []
     return named[0] if named else "spark-submit"
 

