@@ -6,7 +6,8 @@ The ledger alone says what is released; the age of a file says nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import psycopg
 
 from assay.errors import BatchError
 from assay.filenames import fit_name
+from assay.ledger import deliveries
 from assay.ledger.query import fetch_all
-from assay.moves import hold_files, move_file, sync_folders
+from assay.moves import hold_files, link_file, move_file, sync_folders
 from assay.plan import Plan
 from assay.settings import Settings
 from assay.survey import hash_file
@@ -105,3 +107,25 @@ def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Path]
 
 def _sources(released: list[ReleasedFile]) -> list[Path]:
     return [Path(file.location) for file in released]
+
+
+@contextmanager
+def accepted_files_in_place(
+    connect: Callable[[], psycopg.Connection[Any]], plan: Plan
+) -> Iterator[None]:
+    """Lend the archived files of a batch to their accepted paths, for a task that runs again."""
+    with connect() as connection:
+        archived = {
+            (d.file_id, d.source_file): d.location for d in deliveries(connection, plan.batch_id)
+        }
+    lent: list[Path] = []
+    try:
+        for file in plan.files:
+            path = Path(file.path)
+            if not path.exists():
+                link_file(Path(archived[file.file_id, file.source_file]), path)
+                lent.append(path)
+        yield
+    finally:
+        for path in lent:
+            path.unlink(missing_ok=True)

@@ -75,6 +75,12 @@ class Plan:
     def has_work(self) -> bool:
         return bool(self.files or self.rebuild_batches)
 
+    def needs(self, stage: str) -> bool:
+        """Whether this batch has anything to do in a stage."""
+        if stage in ("ingest_bronze", "validate_bronze"):
+            return bool(self.files)
+        return self.has_work and (self.commit or stage != "commit")
+
     def table(self, layer: str, name: str) -> str:
         """Path of a Delta table of the lake."""
         root = self.bronze_lake if layer == "bronze" else self.lake

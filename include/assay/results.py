@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from assay.errors import BatchError
+from assay import errors
+from assay.errors import AssayError, BatchError
 from assay.files import write_whole
 
 RecordClass = Literal["new", "updated", "duplicate", "superseded", "quarantined"]
@@ -31,11 +32,43 @@ def write_result(folder: str, stage: str, epoch: int, result: dict[str, Any]) ->
     return path
 
 
+def read_result(folder: str, stage: str, epoch: int) -> dict[str, Any]:
+    """The result of one attempt. Raises BatchError when it wrote none."""
+    path = Path(folder) / "results" / f"{stage}.{epoch}.json"
+    if not path.is_file():
+        raise BatchError(f"{path}: {stage} ended without a result; clear the task")
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
 def latest_result(folder: str, stage: str) -> dict[str, Any]:
     """The result of the newest finished attempt. Raises BatchError when there is none."""
-    paths = list((Path(folder) / "results").glob(f"{stage}.*.json"))
-    if not paths:
+    epochs = _epochs(folder, f"{stage}.*.json")
+    if not epochs:
         raise BatchError(f"{folder}: no result of {stage}; clear the task {stage}")
-    newest = max(paths, key=lambda path: int(path.suffixes[-2][1:]))
-    result: dict[str, Any] = json.loads(newest.read_text())
-    return result
+    return read_result(folder, stage, max(epochs))
+
+
+def next_epoch(folder: str) -> int:
+    """The epoch after the newest one in this folder; for a dry run, which takes no lease."""
+    return max(_epochs(folder, "*.json"), default=0) + 1
+
+
+def _epochs(folder: str, pattern: str) -> list[int]:
+    return [int(path.suffixes[-2][1:]) for path in (Path(folder) / "results").glob(pattern)]
+
+
+def write_failure(folder: str, stage: str, epoch: int, error: AssayError) -> None:
+    """Keep an error that a person must act on, for the task that started the job."""
+    failure = {"error": type(error).__name__, "text": str(error)}
+    write_whole(Path(folder) / "failures" / f"{stage}.{epoch}.json", json.dumps(failure))
+
+
+def read_failure(folder: str, stage: str, epoch: int) -> AssayError | None:
+    """The error that ended an attempt; None when it ended in another way."""
+    path = Path(folder) / "failures" / f"{stage}.{epoch}.json"
+    if not path.is_file():
+        return None
+    failure = json.loads(path.read_text())
+    kind: type[AssayError] = getattr(errors, failure["error"], AssayError)
+    return kind(failure["text"])

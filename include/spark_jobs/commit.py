@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from assay.contract import Contract, gold_contracts, load_contract
 from assay.errors import BatchError
 from assay.plan import Plan
 from assay.results import latest_result
+from assay.rules import rules_version
 from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
@@ -40,9 +40,11 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """
     silver = latest_result(plan.folder, "build_silver")["datasets"]
     gold = latest_result(plan.folder, "build_gold")["tables"]
+    rules = rules_version(plan.datasets)
     versions: dict[str, int] = {}
     for dataset in plan.datasets:
-        fence = _fence(plan, epoch, dataset, silver[dataset]["digest"])
+        digest = silver[dataset]["digest"]
+        fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest)
         change_set = spark.read.parquet(silver[dataset]["change_set"])
         versions[f"quarantine.{dataset}"] = _quarantine(spark, plan, fence, dataset, change_set)
         target = _silver_target(spark, plan, dataset, silver[dataset], change_set)
@@ -53,15 +55,10 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     listed = ", ".join(f"{name}@{version}" for name, version in versions.items())
     return {
         "versions": versions,
+        "rules": rules,
         "replace_all": any(silver[dataset]["base_is_empty"] for dataset in plan.datasets),
         "summary": f"committed {listed}",
     }
-
-
-def _fence(plan: Plan, epoch: int, dataset: str, digest: str) -> tables.Fence:
-    contracts = [load_contract("silver", dataset), *gold_contracts(dataset)]
-    version = hashlib.sha256("".join(c.version for c in contracts).encode()).hexdigest()[:12]
-    return tables.Fence(plan.batch_id, epoch, plan.manifest_hash, version, digest)
 
 
 def _silver_target(

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from assay.errors import AssayError
 from assay.plan import Plan, read_plan
-from assay.results import write_result
+from assay.results import write_failure, write_result
 from spark_jobs.lakehouse.session import open_session
 
 Stage = Callable[[SparkSession, Plan, int], dict[str, Any]]
@@ -35,6 +35,7 @@ def run_stage(name: str, stage: Stage) -> None:
         spark = open_session(f"{name} {plan.batch_id}")
         result = stage(spark, plan, arguments.epoch)
     except AssayError as error:
+        write_failure(plan.folder, name, arguments.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")
     seconds = round(time.monotonic() - started, 2)
     write_result(plan.folder, name, arguments.epoch, {"seconds": seconds, **result})

@@ -1,0 +1,1 @@
+"""What DAG files may import: the factory, and behind it the operators."""

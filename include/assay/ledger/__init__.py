@@ -17,6 +17,18 @@ from assay.ledger.batches import (
 )
 from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
 from assay.ledger.lease import require_epoch, take_epoch
+from assay.ledger.progress import (
+    fail_batch,
+    is_built_upon,
+    resume_batch,
+    rules_of_commit,
+    summary_of_run,
+)
+from assay.ledger.releases import (
+    find_release,
+    record_release,
+    record_row_ledger,
+)
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import record_validation
 
@@ -29,15 +41,23 @@ __all__ = [
     "committed_unreleased",
     "current_generation",
     "deliveries",
+    "fail_batch",
+    "find_release",
     "finish_task",
+    "is_built_upon",
     "next_generation",
     "record_deliveries",
     "record_dry_run",
+    "record_release",
+    "record_row_ledger",
     "record_validation",
     "require_epoch",
+    "resume_batch",
+    "rules_of_commit",
     "set_batch_state",
     "start_batch",
     "start_task",
+    "summary_of_run",
     "take_epoch",
     "task_summaries",
 ]

@@ -7,9 +7,11 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 from assay.contract import Contract
 from assay.errors import ContractError
+from assay.header import match_header
 from assay.plan import ManifestFile
 
 FILE_ID_LENGTH = 64
@@ -56,9 +58,9 @@ def _read_same_header(
     source = contract.source
     if source is None:
         raise ContractError(f"{contract.path}: source is missing")
-    fields = ", ".join(f"`_{i}` string" for i in range(len(header)))
+    schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
     rows = (
-        spark.read.schema(f"{fields}, `{MALFORMED}` string")
+        spark.read.schema(schema)
         .option("header", value=True)
         .option("sep", source.delimiter)
         .option("encoding", source.encoding)
@@ -69,14 +71,10 @@ def _read_same_header(
         .option("columnNameOfCorruptRecord", MALFORMED)
         .csv([file.path for file in files])
     )
-    position = {_folded(name): i for i, name in enumerate(header)}
-    known = {_folded(column.header) for column in contract.columns}
-    unknown = [(name, i) for i, name in enumerate(header) if _folded(name) not in known]
+    delivered = {name: header[at] for name, at in match_header(header, contract).items()}
+    unknown = [name for name in header if name not in delivered.values()]
     return rows.select(
-        *(
-            _by_position(position.get(_folded(column.header))).alias(column.name)
-            for column in contract.columns
-        ),
+        *(_by_header(delivered.get(column.name)).alias(column.name) for column in contract.columns),
         _unknown_columns(unknown).alias("unknown_columns"),
         MALFORMED,
         F.substring(F.col("_metadata.file_name"), 1, FILE_ID_LENGTH).alias("file_id"),
@@ -86,15 +84,13 @@ def _read_same_header(
     ).coalesce(WRITE_TASKS)
 
 
-def _folded(name: str) -> str:
-    return name.strip().casefold()
+def _by_header(name: str | None) -> Column:
+    if name is None:
+        return F.lit(None).cast("string")
+    return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _by_position(position: int | None) -> Column:
-    return F.lit(None).cast("string") if position is None else F.col(f"_{position}")
-
-
-def _unknown_columns(unknown: list[tuple[str, int]]) -> Column:
+def _unknown_columns(unknown: list[str]) -> Column:
     if not unknown:
         return F.lit(None).cast("map<string,string>")
-    return F.create_map(*(part for name, i in unknown for part in (F.lit(name), F.col(f"_{i}"))))
+    return F.create_map(*(part for name in unknown for part in (F.lit(name), _by_header(name))))

@@ -1,0 +1,29 @@
+"""
+### Trades: landing files → bronze → silver → gold → Postgres
+
+Takes every trade file (`*.csv`, `*.csv.gz`) that is complete in `landing/trades/`, every day at
+03:00 UTC, or when triggered. Owner: trade-operations.
+
+**Where to look.** Postgres: `serving.trade_event`, `gold.daily_trade_summary`,
+`gold.customer_exposure`; `ops.release` says what is published, `ops.row_ledger` where each record
+went. The note of a run sums up its batch.
+
+**When a gate fails** nothing has been published: read the task's log, which names the expectation
+and the failing records. Then correct and deliver the file again and abandon the batch
+(`assay batch abandon`), or trigger again with `gate_policy` = `override` and a reason.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from assay_airflow.dag_factory import pipeline_dag
+
+dag: DAG = pipeline_dag(
+    "trades",
+    datasets=["trades"],
+    schedule="0 3 * * *",
+    owner="trade-operations",
+    tags=["medallion", "trades", "daily"],
+    doc_md=__doc__,
+)

@@ -1,0 +1,82 @@
+"""How a batch moves on: resumed, failed, built upon; and what its run may say about it."""
+
+from __future__ import annotations
+
+from assay.ledger.query import Connection, fetch_all, fetch_value
+
+
+def resume_batch(connection: Connection, batch_id: str, state: str) -> None:
+    """A task goes on with the batch. What has been committed stays so until it commits again."""
+    connection.execute(
+        """
+        UPDATE ops.batch SET state = %(state)s, error = NULL, finished_at = NULL
+        WHERE batch_id = %(batch_id)s
+          AND (state IN ('RUNNING', 'FAILED') OR %(state)s = 'COMMITTING')
+        """,
+        {"state": state, "batch_id": batch_id},
+    )
+
+
+def fail_batch(connection: Connection, batch_id: str, error: str) -> None:
+    """Keep the error; the batch is FAILED unless the lake holds, or may hold, its rows."""
+    connection.execute(
+        """
+        UPDATE ops.batch
+        SET error = %(error)s,
+            finished_at = clock_timestamp(),
+            state = CASE WHEN state IN ('RUNNING', 'EMPTY') THEN 'FAILED' ELSE state END
+        WHERE batch_id = %(batch_id)s
+        """,
+        {"error": error, "batch_id": batch_id},
+    )
+
+
+def is_built_upon(connection: Connection, batch_id: str) -> bool:
+    """True when a later batch of the pipeline has been committed on top of this one."""
+    found: bool = fetch_value(
+        connection,
+        """
+        SELECT EXISTS (
+            SELECT FROM ops.batch AS own
+            JOIN ops.batch AS later USING (pipeline)
+            WHERE own.batch_id = %s AND own.state IN ('COMMITTED', 'PUBLISHED')
+              AND later.committed_at > own.committed_at
+        )
+        """,
+        [batch_id],
+    )
+    return found
+
+
+def rules_of_commit(connection: Connection, batch_id: str) -> str | None:
+    """The rules version under which the batch was committed last."""
+    rows = fetch_all(
+        connection,
+        "SELECT metrics ->> 'rules' FROM ops.batch_task"
+        " WHERE batch_id = %s AND task_id = 'commit' AND state = 'SUCCESS'"
+        " ORDER BY epoch DESC LIMIT 1",
+        [batch_id],
+    )
+    return rows[0][0] if rows else None
+
+
+def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
+    """What became of the run's batch: its state, then the last summary of every task."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT batch.batch_id, batch.state, batch.error, task.summary
+        FROM ops.batch
+        LEFT JOIN LATERAL (
+            SELECT DISTINCT ON (task_id) task_id, epoch, summary FROM ops.batch_task
+            WHERE batch_id = batch.batch_id AND summary <> '' ORDER BY task_id, epoch DESC
+        ) AS task ON true
+        WHERE batch.pipeline = %s AND batch.run_id = %s ORDER BY task.epoch
+        """,
+        [pipeline, run_id],
+    )
+    if not rows:
+        return ""
+    batch_id, state, error, _ = rows[0]
+    lines = [f"batch {batch_id}: {state}", *(f"- {row[3]}" for row in rows if row[3])]
+    return "\n\n".join([*lines, *([f"**{error}**"] if error else [])])

@@ -1,0 +1,38 @@
+"""How a Spark job is launched: program, settings, environment and the lock that it runs under."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.settings import Settings
+from assay.stack.spark import spark_environment, submit_conf
+
+
+@dataclass(frozen=True)
+class SparkLaunch:
+    """What SparkSubmitOperator is told."""
+
+    program: str
+    conf: dict[str, str]
+    environment: dict[str, str]
+    driver_memory: str
+
+
+def launch(settings: Settings, *, lock: str, holder: str) -> SparkLaunch:
+    """Settings of one job; two jobs with the same `lock` never run at once.
+
+    `holder` is what a job that has to wait tells its reader. See `assay.stack.submit`.
+    """
+    return SparkLaunch(
+        program=str(Path(sys.prefix) / "bin" / "assay-spark-submit"),
+        conf=submit_conf(settings),
+        environment={
+            **spark_environment(settings),
+            "ASSAY_HOME": str(settings.home),
+            "ASSAY_SPARK_LOCK": str(settings.locks / f"{lock}.lock"),
+            "ASSAY_SPARK_HOLDER": holder,
+        },
+        driver_memory=settings.driver_memory,
+    )

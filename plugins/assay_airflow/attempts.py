@@ -1,0 +1,99 @@
+"""One attempt of one task: its epoch, its row in the ledger, and how it may end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from assay import ledger
+from assay.errors import AssayError, FencedError
+from assay.plan import Plan
+from assay.results import next_epoch
+from assay_airflow.connections import connect
+
+PLAN_FROM = "accept_files"
+
+
+@dataclass
+class Attempt:
+    """What a task knows of itself; `summary` and `metrics` are recorded when it ends."""
+
+    batch_id: str
+    task_id: str
+    epoch: int
+    summary: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def pull_plan_path(context: Mapping[str, Any]) -> str:
+    """The path of the plan that accept_files froze for this run."""
+    path: str = context["ti"].xcom_pull(task_ids=PLAN_FROM)
+    return path
+
+
+def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
+    """An attempt of a task that has a plan. A dry run takes no lease."""
+    return attempt(
+        context,
+        plan.pipeline,
+        plan.batch_id,
+        scratch_epoch=None if plan.commit else next_epoch(plan.folder),
+    )
+
+
+@contextmanager
+def attempt(
+    context: Mapping[str, Any], pipeline: str, batch_id: str, *, scratch_epoch: int | None
+) -> Iterator[Attempt]:
+    """Take the next epoch, unless one is given, record the attempt, and translate errors.
+
+    An AssayError needs a person and fails the task for good; anything else may be retried.
+    """
+    instance = context["ti"]
+    holder = f"{context['run_id']} {instance.task_id} try {instance.try_number}"
+    with connect() as connection:
+        epoch = scratch_epoch or ledger.take_epoch(connection, pipeline, holder)
+        now = Attempt(batch_id, instance.task_id, epoch)
+        ledger.start_task(
+            connection,
+            batch_id=batch_id,
+            task_id=instance.task_id,
+            epoch=epoch,
+            try_number=instance.try_number,
+        )
+    ending, error = "FAILED", "the attempt was interrupted"
+    try:
+        yield now
+        ending, error = "SUCCESS", ""
+    except AirflowSkipException as skip:
+        ending, error, now.summary = "SKIPPED", "", str(skip)
+        raise
+    except AssayError as failure:
+        ending, error = ("FENCED" if isinstance(failure, FencedError) else "FAILED"), str(failure)
+        raise AirflowFailException(f"{type(failure).__name__}: {failure}") from failure
+    except Exception as failure:
+        error = str(failure)
+        raise
+    finally:
+        _finish(now, ending, error)
+
+
+def _finish(ended: Attempt, ending: str, error: str) -> None:
+    """Record the end; a failed attempt fails its batch until a later one goes on with it."""
+    with connect() as connection:
+        ledger.finish_task(
+            connection,
+            batch_id=ended.batch_id,
+            task_id=ended.task_id,
+            epoch=ended.epoch,
+            state=ending,
+            summary=ended.summary,
+            metrics=ended.metrics,
+            error=error or None,
+        )
+        if ending == "FAILED":
+            ledger.fail_batch(connection, ended.batch_id, f"{ended.task_id}: {error}")

@@ -1,0 +1,15 @@
+"""The operators of a pipeline: Spark stages, and the Python tasks around them."""
+
+from __future__ import annotations
+
+from assay_airflow.operators.files import AcceptFilesOperator, ArchiveFilesOperator
+from assay_airflow.operators.publish import PublishOperator
+from assay_airflow.operators.spark_stage import QualityGateOperator, SparkStageOperator
+
+__all__ = [
+    "AcceptFilesOperator",
+    "ArchiveFilesOperator",
+    "PublishOperator",
+    "QualityGateOperator",
+    "SparkStageOperator",
+]

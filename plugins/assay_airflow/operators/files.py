@@ -1,0 +1,86 @@
+"""The tasks around the chain that handle files: accept them first, archive them last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from assay.errors import SettingsError
+from assay.params import RunParams, resolve_params
+from assay.plan import read_plan
+from assay.results import next_epoch
+from assay.run import Run, batch_id_of
+from assay.settings import load_settings
+from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path
+from assay_airflow.connections import connect
+
+RUN_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
+
+
+class AcceptFilesOperator(BaseOperator):
+    """Takes the pending files and freezes the plan; returns the plan's path."""
+
+    def __init__(self, *, pipeline: str, datasets: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.datasets = list(datasets)
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """See `assay.accept.accept_files`."""
+        from assay.accept import accept_files
+
+        run = self._run(context)
+        settings = load_settings()
+        folder = settings.batches / run.batch_id
+        scratch_epoch = next_epoch(str(folder)) if run.params.dry_run else None
+        with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
+            lines: list[str] = []
+            plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
+            now.summary = f"accept_files: {lines[-1]}"
+        return str(folder / "plan.json") if plan else ""
+
+    def _say(self, line: str, lines: list[str]) -> None:
+        lines.append(line)
+        self.log.info(line)
+
+    def _run(self, context: Mapping[str, Any]) -> Run:
+        """The run as Airflow knows it: scheduled, backfilled, or by hand without a logical date."""
+        dag_run = context["dag_run"]
+        params = self._params(context)
+        moment = dag_run.logical_date or dag_run.run_after
+        batch_date = params.batch_date or moment.date().isoformat()
+        return Run(
+            pipeline=self.pipeline,
+            datasets=self.datasets,
+            run_id=dag_run.run_id,
+            run_type=RUN_TYPES.get(str(dag_run.run_type), "manual"),  # type: ignore[arg-type]
+            batch_id=batch_id_of(self.pipeline, dag_run.run_id, batch_date),
+            batch_date=batch_date,
+            params=params,
+            user=getattr(dag_run, "triggering_user_name", None) or "airflow",
+        )
+
+    def _params(self, context: Mapping[str, Any]) -> RunParams:
+        """Airflow lets unknown fields pass in silence; here they are refused by name."""
+        try:
+            return resolve_params({**context["params"], **(context["dag_run"].conf or {})})
+        except SettingsError as refused:
+            raise AirflowFailException(f"the run is refused: {refused}") from refused
+
+
+class ArchiveFilesOperator(BaseOperator):
+    """Moves the files of published batches to the archive."""
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """See `assay.archive.archive_files`."""
+        from assay.archive import archive_files
+
+        plan = read_plan(pull_plan_path(context))
+        with planned_attempt(context, plan) as now, connect() as connection:
+            moved = archive_files(load_settings(), connection, plan, self.log.info)
+            now.summary = f"archive_files: {moved:,} files"
+        self.log.info(now.summary)
+        return str(now.summary)

@@ -1,0 +1,129 @@
+"""Spark stages of a batch, each one attempt with an epoch, and the gates among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+
+from assay import ledger
+from assay.contract import Contract, gold_contracts, load_contract
+from assay.errors import BatchError
+from assay.gates import decide, explain, require_pass
+from assay.plan import Plan, read_plan
+from assay.results import read_failure, read_result
+from assay.rules import rules_version
+from assay.settings import SPARK_JOBS, load_settings
+from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
+from assay_airflow.connections import SPARK, connect
+
+RECORDED = ("seconds", "versions", "rules")
+
+
+class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
+    """Runs `include/spark_jobs/<stage>.py` on the plan of the run's batch.
+
+    Everything that depends on the machine is filled in when the task runs, so that parsing a DAG
+    file reads nothing and imports no Spark.
+    """
+
+    def __init__(self, *, stage: str, **kwargs: Any) -> None:
+        application = str(SPARK_JOBS / f"{stage}.py")
+        super().__init__(application=application, conn_id=SPARK, name=stage, **kwargs)
+        self.stage = stage
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """Run the stage as one attempt; returns its summary line."""
+        path = pull_plan_path(context)
+        plan = read_plan(path)
+        if not plan.needs(self.stage):
+            raise AirflowSkipException(f"{self.stage}: nothing to do for {plan.batch_id}")
+        with planned_attempt(context, plan) as now:
+            with connect() as connection:
+                _leave_alone_if_built_upon(connection, plan)
+                if plan.commit:
+                    state = "COMMITTING" if self.stage == "commit" else "RUNNING"
+                    ledger.resume_batch(connection, plan.batch_id, state)
+            result = self._submit(context, path, plan, now.epoch)
+            now.summary = f"{self.stage}: {result['summary']}"
+            now.metrics = {key: result[key] for key in RECORDED if key in result}
+            self.after(plan, now, result)
+        self.log.info(now.summary)
+        return str(now.summary)
+
+    def _submit(
+        self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
+    ) -> dict[str, Any]:
+        """Start the job and read its result; an error that it left is raised as itself."""
+        from assay.archive import accepted_files_in_place
+        from assay.stack.launch import launch
+
+        job = launch(
+            load_settings(),
+            lock=plan.pipeline if plan.commit else plan.batch_id,
+            holder=f"{plan.batch_id} {self.stage} epoch {epoch}",
+        )
+        self.conf, self.env_vars = job.conf, job.environment
+        self._spark_binary, self._driver_memory = job.program, job.driver_memory
+        self.application_args = [path, str(epoch)]
+        try:
+            with ExitStack() as stack:
+                if self.stage == "ingest_bronze" and plan.commit:
+                    stack.enter_context(accepted_files_in_place(connect, plan))
+                super().execute(context)
+        except AirflowException:
+            failure = read_failure(plan.folder, self.stage, epoch)
+            if failure is None:
+                raise
+            raise failure from None
+        return read_result(plan.folder, self.stage, epoch)
+
+    def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
+        """What is recorded of the finished job besides its summary."""
+        if self.stage == "commit":
+            with connect() as connection:
+                ledger.set_batch_state(connection, plan.batch_id, "COMMITTED")
+
+
+def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
+    """A batch that later batches are built on stays as it is; a changed rule needs a rebuild."""
+    if not plan.commit or not ledger.is_built_upon(connection, plan.batch_id):
+        return
+    if ledger.rules_of_commit(connection, plan.batch_id) != rules_version(plan.datasets):
+        raise BatchError(
+            f"{plan.batch_id} is committed and later batches are built on it; to apply changed "
+            "rules to its rows, trigger a run with full_rebuild"
+        )
+    raise AirflowSkipException(
+        f"{plan.batch_id} is committed and later batches are built on it; left as it is"
+    )
+
+
+class QualityGateOperator(SparkStageOperator):
+    """A Spark stage whose verdicts decide whether the batch goes on."""
+
+    def __init__(self, *, layer: str, **kwargs: Any) -> None:
+        super().__init__(stage=f"validate_{layer}", **kwargs)
+        self.layer = layer
+
+    def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
+        """Record every verdict, explain those not met, and stop the batch if they say so."""
+        verdicts = decide(self._contracts(plan), result["verdicts"], plan.gate_policy)
+        with connect() as connection:
+            ledger.record_validation(connection, plan.batch_id, now.epoch, self.layer, verdicts)
+        for verdict in verdicts:
+            if not verdict["success"]:
+                for line in explain(verdict):
+                    self.log.warning(line)
+        self.log.info("Data Docs: %s", Path(result["data_docs"]) / "index.html")
+        require_pass(verdicts)
+
+    def _contracts(self, plan: Plan) -> list[Contract]:
+        if self.layer == "gold":
+            return [c for dataset in plan.datasets for c in gold_contracts(dataset)]
+        layer = "bronze" if self.layer == "bronze" else "silver"
+        return [load_contract(layer, dataset) for dataset in plan.datasets]
