@@ -11,8 +11,8 @@ from pathlib import Path
 from assay.errors import StackError
 
 BIN = Path(sys.prefix) / "bin"
-# They would change which code runs, or keep byte code from being written.
-DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "SPARK_CONF_DIR")
+# They would change which code runs, keep byte code from being written, or configure Airflow.
+DROPPED = ("AIRFLOW", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "SPARK_CONF_DIR")
 
 
 def package_folder(package: str) -> Path:
@@ -38,5 +38,5 @@ def path_with_programs() -> str:
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Our environment with `extra` on top, for a program of our virtual environment."""
-    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
     return {**kept, "PATH": path_with_programs(), **extra}

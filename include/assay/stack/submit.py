@@ -1,8 +1,8 @@
 """`assay-spark-submit`: spark-submit for one Spark job at a time, that dies with its task.
 
-It takes the lock file named by ASSAY_SPARK_LOCK (who holds it: ASSAY_SPARK_HOLDER) and hands the open file to the JVM, so that the
-lock is held until that JVM is dead, whatever happens to the task, its shell or Airflow. Secrets
-of the parent's environment are not handed on.
+It takes the lock file named by ASSAY_SPARK_LOCK (ASSAY_SPARK_HOLDER says for whom) and hands the
+open file to the JVM, so that the lock is held until that JVM is dead, whatever happens to the
+task, its shell or Airflow. Secrets of the parent's environment are not handed on.
 """
 
 from __future__ import annotations

@@ -1,0 +1,189 @@
+"""Starting, stopping and watching the whole embedded stack."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from assay.errors import StackError
+from assay.settings import Settings
+from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhealthy_parts
+from assay.stack.ports import choose_ports, load_ports
+from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
+from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
+from assay.stack.programs import (
+    AIRFLOW_PROGRAMS,
+    PROGRAMS,
+    ProgramState,
+    log_file,
+    program_states,
+    start_program,
+    start_supervisor,
+)
+from assay.stack.spark import prepare_spark
+
+Say = Callable[[str], None]
+NEEDED_SPACE = 2 << 30
+BOOT_SECONDS = 300.0
+STOP_SECONDS = 200.0
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    """What runs, and where. `unhealthy` names the parts that do not report to be well."""
+
+    up: bool
+    airflow: str
+    postgres: str
+    programs: list[ProgramState]
+    unhealthy: list[str]
+
+
+def up(settings: Settings, say: Say) -> None:
+    """Start everything that does not run yet; return when all of it is healthy."""
+    with _stack_lock(settings), _disk_full_explained(settings):
+        _check_space(settings)
+        prepare_spark(settings, say)
+        if not find_supervisor(settings):
+            if end_orphans(settings):
+                say("ended processes that an earlier stack left behind")
+            choose_ports(settings, say)
+            ensure_cluster(settings)
+            start_supervisor(settings)
+        _start_postgres(settings, say)
+        _start_airflow(settings, say)
+
+
+def down(settings: Settings, say: Say) -> None:
+    """Stop everything; when it returns, no process of the stack is left."""
+    with _stack_lock(settings):
+        supervisor = find_supervisor(settings)
+        if supervisor:
+            say("stopping Airflow, then Postgres")
+            family = find_ours(settings)
+            supervisor.terminate()
+            _, stubborn = psutil.wait_procs([supervisor], timeout=STOP_SECONDS)
+            end_processes([*stubborn, *family])
+        orphans = end_orphans(settings)
+        say("everything is stopped" if supervisor or orphans else "nothing was running")
+
+
+def status(settings: Settings) -> StackStatus:
+    """What runs now."""
+    running = find_supervisor(settings) is not None
+    known = (settings.home / "ports.json").exists()
+    states = program_states(settings) if running else {}
+    unhealthy = unhealthy_parts(settings) if running else list(AIRFLOW_PROGRAMS)
+    stopped = [name for name in PROGRAMS if name not in states or states[name].state != "RUNNING"]
+    return StackStatus(
+        up=not stopped and not unhealthy,
+        airflow=airflow_url(settings) if known else "",
+        postgres=f"127.0.0.1:{load_ports(settings)['postgres']}" if known else "",
+        programs=[states[name] for name in PROGRAMS if name in states],
+        unhealthy=sorted({*stopped, *unhealthy}),
+    )
+
+
+def _start_postgres(settings: Settings, say: Say) -> None:
+    # Migrations belong to the warehouse, not to the stack: only a start needs them.
+    from assay.migrations import migrate
+
+    say(f"starting Postgres on port {load_ports(settings)['postgres']}")
+    start_program(settings, "postgres")
+    _wait(settings, lambda: _answers(settings), ["postgres"])
+    ensure_databases(settings)
+    with psycopg.connect(dsn(settings, "assay_owner")) as connection:
+        applied = migrate(connection)
+    if applied:
+        say(f"applied {len(applied)} migrations")
+
+
+def _start_airflow(settings: Settings, say: Say) -> None:
+    say("preparing Airflow's metadata database")
+    prepare_airflow(settings)
+    say(f"starting Airflow on {airflow_url(settings)}")
+    # First alone: a task that the scheduler starts before the API server listens would fail.
+    start_program(settings, "api-server")
+    _wait(settings, lambda: "api-server" not in unhealthy_parts(settings), ["api-server"])
+    ensure_pool(settings)
+    for name in AIRFLOW_PROGRAMS:
+        start_program(settings, name)
+    _wait(settings, lambda: not unhealthy_parts(settings), AIRFLOW_PROGRAMS)
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        psycopg.connect(dsn(settings, "postgres", "postgres"), connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise StackError(
+                f"{settings.home / 'secrets.json'} does not hold the password of the Postgres in "
+                f"{settings.home / 'postgres'}; restore it, or remove {settings.home}"
+            ) from error
+        return False
+    return True
+
+
+def _wait(
+    settings: Settings, ready: Callable[[], bool], names: tuple[str, ...] | list[str]
+) -> None:
+    """Wait until ready, unless one of the programs gives up first."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while not ready():
+        states = program_states(settings)
+        for name in names:
+            if states[name].state == "FATAL":
+                raise StackError(_last_words(settings, name, "ended again and again"))
+        if time.monotonic() > deadline:
+            raise StackError(_last_words(settings, names[0], f"not well in {BOOT_SECONDS:.0f} s"))
+        time.sleep(0.25)
+
+
+def _last_words(settings: Settings, name: str, what: str) -> str:
+    log = log_file(settings, name)
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    last = next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
+    return f"{name}: {what}; last line: {last.strip()[:300]} (all of it: {log})"
+
+
+@contextmanager
+def _stack_lock(settings: Settings) -> Iterator[None]:
+    """One start or stop at a time."""
+    settings.locks.mkdir(parents=True, exist_ok=True)
+    with (settings.locks / "stack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _disk_full_explained(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StackError(
+            f"the disk of {settings.home} is full; free {NEEDED_SPACE >> 30} GB and try again"
+        ) from error
+
+
+def _check_space(settings: Settings) -> None:
+    free = shutil.disk_usage(_existing(settings.home)).free
+    if free < NEEDED_SPACE:
+        raise StackError(
+            f"{settings.home} has {free >> 20} MB of free disk; free {NEEDED_SPACE >> 30} GB, "
+            "or set ASSAY_HOME to a folder on a larger disk"
+        )
+
+
+def _existing(path: Path) -> Path:
+    return next(part for part in [path, *path.parents] if part.exists())
