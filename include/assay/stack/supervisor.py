@@ -133,9 +133,7 @@ def _answers(settings: Settings) -> bool:
     return True
 
 
-def _wait(
-    settings: Settings, ready: Callable[[], bool], names: tuple[str, ...] | list[str]
-) -> None:
+def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:
     """Wait until ready, unless one of the programs gives up first."""
     deadline = time.monotonic() + BOOT_SECONDS
     while not ready():
