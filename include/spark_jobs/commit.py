@@ -17,6 +17,7 @@ from assay.rules import rules_version
 from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
+from spark_jobs.totals import ROWS, as_texts, sum_measures, zeros
 from spark_jobs.transformations.change_set import WINNERS
 
 
@@ -42,6 +43,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     gold = latest_result(plan.folder, "build_gold")["tables"]
     rules = rules_version(plan.datasets)
     versions: dict[str, int] = {}
+    totals: dict[str, Any] = {}
     for dataset in plan.datasets:
         digest = silver[dataset]["digest"]
         fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest)
@@ -49,13 +51,17 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         versions[f"quarantine.{dataset}"] = _quarantine(spark, plan, fence, dataset, change_set)
         target = _silver_target(spark, plan, dataset, silver[dataset], change_set)
         versions[target.name] = _bring_in(spark, target, fence)
+        totals[target.name] = _silver_totals(spark, target, versions[target.name], dataset)
         for contract in gold_contracts(dataset):
             target = _gold_target(spark, plan, contract, gold[contract.name])
             versions[target.name] = _bring_in(spark, target, fence)
+            committed = tables.read_table(spark, target.path, versions[target.name])
+            totals[target.name] = as_texts(sum_measures(committed, measures_of(contract)))
     listed = ", ".join(f"{name}@{version}" for name, version in versions.items())
     return {
         "versions": versions,
         "rules": rules,
+        "totals": totals,
         "replace_all": any(silver[dataset]["base_is_empty"] for dataset in plan.datasets),
         "summary": f"committed {listed}",
     }
@@ -131,6 +137,24 @@ def _commit(spark: SparkSession, target: Target, fence: tables.Fence, *, is_ours
 def _overwrite(path: str, changes: DataFrame) -> Callable[[], None]:
     rows = changes.where(~F.col("deleted")).drop("deleted")
     return lambda: rows.write.format("delta").mode("overwrite").save(path)
+
+
+def measures_of(contract: Contract) -> dict[str, str]:
+    """What is summed of a table: its rows, and its money or its totals."""
+    summed = contract.totals or contract.money
+    return {ROWS: ROWS} | {name: name for name in summed}
+
+
+def _silver_totals(
+    spark: SparkSession, target: Target, version: int, dataset: str
+) -> dict[str, dict[str, str]]:
+    """Totals before and after the commit; a table that was replaced stood at nothing before."""
+    measures = measures_of(load_contract("silver", dataset))
+    before = zeros([*measures])
+    if not target.replace_all:
+        before = sum_measures(tables.read_table(spark, target.path, target.base_version), measures)
+    after = sum_measures(tables.read_table(spark, target.path, version), measures)
+    return {"before": as_texts(before), "after": as_texts(after)}
 
 
 def _quarantine(

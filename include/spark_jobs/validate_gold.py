@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,6 +13,7 @@ from assay.results import latest_result
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.totals import sum_measures
 from spark_jobs.transformations.change_set import apply_change_set
 from spark_jobs.validate import validate
 
@@ -69,19 +69,10 @@ def _totals(
     spark: SparkSession, contract: Contract, gold: DataFrame, silver: DataFrame
 ) -> DataFrame:
     """Sum each reconciled measure on both sides; `rows` stands for the number of silver rows."""
-    in_gold = gold.agg(*(F.sum(g).alias(g) for g in contract.totals)).first()
-    in_silver = silver.agg(
-        *((F.count("*") if s == "rows" else F.sum(s)).alias(g) for g, s in contract.totals.items())
-    ).first()
-    rows = [
-        (measure, _exact(in_gold and in_gold[measure]), _exact(in_silver and in_silver[measure]))
-        for measure in contract.totals
-    ]
+    in_gold = sum_measures(gold, {measure: measure for measure in contract.totals})
+    in_silver = sum_measures(silver, contract.totals)
+    rows = [(measure, in_gold[measure], in_silver[measure]) for measure in contract.totals]
     return spark.createDataFrame(rows, TOTALS_SCHEMA)
-
-
-def _exact(value: Any) -> Decimal:
-    return Decimal(value or 0)
 
 
 if __name__ == "__main__":
