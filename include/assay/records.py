@@ -43,8 +43,8 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
     """
     csv.field_size_limit(LONGEST_FIELD)
     source = csv_source(contract)
-    matching_suffix(path.name, source)
     file_id, size = hash_file(path)
+    matching_suffix(path.name, source)
     if not size:
         raise FileRejectedError("empty file")
     try:

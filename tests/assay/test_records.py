@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from assay.errors import FileRejectedError
 from assay.header import match_header
 from assay.records import inspect_file
 from assay.survey import BLOCK, hash_file
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "corpus"))
-from trades import HEADER, Case, all_cases, row, rows, text
+from corpus.trades import HEADER, Case, all_cases, row, rows, text
 
 CONTRACT = load_contract("bronze", "trades")
 CASES = all_cases()

@@ -1,0 +1,86 @@
+"""Params of a run: what is refused, with which words, and the schemas of the trigger form."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jsonschema
+import pytest
+
+from assay.errors import SettingsError
+from assay.params import PARAM_SCHEMAS, RunParams, resolve_params
+
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"batch_date": "2026-01-31"},
+    {"batch_date": None, "landing_glob": "2026/*part?.csv"},
+    {"landing_glob": "a..b*.csv"},
+    {"gate_policy": "override", "override_reason": "known gap, ticket 12"},
+    {"full_rebuild": True, "dry_run": True},
+]
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"batch_date": "31.01.2026"}, "batch_date='31.01.2026': must be empty or a date"),
+    ({"batch_date": "20260131"}, "batch_date="),
+    ({"batch_date": 20260131}, "batch_date="),
+    ({"batch_date": ""}, "batch_date="),
+    ({"landing_glob": ""}, "landing_glob="),
+    ({"landing_glob": "/etc/*"}, "landing_glob="),
+    ({"landing_glob": "~/x"}, "landing_glob="),
+    ({"landing_glob": "../*.csv"}, "landing_glob="),
+    ({"landing_glob": "a/../../*.csv"}, "landing_glob="),
+    ({"landing_glob": "a/.."}, "landing_glob="),
+    ({"landing_glob": "x" * 201}, "landing_glob="),
+    ({"landing_glob": None}, "landing_glob="),
+    ({"gate_policy": "lenient"}, "gate_policy='lenient': must be strict or override"),
+    ({"override_reason": "x" * 201}, "override_reason="),
+    ({"override_reason": 7}, "override_reason="),
+    ({"full_rebuild": "yes"}, "full_rebuild='yes': must be true or false"),
+    ({"full_rebuild": 1}, "full_rebuild=1"),
+    ({"dry_run": None}, "dry_run=None"),
+]
+
+
+def schema() -> dict[str, Any]:
+    return {"type": "object", "properties": PARAM_SCHEMAS, "additionalProperties": False}
+
+
+@pytest.mark.parametrize("conf", GOOD)
+def test_good_params_pass_the_form_and_the_pipeline(conf: dict[str, Any]) -> None:
+    jsonschema.validate(conf, schema())
+    params = resolve_params(conf)
+    assert {name: getattr(params, name) for name in conf} == conf
+
+
+@pytest.mark.parametrize(("conf", "words"), BAD)
+def test_bad_params_fail_the_form_and_the_pipeline(conf: dict[str, Any], words: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(conf, schema())
+    with pytest.raises(SettingsError) as refusal:
+        resolve_params(conf)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "ok"])
+def test_override_needs_a_reason(reason: str) -> None:
+    with pytest.raises(SettingsError, match=r"override_reason=.*gate_policy is override"):
+        resolve_params({"gate_policy": "override", "override_reason": reason})
+
+
+def test_day_that_is_not_in_the_calendar_is_refused() -> None:
+    with pytest.raises(SettingsError, match="batch_date='2026-02-30'"):
+        resolve_params({"batch_date": "2026-02-30"})
+
+
+def test_unknown_param_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"'landing_globb' is not a param; .*landing_glob,"):
+        resolve_params({"landing_globb": "*"})
+
+
+def test_every_field_has_a_schema_whose_default_is_its_own() -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(RunParams)}
+    assert {name: facts["default"] for name, facts in PARAM_SCHEMAS.items()} == defaults
+    for facts in PARAM_SCHEMAS.values():
+        jsonschema.Draft202012Validator.check_schema(facts)
+        assert facts["title"]
+        assert facts["description"]
