@@ -93,7 +93,7 @@ def ensure_cluster(settings: Settings) -> None:
     user = server_user()
     folder.parent.mkdir(parents=True, exist_ok=True)
     if user:
-        _check_reach(folder.parent, user)
+        check_reach(folder.parent, user)
     if (folder / "PG_VERSION").exists():
         return
     unfinished = folder.with_name("data.unfinished")
@@ -141,7 +141,7 @@ def _exists(connection: psycopg.Connection, catalog: str, column: str, name: str
     return connection.execute(query, [name]).fetchone() is not None
 
 
-def _check_reach(folder: Path, user: str) -> None:
+def check_reach(folder: Path, user: str) -> None:
     """The server's user must be able to enter every folder above its programs and its data."""
     for path in (PROGRAMS, folder):
         for part in [*reversed(path.parents), path]:

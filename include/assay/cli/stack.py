@@ -1,0 +1,128 @@
+"""`assay up | down | status | doctor | url`: the embedded stack."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assay.settings import Settings, load_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+class Service(StrEnum):
+    """What has an address."""
+
+    postgres = "postgres"
+    airflow = "airflow"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of the stack to the command line."""
+    for command in (up, down, status, doctor, url):
+        app.command()(command)
+
+
+def up(as_json: AsJson = False) -> None:
+    """Start Postgres and Airflow, and leave them running. Does nothing twice."""
+    from assay.stack import supervisor
+
+    settings = load_settings()
+    supervisor.up(settings, say)
+    _show_status(settings, as_json=as_json)
+
+
+def down(as_json: AsJson = False) -> None:
+    """Stop everything that was started; no process is left."""
+    from assay.stack import supervisor
+
+    settings = load_settings()
+    supervisor.down(settings, say)
+    if as_json:
+        _print_json({"up": False})
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show what runs, and where. Exits with 1 when not all of it is well."""
+    if not _show_status(load_settings(), as_json=as_json):
+        raise typer.Exit(1)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is missing on this machine, and how to get it. Exits with 1 when something is."""
+    from assay.stack.doctor import examine
+
+    findings = examine(load_settings())
+    if as_json:
+        _print_json([{**dataclasses.asdict(each), "ok": each.ok} for each in findings])
+    else:
+        for each in findings:
+            print(f"{'ok' if each.ok else 'NO':3} {each.subject:12} {each.found}")
+            if not each.ok:
+                print(f"    remedy: {each.remedy}")
+    if not all(each.ok for each in findings):
+        raise typer.Exit(1)
+
+
+def url(
+    service: Annotated[Service | None, typer.Argument(help="Only this one's address.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the addresses, and the login of Airflow."""
+    facts = addresses(load_settings())
+    if as_json:
+        _print_json(facts if service is None else {service.value: facts[service.value]})
+    elif service is None:
+        print(f"Airflow   {facts['airflow']}  user {facts['user']}  password {facts['password']}")
+        print(f"Postgres  {facts['postgres']}")
+    else:
+        print(facts[service.value])
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Where the stack is, and its logins: Airflow's admin, and the reader of Postgres."""
+    from assay.stack.airflow import USER, airflow_url
+    from assay.stack.credentials import load_credentials
+    from assay.stack.postgres import dsn
+
+    return {
+        "airflow": airflow_url(settings),
+        "user": USER,
+        "password": load_credentials(settings)[USER],
+        "postgres": dsn(settings, "assay_reader"),
+    }
+
+
+def say(text: str) -> None:
+    """One progress line; never on standard output, which may be read by a program."""
+    typer.echo(f"assay: {text}", err=True)
+
+
+def _show_status(settings: Settings, *, as_json: bool) -> bool:
+    from assay.stack import supervisor
+
+    now = supervisor.status(settings)
+    if as_json:
+        _print_json(dataclasses.asdict(now))
+        return now.up
+    if now.programs:
+        table = Table("program", "state", "pid", "up for", box=None)
+        for each in now.programs:
+            minutes, seconds = divmod(each.seconds_up, 60)
+            unwell = " (unwell)" if each.name in now.unhealthy else ""
+            table.add_row(each.name, each.state + unwell, str(each.pid), f"{minutes}m {seconds}s")
+        Console().print(table)
+        print(f"Airflow {now.airflow}, Postgres {now.postgres} (login: make url)")
+    else:
+        print("nothing is running; start it with make up")
+    return now.up
+
+
+def _print_json(facts: Any) -> None:
+    print(json.dumps(facts, indent=1))
