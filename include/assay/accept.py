@@ -69,8 +69,8 @@ def accept_files(
         folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
         seen = [] if run.params.full_rebuild else _accept(settings, connection, run, folders, say)
         plan = make_plan(settings, connection, run, generation, seen)
-        write_plan(plan)
         _record_outcome(connection, run, plan)
+        write_plan(plan)
     say(describe(seen) if seen else describe_plan(plan))
     return plan
 

@@ -13,7 +13,7 @@ from assay.filenames import fit_name
 from assay.files import write_whole
 from assay.landing import Folders, TakenFile
 from assay.ledger import Delivery
-from assay.moves import move_file, sync_folders
+from assay.moves import move_file, sync_file, sync_folders
 from assay.records import csv_source, inspect_file, matching_suffix
 from assay.survey import hash_file
 
@@ -136,6 +136,8 @@ def move_judged(judged: list[JudgedFile]) -> None:
         place = Path(file.delivery.location)
         if file.delivery.verdict == "rejected":
             write_whole(reason_path(place), file.delivery.reason + "\n")
+        elif file.delivery.verdict == "accepted":
+            sync_file(file.taken.path)
         move_file(file.taken.path, place)
     sync_folders(Path(file.delivery.location) for file in judged)
 

@@ -51,6 +51,12 @@ def link_file(source: Path, target: Path) -> bool:
     return True
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of a file, which another process wrote, survive a power loss."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folders(paths: Iterable[Path]) -> None:
     """Make the renames of these files survive a power loss."""
     folders = {path.parent for path in paths}
