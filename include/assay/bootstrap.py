@@ -137,6 +137,7 @@ def make_venv() -> None:
     requirement.write_text(uv_requirement())
     pip = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--quiet"]
     run_step("installing uv", [*pip, "--require-hashes", "-r", str(requirement)])
+    requirement.unlink()
 
 
 def install(flavour: str) -> None:

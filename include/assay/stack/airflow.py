@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def _secrets(settings: Settings) -> dict[str, str]:
     }
 
 
-def prepare_airflow(settings: Settings) -> None:
+def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
     """Write the login file and bring the metadata database to this version of Airflow."""
     (settings.home / "airflow").mkdir(mode=0o700, parents=True, exist_ok=True)
     login = json.dumps({USER: load_credentials(settings)[USER]})
@@ -112,6 +113,7 @@ def prepare_airflow(settings: Settings) -> None:
     stamp = settings.home / "postgres" / "airflow-version"
     if stamp.exists() and stamp.read_text() == version("apache-airflow"):
         return
+    say("preparing Airflow's metadata database")
     done = subprocess.run(  # noqa: S603
         [BIN / "airflow", "db", "migrate"],
         env=child_environment(airflow_environment(settings)),

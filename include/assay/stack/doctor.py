@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -15,6 +14,7 @@ from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack.jars import locked_jars, sha256_of
 from assay.stack.java import ensure_java
+from assay.stack.paths import existing_part
 from assay.stack.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
 from assay.stack.postgres import PROGRAMS, check_reach, server_user
 from assay.stack.processes import find_supervisor
@@ -59,14 +59,12 @@ def _python(_: Settings) -> Finding:
 
 def _make(_: Settings) -> Finding:
     path = shutil.which("make")
-    remedy = (
-        "" if path else "install make (Debian: apt install make; macOS: xcode-select --install)"
-    )
-    return Finding("make", path or "not found", remedy)
+    how = "install make (Debian: apt install make; macOS: xcode-select --install)"
+    return Finding("make", path or "not found", "" if path else how)
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(_existing(settings.home)).free
+    free = shutil.disk_usage(existing_part(settings.home)).free
     enough = free >= NEEDED_DISK
     remedy = "" if enough else f"free {NEEDED_DISK // GIB} GB, or set ASSAY_HOME to a larger disk"
     return Finding("disk", f"{free / GIB:.1f} GB free for {settings.home}", remedy)
@@ -83,7 +81,7 @@ def _memory(settings: Settings) -> Finding:
 
 
 def _permissions(settings: Settings) -> Finding:
-    folder = _existing(settings.home)
+    folder = existing_part(settings.home)
     writable = os.access(folder, os.W_OK | os.X_OK)
     remedy = "" if writable else f"make {folder} writable, or set ASSAY_HOME to a folder of yours"
     return Finding("permissions", f"{folder} is {'' if writable else 'not '}writable", remedy)
@@ -112,7 +110,7 @@ def _postgres(settings: Settings) -> Finding:
     try:
         user = server_user()
         if user:
-            check_reach(_existing(settings.home), user)
+            check_reach(existing_part(settings.home), user)
     except StackError as error:
         return Finding("postgres", "cannot run", str(error))
     return Finding("postgres", f"{PROGRAMS / 'postgres'}, run by {user or 'you'}")
@@ -134,7 +132,3 @@ def _ports(settings: Settings) -> Finding:
 
 def _list_ports(ports: dict[str, int]) -> str:
     return ", ".join(f"{name} {port}" for name, port in ports.items())
-
-
-def _existing(path: Path) -> Path:
-    return next(part for part in [path, *path.parents] if part.exists())

@@ -70,7 +70,8 @@ def locked_jars(group: Group) -> list[Jar]:
 
 def jar_paths(settings: Settings, group: Group = "delta") -> list[Path]:
     """Where the JARs are. Raises StackError when they have not been fetched."""
-    paths = [settings.jars / jar.file_name for jar in locked_jars(group)]
+    folder = settings.jars.resolve()
+    paths = [folder / jar.file_name for jar in locked_jars(group)]
     for path in paths:
         if not path.is_file():
             raise StackError(f"{path} is missing; run make up, which fetches it")

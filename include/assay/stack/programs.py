@@ -176,13 +176,14 @@ def program_states(settings: Settings) -> dict[str, ProgramState]:
     }
 
 
-def start_program(settings: Settings, name: str) -> None:
-    """Start a program; one that runs already is left alone."""
+def start_program(settings: Settings, name: str) -> bool:
+    """Start a program. One that runs already is left alone: False."""
     if program_states(settings)[name].state in ("RUNNING", "STARTING"):
-        return
+        return False
     try:
         call_supervisor(settings, "startProcess", name, False)
     except Fault as fault:
         raise StackError(
             f"{name} did not start: {fault.faultString}; see {log_file(settings, name)}"
         ) from fault
+    return True

@@ -34,7 +34,7 @@ class StartCache:
     @property
     def path(self) -> Path:
         """Its name holds the key: another Java, Spark, JAR or training job means another file."""
-        known = hashlib.sha256(f"{self.java.version} {self.java.home}".encode())
+        known = hashlib.sha256(f"{self.java.version} {self.java.home.resolve()}".encode())
         known.update(TRAINING_JOB.read_bytes())
         for jar in [*sorted((SPARK_HOME / "jars").glob("*.jar")), *self.jars]:
             facts = jar.stat()

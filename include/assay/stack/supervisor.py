@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -17,6 +16,7 @@ import psycopg
 from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhealthy_parts
+from assay.stack.paths import existing_part
 from assay.stack.ports import choose_ports, load_ports
 from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
 from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
@@ -97,8 +97,8 @@ def _start_postgres(settings: Settings, say: Say) -> None:
     # Migrations belong to the warehouse, not to the stack: only a start needs them.
     from assay.migrations import migrate
 
-    say(f"starting Postgres on port {load_ports(settings)['postgres']}")
-    start_program(settings, "postgres")
+    if start_program(settings, "postgres"):
+        say(f"starting Postgres on port {load_ports(settings)['postgres']}")
     _wait(settings, lambda: _answers(settings), ["postgres"])
     ensure_databases(settings)
     with psycopg.connect(dsn(settings, "assay_owner")) as connection:
@@ -108,11 +108,10 @@ def _start_postgres(settings: Settings, say: Say) -> None:
 
 
 def _start_airflow(settings: Settings, say: Say) -> None:
-    say("preparing Airflow's metadata database")
-    prepare_airflow(settings)
-    say(f"starting Airflow on {airflow_url(settings)}")
+    prepare_airflow(settings, say)
     # First alone: a task that the scheduler starts before the API server listens would fail.
-    start_program(settings, "api-server")
+    if start_program(settings, "api-server"):
+        say(f"starting Airflow on {airflow_url(settings)}")
     _wait(settings, lambda: "api-server" not in unhealthy_parts(settings), ["api-server"])
     ensure_pool(settings)
     for name in AIRFLOW_PROGRAMS:
@@ -175,13 +174,9 @@ def _disk_full_explained(settings: Settings) -> Iterator[None]:
 
 
 def _check_space(settings: Settings) -> None:
-    free = shutil.disk_usage(_existing(settings.home)).free
+    free = shutil.disk_usage(existing_part(settings.home)).free
     if free < NEEDED_SPACE:
         raise StackError(
             f"{settings.home} has {free >> 20} MB of free disk; free {NEEDED_SPACE >> 30} GB, "
             "or set ASSAY_HOME to a folder on a larger disk"
         )
-
-
-def _existing(path: Path) -> Path:
-    return next(part for part in [path, *path.parents] if part.exists())
