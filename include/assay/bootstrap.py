@@ -110,7 +110,7 @@ def explain(output: str) -> str:
         return "this Python lacks venv; install it (Debian: apt install python3-venv), try again"
     if "hash" in lowered and "mismatch" in lowered:
         return f"{cause} (a download differs from the lock file; try again)"
-    network = ("connect", "resolve", "dns", "timed out", "network", "retries", "certificate")
+    network = ("connect", "dns", "timed out", "network", "retries", "certificate", "no matching")
     if any(word in lowered for word in network):
         return f"{cause} (no way to the package index; check network and proxy, try again)"
     return cause
@@ -197,7 +197,9 @@ def main(arguments: "list[str]") -> None:
     except KeyboardInterrupt:
         sys.exit("assay: interrupted; the next try starts .venv afresh")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.execv(VENV / "bin" / program, [program, *rest])  # noqa: S606
+    # The whole path as its own name, too: by that Python finds its virtual environment.
+    executable = str(VENV / "bin" / program)
+    os.execv(executable, [executable, *rest])  # noqa: S606
 
 
 if __name__ == "__main__":
