@@ -15,6 +15,15 @@ from assay.plan import Plan
 # The tables of the lake hold, or may hold, the rows of a batch in one of these states.
 IN_LAKE = ("COMMITTING", "COMMITTED", "PUBLISHED")
 ENDED = ("PUBLISHED", "EMPTY", "FAILED", "ABANDONED", "DRY_RUN")
+# A failure after the commit leaves a batch where the next publish finds it; a commit that knows
+# that it wrote nothing may go back to RUNNING.
+KEPT = {
+    ("COMMITTING", "FAILED"),
+    ("COMMITTED", "FAILED"),
+    ("COMMITTED", "RUNNING"),
+    ("PUBLISHED", "FAILED"),
+    ("PUBLISHED", "RUNNING"),
+}
 
 
 def start_batch(
@@ -62,7 +71,8 @@ def set_batch_state(
 ) -> None:
     """Move a batch to a state; without `error`, an earlier error is cleared.
 
-    Raises BatchError for an unknown batch, and for abandoning one that the lake holds.
+    A batch that the lake holds keeps its state when it is told to fail: only the error is
+    recorded. Raises BatchError for an unknown batch, and for abandoning one that the lake holds.
     """
     with connection.transaction():
         current = fetch_value(
@@ -75,6 +85,8 @@ def set_batch_state(
                 f"{batch_id}: is {current}, so the lake may hold its rows and it cannot be "
                 "abandoned; run `assay batch retry` to bring it to its end"
             )
+        if (current, state) in KEPT:
+            state = current
         connection.execute(
             """
             UPDATE ops.batch
@@ -82,9 +94,10 @@ def set_batch_state(
                 error = %(error)s,
                 summary = coalesce(%(summary)s, summary),
                 manifest_hash = coalesce(%(manifest_hash)s, manifest_hash),
-                committed_at = CASE WHEN %(state)s = 'COMMITTED' THEN clock_timestamp()
-                                    ELSE committed_at END,
-                finished_at = CASE WHEN %(state)s = ANY(%(ended)s) THEN clock_timestamp() END
+                committed_at = CASE WHEN %(state)s = 'COMMITTED' AND state <> 'COMMITTED'
+                                    THEN clock_timestamp() ELSE committed_at END,
+                finished_at = CASE WHEN %(state)s = ANY(%(ended)s) OR %(error)s::text IS NOT NULL
+                                   THEN clock_timestamp() END
             WHERE batch_id = %(batch_id)s
             """,
             {

@@ -79,8 +79,8 @@ SELECT
     file.records AS row_count,
     file.seen_at AS created_dt,
     CASE
-        WHEN batch.state = 'PUBLISHED' OR released.at IS NOT NULL THEN 'COMPLETED'
-        WHEN batch.state IN ('FAILED', 'ABANDONED') THEN 'FAILED'
+        WHEN released.at IS NOT NULL THEN 'COMPLETED'
+        WHEN batch.state IN ('FAILED', 'ABANDONED') OR batch.error IS NOT NULL THEN 'FAILED'
         ELSE 'RUNNING'
     END AS ingest_status,
     batch.started_at AS ingest_start_date_time,

@@ -1,0 +1,97 @@
+"""The change of one committed batch: what its stages left behind, and what must be true of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from assay.contract import gold_contracts, load_contract
+from assay.measures import measure_delta
+from assay.plan import Plan
+from assay.reconciliation import (
+    Measures,
+    check_gold,
+    check_ledger,
+    check_same,
+    check_silver,
+    read_measures,
+    sum_classes,
+)
+from assay.results import latest_result
+from assay.staging import Target, gold_target, serving_target
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Everything that one committed batch changes, and what must be true of it."""
+
+    plan: Plan
+    epoch: int
+    silver: dict[str, Any]
+    commit: dict[str, Any]
+    targets: tuple[Target, ...]
+
+    @property
+    def versions(self) -> dict[str, int]:
+        return dict(self.commit["versions"])
+
+    @property
+    def replaces_all(self) -> bool:
+        return bool(self.commit["replace_all"])
+
+
+def read_change(plan: Plan, epoch: int) -> Change:
+    """Gather what the stages of a committed batch have left in its folder."""
+    silver = latest_result(plan.folder, "build_silver")["datasets"]
+    gold = latest_result(plan.folder, "build_gold")["tables"]
+    targets: list[Target] = []
+    for dataset in plan.datasets:
+        contract = load_contract("silver", dataset)
+        if contract.serving:
+            targets.append(serving_target(contract, silver[dataset]["change_set"]))
+    for name in gold:
+        targets.append(gold_target(load_contract("gold", name), gold[name]["candidates"]))
+    return Change(plan, epoch, silver, latest_result(plan.folder, "commit"), tuple(targets))
+
+
+def check_books(change: Change) -> None:
+    """Check the row ledger and the sums of every dataset, by what the stages reported."""
+    plan, totals = change.plan, change.commit["totals"]
+    counted = {f.file_id: f.records for f in plan.files} if plan.source == "files" else None
+    for dataset in plan.datasets:
+        contract, built = load_contract("silver", dataset), change.silver[dataset]
+        check_ledger(plan.batch_id, built["classes"], counted)
+        silver = totals[contract.table]
+        after = read_measures(silver["after"])
+        before = {name: Decimal(0) for name in after}
+        check_silver(
+            contract.table,
+            before=before if change.replaces_all else read_measures(silver["before"]),
+            after=after,
+            new_rows=sum_classes(built["classes"])["new"],
+            sums={name: read_measures(sums) for name, sums in built["sums"].items()},
+            money=contract.money,
+        )
+        for gold in gold_contracts(dataset):
+            check_gold(gold, gold=read_measures(totals[gold.table]), silver=after)
+
+
+def measure_targets(change: Change, say: Say) -> dict[str, Measures]:
+    """Measure Delta at the versions of the commit, and check that Spark measured the same."""
+    began = time.monotonic()
+    measured: dict[str, Measures] = {}
+    for target in change.targets:
+        layer, name = target.source.split(".")
+        version = change.versions[target.source]
+        delta = measure_delta(change.plan.table(layer, name), version, target.measured)
+        totals = change.commit["totals"][target.source]
+        reported = read_measures(totals.get("after", totals))
+        check_same(f"{target.source} version {version}", delta, "the commit's report", reported)
+        measured[target.table] = delta
+    say(f"{change.plan.batch_id}: measured Delta in {time.monotonic() - began:.1f} s")
+    return measured

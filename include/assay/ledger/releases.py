@@ -1,0 +1,84 @@
+"""Releases and the row ledger, written by the transaction that publishes a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.ledger.query import Connection, as_json, fetch_all
+
+COLUMNS = (
+    "release_id, pipeline, batch_id, epoch, generation,"
+    " versions, counts, sums, content, released_at"
+)
+
+
+def find_release(
+    connection: Connection, batch_id: str, versions: Mapping[str, int]
+) -> dict[str, Any] | None:
+    """The release of this batch from exactly these table versions, if there is one."""
+    rows = fetch_all(
+        connection,
+        f"SELECT {COLUMNS} FROM ops.release"  # noqa: S608  # names of our own
+        " WHERE batch_id = %s AND versions = %s",
+        [batch_id, as_json(versions)],
+    )
+    return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
+
+
+def record_release(
+    connection: Connection,
+    *,
+    pipeline: str,
+    batch_id: str,
+    epoch: int,
+    generation: int,
+    versions: Mapping[str, int],
+    counts: Mapping[str, int],
+    sums: Mapping[str, Mapping[str, str]],
+    content: Mapping[str, str],
+) -> dict[str, Any]:
+    """Write the release row and return it."""
+    rows = fetch_all(
+        connection,
+        "INSERT INTO ops.release"  # noqa: S608  # names of our own
+        " (pipeline, batch_id, epoch, generation, versions, counts, sums,"
+        " content) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        f" RETURNING {COLUMNS}",
+        [
+            pipeline,
+            batch_id,
+            epoch,
+            generation,
+            as_json(versions),
+            as_json(counts),
+            as_json(sums),
+            as_json(content),
+        ],
+    )
+    return dict(zip(COLUMNS.split(", "), rows[0], strict=True))
+
+
+def record_row_ledger(
+    connection: Connection,
+    *,
+    batch_id: str,
+    dataset: str,
+    generation: int,
+    classes: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Write what became of every record, per file; `classes` is keyed by file_id."""
+    batch = {"batch_id": batch_id, "dataset": dataset, "generation": generation}
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM ops.row_ledger WHERE batch_id = %s AND dataset = %s", [batch_id, dataset]
+        )
+        cursor.executemany(
+            """
+            INSERT INTO ops.row_ledger (batch_id, dataset, generation, file_id, records,
+                                        new, updated, duplicate, superseded, quarantined)
+            VALUES (%(batch_id)s, %(dataset)s, %(generation)s, %(file_id)s, %(records)s,
+                    %(new)s, %(updated)s, %(duplicate)s, %(superseded)s, %(quarantined)s)
+            """,
+            [{**batch, **counts, "file_id": file_id} for file_id, counts in classes.items()],
+        )
