@@ -7,6 +7,8 @@ expressions. Everything that is true of a table is read from here and written no
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -41,11 +43,12 @@ class Column:
 
     @property
     def is_decimal(self) -> bool:
-        return self.type.startswith("decimal(")
+        return re.fullmatch(r"decimal\(\d+,\d+\)", self.type) is not None
 
     @property
     def scale(self) -> int:
-        return int(self.type.rstrip(")").split(",")[1]) if self.is_decimal else 0
+        """Decimals of a `decimal(precision,scale)`."""
+        return int(self.type.rstrip(")").split(",")[1])
 
 
 @dataclass(frozen=True)
@@ -158,28 +161,32 @@ def _source(facts: dict[str, Any] | None) -> Source | None:
 
 
 def _check(contract: Contract) -> None:
-    def refuse(what: str) -> None:
-        raise ContractError(f"{contract.path}: {what}")
+    """Raise ContractError for the first fact that contradicts another, or the rules."""
+    for fault in (*_column_faults(contract), *_reference_faults(contract)):
+        raise ContractError(f"{contract.path}: {fault}")
 
+
+def _column_faults(contract: Contract) -> Iterator[str]:
     if contract.table != f"{contract.path.parent.name}.{contract.path.stem}":
-        refuse(f"table is {contract.table}, but the file is {contract.path.name}")
+        yield f"table is {contract.table}, but the file is {contract.path.name}"
     names = contract.column_names
-    for name in {n for n in names if names.count(n) > 1}:
-        refuse(f"column {name} is given twice")
     for column in contract.columns:
+        if names.count(column.name) > 1:
+            yield f"column {column.name} is given twice"
         if column.type not in TYPES and not column.is_decimal:
-            refuse(f"column {column.name}: type {column.type} is not one of {sorted(TYPES)}")
-        if column.is_decimal and column.scale < 0:
-            refuse(f"column {column.name}: {column.type} has no scale")
-    known = {*names, ""}
-    for key in [*contract.keys, contract.event_time, contract.sequence, *contract.totals]:
-        if key not in known:
-            refuse(f"{key} is named as key, time or total but is no column")
+            yield f"column {column.name}: type {column.type} is not one of {sorted(TYPES)}"
+
+
+def _reference_faults(contract: Contract) -> Iterator[str]:
+    known = {*contract.column_names, ""}
+    for name in [*contract.keys, contract.event_time, contract.sequence, *contract.totals]:
+        if name not in known:
+            yield f"{name} is named as key, time or total but is no column"
     if not contract.expectations:
-        refuse("expectations are empty; a gate without expectations proves nothing")
+        yield "expectations are empty; a gate without expectations proves nothing"
     for expectation in contract.expectations:
         if expectation.severity not in ("fail", "warn"):
-            refuse(f"expectation {expectation.name!r}: severity {expectation.severity!r}")
+            yield f"expectation {expectation.name!r}: severity is fail or warn"
 
 
 def gold_contracts(dataset: str) -> list[Contract]:

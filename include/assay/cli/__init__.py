@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: `assay`. Each module registers the commands of one subject."""

@@ -80,13 +80,13 @@ def trades(
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    with _reporting() as report:
+    with reporting() as report:
         made = generate_trades(options, progress=report)
     print(json.dumps(made.summary, indent=1) if as_json else _describe(made))
 
 
 @contextmanager
-def _reporting() -> Iterator[Report | None]:
+def reporting() -> Iterator[Report | None]:
     """A live bar on a terminal, nothing elsewhere; it never goes to standard output."""
     console = Console(stderr=True)
     if not console.is_terminal:

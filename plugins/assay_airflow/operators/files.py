@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from assay.errors import SettingsError
 from assay.params import RunParams, resolve_params
-from assay.plan import read_plan
+from assay.plan import Plan, read_plan
 from assay.results import next_epoch
 from assay.run import Run, batch_id_of
 from assay.settings import load_settings
 from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import connect
+from assay_airflow.operators.spark_stage import SparkStageOperator
 
 RUN_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
 
@@ -40,7 +41,17 @@ class AcceptFilesOperator(BaseOperator):
             lines: list[str] = []
             plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
             now.summary = f"accept_files: {lines[-1]}"
-        return str(folder / "plan.json") if plan else ""
+        path = str(folder / "plan.json")
+        self._skip_idle_stages(context, plan, path)
+        return path
+
+    def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
+        """Have Airflow skip the stages that this batch has nothing to do in, without a process."""
+        stages = [t for t in context["dag"].tasks if isinstance(t, SparkStageOperator)]
+        idle = [task.task_id for task in stages if not plan.needs(task.stage)]
+        if idle:
+            context["ti"].xcom_push(key="return_value", value=path)
+            raise DownstreamTasksSkipped(tasks=idle)  # type: ignore[no-untyped-call]
 
     def _say(self, line: str, lines: list[str]) -> None:
         lines.append(line)

@@ -1,0 +1,90 @@
+"""`assay batch`: see batches, and the ways out of a stuck one."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assay.cli.demo import summary_table
+from assay.demo import read_reports
+from assay.settings import load_settings
+from assay.stack.postgres import dsn
+
+app = typer.Typer(no_args_is_help=True, help="See batches, and the ways out of a stuck one.")
+BatchId = Annotated[str, typer.Argument(help="The batch, as `assay batch list` names it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Pipeline = Annotated[str, typer.Option(help="The pipeline, which is the name of its DAG.")]
+
+
+@app.command("list")
+def list_batches(pipeline: Pipeline = "trades", as_json: AsJson = False) -> None:
+    """List every batch with its state and numbers."""
+    reports = read_reports(load_settings(), pipeline)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
+        return
+    table = Table("batch", "state", "files", "records", "new", "quarantined", "release", "error")
+    for r in reports:
+        numbers = [r.files, r.records, r.classes["new"], r.classes["quarantined"]]
+        release = str(r.release_id or "-")
+        table.add_row(r.batch_id, r.state, *map(str, numbers), release, (r.error or "")[:80])
+    Console().print(table)
+
+
+@app.command()
+def show(batch_id: BatchId, pipeline: Pipeline = "trades") -> None:
+    """Show one batch in full."""
+    for report in read_reports(load_settings(), pipeline):
+        if report.batch_id == batch_id:
+            Console().print(summary_table(report))
+            if report.error:
+                Console(highlight=False).print(report.error)
+            return
+    raise typer.BadParameter(f"{batch_id}: no such batch; see assay batch list")
+
+
+@app.command()
+def retry(batch_id: BatchId) -> None:
+    """Have Airflow run the batch again, from the first task that it still needs."""
+    from assay.retry import retry_batch
+
+    settings = load_settings()
+    with psycopg.connect(dsn(settings, "assay_reader")) as connection:
+        task_id = retry_batch(settings, connection, batch_id)
+    print(f"{batch_id}: cleared {task_id} and all after it; see assay batch show {batch_id}")
+
+
+@app.command()
+def abandon(
+    batch_id: BatchId,
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+) -> None:
+    """Give up a batch: its files become pending again."""
+    from assay.batches import abandon_batch
+
+    settings = load_settings()
+    with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
+        returned = abandon_batch(settings, connection, batch_id, getpass.getuser(), why)
+    print(f"{batch_id}: abandoned; {returned} files are pending again")
+
+
+@app.command("reject-file")
+def reject(
+    batch_id: BatchId,
+    file_id: Annotated[str, typer.Argument(help="sha256 of the file, as in ops.batch_file.")],
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+) -> None:
+    """Let a stuck batch go on without one of its files."""
+    from assay.batches import reject_file
+
+    settings = load_settings()
+    with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
+        name = reject_file(settings, connection, batch_id, file_id, why)
+    print(f"{batch_id}: goes on without {name!r}; run assay batch retry {batch_id}")

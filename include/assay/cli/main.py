@@ -1,0 +1,34 @@
+"""The `assay` command: one line for each error that a person can act on, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import typer
+
+from assay.cli import batch, demo, generate, stack
+from assay.errors import AssayError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Trades from landing files to Postgres, with every row accounted for.",
+)
+stack.register(app)
+demo.register(app)
+app.add_typer(generate.app, name="generate")
+app.add_typer(batch.app, name="batch")
+
+
+def main() -> None:
+    """Run a command; exit 1 with one clear line when it cannot be done."""
+    try:
+        app()
+    except AssayError as error:
+        sys.exit(f"assay: {error}")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(f"assay: the disk is full ({error.filename}); free some space and try again")

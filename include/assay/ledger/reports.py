@@ -1,0 +1,89 @@
+"""What people want to know of a batch, read with the rights of the reader role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from assay.ledger.query import Connection, fetch_all
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """One batch in numbers. `classes` are its records by class, `gold_rows` by table."""
+
+    batch_id: str
+    run_id: str
+    state: str
+    error: str | None
+    files: int
+    duplicate_files: int
+    rejected_files: int
+    records: int
+    classes: dict[str, int]
+    gold_rows: dict[str, int]
+    release_id: int | None
+    task_seconds: dict[str, float]
+
+
+def batch_reports(connection: Connection, pipeline: str, since: Any = None) -> list[BatchReport]:
+    """Reports of the batches that were started after `since` (of all, without), oldest first."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT batch_id, run_id, state, error FROM ops.batch
+        WHERE pipeline = %(pipeline)s AND (%(since)s::timestamptz IS NULL OR started_at > %(since)s)
+        ORDER BY started_at, batch_id
+        """,
+        {"pipeline": pipeline, "since": since},
+    )
+    return [_report(connection, *row) for row in rows]
+
+
+def _report(
+    connection: Connection, batch_id: str, run_id: str, state: str, error: str | None
+) -> BatchReport:
+    files = fetch_all(
+        connection,
+        "SELECT verdict, count(*), sum(records)::bigint FROM ops.batch_file WHERE batch_id = %s"
+        " GROUP BY verdict",
+        [batch_id],
+    )
+    counts = {verdict: (number, records) for verdict, number, records in files}
+    ledger = fetch_all(
+        connection,
+        "SELECT coalesce(sum(new), 0)::bigint, coalesce(sum(updated), 0)::bigint,"
+        " coalesce(sum(duplicate), 0)::bigint, coalesce(sum(superseded), 0)::bigint,"
+        " coalesce(sum(quarantined), 0)::bigint FROM ops.row_ledger WHERE batch_id = %s",
+        [batch_id],
+    )[0]
+    release = fetch_all(
+        connection,
+        "SELECT release_id, counts FROM ops.release WHERE batch_id = %s"
+        " ORDER BY release_id DESC LIMIT 1",
+        [batch_id],
+    )
+    seconds = fetch_all(
+        connection,
+        "SELECT task_id, extract(epoch FROM sum(finished_at - started_at))::float8"
+        " FROM ops.batch_task WHERE batch_id = %s AND state <> 'SKIPPED'"
+        " GROUP BY task_id ORDER BY min(epoch)",
+        [batch_id],
+    )
+    return BatchReport(
+        batch_id=batch_id,
+        run_id=run_id,
+        state=state,
+        error=error,
+        files=counts.get("accepted", (0, 0))[0],
+        duplicate_files=counts.get("duplicate", (0, 0))[0],
+        rejected_files=counts.get("rejected", (0, 0))[0],
+        records=counts.get("accepted", (0, 0))[1],
+        classes=dict(zip(CLASSES, ledger, strict=True)),
+        gold_rows={n: r for n, r in (release[0][1] if release else {}).items() if "gold." in n},
+        release_id=release[0][0] if release else None,
+        task_seconds={task: duration or 0.0 for task, duration in seconds},
+    )
+
+
+CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")

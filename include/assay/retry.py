@@ -1,0 +1,42 @@
+"""Bringing a stuck batch to its end: which task has to run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from assay.airflow_runs import AirflowRuns, RunState
+from assay.errors import BatchError
+from assay.ledger.query import fetch_all
+from assay.settings import Settings
+
+# What was built on an older silver must be built again, so a batch never resumes after this.
+REBUILT_FROM = "build_silver"
+RESUMES_AT = {"COMMITTING": "commit", "COMMITTED": "publish"}
+
+
+def retry_batch(settings: Settings, connection: psycopg.Connection[Any], batch_id: str) -> str:
+    """Clear the task that the batch has to resume at, and all after it; returns the task.
+
+    Raises BatchError when the batch has nothing left to do.
+    """
+    rows = fetch_all(
+        connection, "SELECT pipeline, run_id, state FROM ops.batch WHERE batch_id = %s", [batch_id]
+    )
+    if not rows:
+        raise BatchError(f"{batch_id}: no such batch; see assay batch list")
+    pipeline, run_id, state = rows[0]
+    if state in ("PUBLISHED", "EMPTY", "ABANDONED", "DRY_RUN"):
+        raise BatchError(f"{batch_id}: is {state}; there is nothing to retry")
+    runs = AirflowRuns(settings, pipeline)
+    task_id = RESUMES_AT.get(state) or _first_unfinished(runs.state(run_id))
+    runs.clear(run_id, task_id)
+    return task_id
+
+
+def _first_unfinished(run: RunState) -> str:
+    for task in run.tasks:
+        if task.state not in ("success", "skipped") or task.task_id == REBUILT_FROM:
+            return task.task_id
+    return REBUILT_FROM
