@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -32,9 +33,14 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """The server, as its superuser's database; with the roles and a migrated template."""
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+def postgres() -> Iterator[Database]:
+    """The server, as its superuser's database; with the roles and a migrated template.
+
+    Not below pytest's folder: every pytest that starts closes that to other users, and as root
+    the server runs as one.
+    """
+    folder = tempfile.mkdtemp(prefix="assay-postgres-")
+    server = get_server(folder, cleanup_mode="delete")
     host = server.get_uri().partition("host=")[2]
     superuser = Database(host, "postgres")
     try:
