@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +35,7 @@ class Change:
     silver: dict[str, Any]
     commit: dict[str, Any]
     targets: tuple[Target, ...]
+    reloads: bool = False
 
     @property
     def versions(self) -> dict[str, int]:
@@ -42,7 +43,23 @@ class Change:
 
     @property
     def replaces_all(self) -> bool:
-        return bool(self.commit["replace_all"])
+        return self.reloads or bool(self.commit["replace_all"])
+
+    def as_reload(self) -> Change:
+        """The same release made from the whole Delta tables instead of the change alone.
+
+        For a batch that was released, then rebuilt and committed again: its new change set does
+        not say what its old one must give back.
+        """
+        targets = tuple(
+            replace(target, reload=(self.path_of(target), self.versions[target.source]))
+            for target in self.targets
+        )
+        return replace(self, targets=targets, reloads=True)
+
+    def path_of(self, target: Target) -> str:
+        layer, name = target.source.split(".")
+        return self.plan.table(layer, name)
 
 
 def read_change(plan: Plan, epoch: int) -> Change:
@@ -71,7 +88,7 @@ def check_books(change: Change) -> None:
         before = {name: Decimal(0) for name in after}
         check_silver(
             contract.table,
-            before=before if change.replaces_all else read_measures(silver["before"]),
+            before=before if change.commit["replace_all"] else read_measures(silver["before"]),
             after=after,
             new_rows=sum_classes(built["classes"])["new"],
             sums={name: read_measures(sums) for name, sums in built["sums"].items()},
@@ -86,9 +103,8 @@ def measure_targets(change: Change, say: Say) -> dict[str, Measures]:
     began = time.monotonic()
     measured: dict[str, Measures] = {}
     for target in change.targets:
-        layer, name = target.source.split(".")
         version = change.versions[target.source]
-        delta = measure_delta(change.plan.table(layer, name), version, target.measured)
+        delta = measure_delta(change.path_of(target), version, target.measured)
         totals = change.commit["totals"][target.source]
         reported = read_measures(totals.get("after", totals))
         check_same(f"{target.source} version {version}", delta, "the commit's report", reported)

@@ -48,9 +48,13 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
     with _autocommit(connect) as connection, connection.transaction():
         ledger.require_epoch(connection, plan.pipeline, epoch)
         released = find_standing_release(connection, change)
+        rebuilt = ledger.was_released(connection, plan.batch_id)
     if released:
         say(f"{plan.batch_id}: is release {released['release_id']} already")
         return released
+    if rebuilt:
+        say(f"{plan.batch_id}: was released before it was committed anew, so all is reloaded")
+        change = change.as_reload()
     delta = measure_targets(change, say)
     with _autocommit(connect) as connection:
         drop_older_staging(connection, change.targets, epoch)

@@ -1,4 +1,4 @@
-"""Staging: rows go from Parquet into unlogged tables by binary COPY, batch by batch.
+"""Staging: rows go from Parquet or Delta into unlogged tables by binary COPY, batch by batch.
 
 Memory holds one batch of rows at a time, so it does not grow with their number.
 """
@@ -15,6 +15,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable, QueryBuilder
 from psycopg import sql
 from psycopg.rows import tuple_row
 
@@ -43,6 +44,7 @@ class Target:
     """One Postgres table that a release changes, and the Parquet files with the change.
 
     `source` is the lake's table; `measured` are the columns whose sums must agree with it.
+    `reload` is set when all its rows shall come from Delta instead: path and version.
     """
 
     table: str
@@ -52,6 +54,7 @@ class Target:
     measured: tuple[str, ...]
     files: tuple[Path, ...]
     has_deletions: bool
+    reload: tuple[str, int] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +107,7 @@ def stage(connection: psycopg.Connection[Any], uri: str, target: Target, epoch: 
     name = target.staging_name(epoch)
     drop_staging(connection, name)
     _create_staging(connection, target, name)
-    if not target.files:
+    if not (target.files or target.reload):
         return 0
     with adbc.connect(uri, autocommit=True) as copying, copying.cursor() as cursor:
         rows: int = cursor.adbc_ingest(
@@ -141,17 +144,29 @@ def _arrow_type(column: Column) -> pa.DataType:
 
 def _read_batches(target: Target) -> pa.RecordBatchReader:
     schema = arrow_schema(target.staged_columns)
+    batches = _read_delta(target) if target.reload else _read_parquet(target, schema.names)
+    cast = (batch.select(schema.names).cast(schema) for batch in batches)
+    return pa.RecordBatchReader.from_batches(schema, cast)
 
-    def read() -> Iterator[pa.RecordBatch]:
-        for path in target.files:
-            # pre_buffer would hold a whole row group in memory.
-            with pq.ParquetFile(path, pre_buffer=False) as file:
-                for batch in file.iter_batches(
-                    batch_size=ROWS_PER_BATCH, columns=schema.names, use_threads=False
-                ):
-                    yield batch.select(schema.names).cast(schema)
 
-    return pa.RecordBatchReader.from_batches(schema, read())
+def _read_parquet(target: Target, names: list[str]) -> Iterator[pa.RecordBatch]:
+    for path in target.files:
+        # pre_buffer would hold a whole row group in memory.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            yield from file.iter_batches(
+                batch_size=ROWS_PER_BATCH, columns=names, use_threads=False
+            )
+
+
+def _read_delta(target: Target) -> Iterator[pa.RecordBatch]:
+    path, version = target.reload or ("", 0)
+    names = ", ".join(f'"{name}"' for name in target.names)
+    deleted = ", false AS deleted" if target.has_deletions else ""
+    query = f"SELECT {names}{deleted} FROM source"  # noqa: S608  # names from the contract
+    table = DeltaTable(path, version=version)
+    return iter(
+        pa.RecordBatchReader.from_stream(QueryBuilder().register("source", table).execute(query))
+    )
 
 
 def drop_staging(connection: psycopg.Connection[Any], name: str) -> None:

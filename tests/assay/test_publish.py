@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -107,16 +108,27 @@ class Lake:
     def __init__(self, root: Path, connection: psycopg.Connection[Any]) -> None:
         self.root = root
         self.connection = connection
+        self.base: dict[tuple[str, str], Row] = {}
         self.rows: dict[tuple[str, str], Row] = {}
         self.number = 0
+        self.version = -1
 
     def commit(
         self, new: list[Row], updated: list[Row] | None = None, *, rebuild: bool = False
     ) -> Plan:
         """Commit one batch of one file; its plan is ready to be published."""
         self.number += 1
-        updated = updated or []
-        base = {} if rebuild else dict(self.rows)
+        self.base = {} if rebuild else dict(self.rows)
+        return self._commit(new, updated or [], rebuild=rebuild)
+
+    def commit_again(self, new: list[Row], updated: list[Row] | None = None) -> Plan:
+        """Commit the last batch anew with other rows, as after a changed rule."""
+        shutil.rmtree(self.root / f"b{self.number}")
+        return self._commit(new, updated or [], rebuild=False)
+
+    def _commit(self, new: list[Row], updated: list[Row], *, rebuild: bool) -> Plan:
+        self.version += 1
+        base = self.base
         plan = self._plan(len(new) + len(updated), rebuild=rebuild)
         after = {**base, **{key(row): row for row in [*new, *updated]}}
         self._write_silver(plan, new, updated, [base[key(row)] for row in updated])
@@ -195,7 +207,8 @@ class Lake:
                 "after": {"rows": len(after), **sum_money(after)},
             }
         }
-        live = {"silver.trades": after}
+        lineage = {"batch_id": "b", "file_id": "f", "source_file": "x.csv", "record_number": 1}
+        live = {"silver.trades": [{**row, **lineage} for row in after]}
         for contract, aggregate in ((SUMMARY, summarise), (EXPOSURE, expose)):
             groups = list(aggregate(after).values())
             live[contract.table] = groups
@@ -203,7 +216,8 @@ class Lake:
             totals[contract.table] = {"rows": len(groups), **sums}
         for table, rows in live.items():
             layer, name = table.split(".")
-            schema = arrow_schema(load_contract(layer, name).columns)  # type: ignore[arg-type]
+            extra = LINEAGE if layer == "silver" else ()
+            schema = arrow_schema((*load_contract(layer, name).columns, *extra))
             content = pa.Table.from_pylist(decimal_columns(rows, schema), schema)
             write_deltalake(plan.table(layer, name), content, mode="overwrite")
         write_result(
@@ -211,7 +225,7 @@ class Lake:
             "commit",
             1,
             {
-                "versions": dict.fromkeys(live, self.number - 1),
+                "versions": dict.fromkeys(live, self.version),
                 "replace_all": not before,
                 "totals": totals,
             },
@@ -316,6 +330,20 @@ def test_publishing_again_changes_nothing(database: Database, lake: Lake, publis
     assert publish(plan)["release_id"] == first["release_id"]
     assert content(database) == before
     assert ledger.batch_state(lake.connection, plan.batch_id) == "PUBLISHED"
+
+
+def test_batch_that_is_committed_anew_gives_back_what_it_no_longer_brings(
+    database: Database, lake: Lake, publish: Any
+) -> None:
+    publish(lake.commit([trade(0), trade(1)]))
+    publish(lake.commit([trade(2), trade(5)], [trade(1, cost="7.00", version=2)]))
+    again = publish(lake.commit_again([trade(2, cost="3.00")]))
+    assert served(database) == [trade(0), trade(1), trade(2, cost="3.00")]
+    assert len(content(database)["gold.daily_trade_summary"]) == 3
+    assert ledger.batch_state(lake.connection, "b2") == "PUBLISHED"
+    ledgers = lake.connection.execute("SELECT new, updated FROM ops.row_ledger ORDER BY batch_id")
+    assert ledgers.fetchall() == [(2, 0), (1, 0)]
+    assert content(database)["ops.current_release"][0][0] == again["release_id"]
 
 
 def test_pending_batches_are_released_in_the_order_of_their_commits(

@@ -28,6 +28,7 @@ from assay.ledger.releases import (
     find_release,
     record_release,
     record_row_ledger,
+    was_released,
 )
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import record_validation
@@ -60,4 +61,5 @@ __all__ = [
     "summary_of_run",
     "take_epoch",
     "task_summaries",
+    "was_released",
 ]

@@ -26,6 +26,13 @@ def find_release(
     return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
 
 
+def was_released(connection: Connection, batch_id: str) -> bool:
+    """True when some commit of this batch has been released before."""
+    return bool(
+        fetch_all(connection, "SELECT FROM ops.release WHERE batch_id = %s LIMIT 1", [batch_id])
+    )
+
+
 def record_release(
     connection: Connection,
     *,
