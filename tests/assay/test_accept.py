@@ -171,6 +171,7 @@ def test_reason_file_never_replaces_a_delivery_of_that_name(
     with connect() as connection:
         kept = {d.source_file: Path(d.location) for d in deliveries(connection, plan.batch_id)}
     assert kept["a.csv"].read_bytes() == b""
+    assert judge.reason_path(kept["a.csv"]).read_text() == "empty file\n"
     assert kept["a.csv.reason.txt"].read_bytes() == b"delivered"
 
 

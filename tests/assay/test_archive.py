@@ -61,6 +61,7 @@ def test_published_files_move_to_the_hour_of_their_release(
     release(loader, plan, "2026-02-01T00:30:00+02:00")
     contents = {file.source_file: Path(file.path).read_bytes() for file in plan.files}
     said: list[str] = []
+    loader.execute("SET timezone TO 'Asia/Tokyo'")
 
     assert archive_files(settings, loader, plan, said.append) == 4
     assert said == ["4 files archived"]

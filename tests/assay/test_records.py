@@ -64,6 +64,15 @@ def test_bad_byte_behind_the_first_block_has_its_line(tmp_path: Path) -> None:
         inspect_file(path, CONTRACT)
 
 
+def test_character_cut_by_the_end_of_a_block_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    head = text(HEADER, row(0))
+    filler = b"x" * (BLOCK - len(head) - 1)
+    path.write_bytes(head + filler + b"\xc3" + b"\n" + b"x" * BLOCK)
+    with pytest.raises(FileRejectedError, match=r"^not UTF-8: byte 0xc3 at line 3$"):
+        inspect_file(path, CONTRACT)
+
+
 def test_count_does_not_depend_on_another_field_limit_of_the_process(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(text(HEADER, row(0, Created_By='"' * 100)))
