@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import subprocess
 import tempfile
 import time
@@ -20,6 +21,7 @@ from assay.stack.java import Java
 from assay.stack.paths import SPARK_HOME, child_environment
 
 FIRST_WITH_AOT = 25
+TROUBLE = re.compile(r"^(Exception in|[\w.]*(Error|Exception)\b)|No space left")
 TRAINING_JOB = SPARK_JOBS / "train_start_cache.py"
 
 
@@ -105,5 +107,7 @@ class StartCache:
                 return str(error)[:200]
         if done.returncode == 0:
             return ""
-        lines = [line for line in done.stderr.splitlines() if "rror" in line or "xception" in line]
+        # What the job itself says comes on the standard output of its JVM.
+        lines = (done.stderr + done.stdout).splitlines()
+        lines = [line for line in lines if TROUBLE.search(line)]
         return (lines or ["no message"])[-1].strip()[:200]
