@@ -13,6 +13,7 @@ from assay.errors import FileRejectedError
 from assay.header import match_header
 from assay.records import inspect_file
 from assay.survey import BLOCK, hash_file
+from corpus.document import PAGE, document
 from corpus.trades import HEADER, Case, all_cases, row, rows, text
 
 CONTRACT = load_contract("bronze", "trades")
@@ -107,3 +108,7 @@ def test_folder_is_no_file(tmp_path: Path) -> None:
 def test_header_matches_by_name_and_leaves_unknown_columns_out() -> None:
     found = match_header([" updated_ON", "Desk", "TradeId"], CONTRACT)
     assert found == {"trade_id": 2, "updated_on": 0}
+
+
+def test_documentation_is_written_from_the_corpus() -> None:
+    assert PAGE.read_text() == document(), "run: python tests/corpus/document.py"
