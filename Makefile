@@ -6,7 +6,7 @@ SIZE = $(if $(FILES),--files $(FILES)) $(if $(ROWS),--rows $(ROWS))
 COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate-hashes --no-header -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status doctor url generate test check fix bench lock
+.PHONY: help demo up down status doctor url generate test check fix docs bench lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,8 @@ check: ## Lint, formatting and types
 	@$(TOOL) ruff -- check . && $(TOOL) ruff -- format --check . && $(TOOL) mypy --
 fix: ## Repair lint and formatting
 	@$(TOOL) ruff -- check --fix . && $(TOOL) ruff -- format .
+docs: ## Write the generated pages of docs/ again
+	@$(TOOL) python -- -m assay.contract_docs && $(TOOL) python -- tests/corpus/document.py
 bench: ## Measure speed and memory (ARGS="--help" for the parts)
 	$(ASSAY) bench $(ARGS)
 lock: ## Compile requirements*.in to the hashed lock files

@@ -1,0 +1,144 @@
+"""Writes docs/datasets.md from the contracts: `make docs`. A test fails when the page is stale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from assay.contract import Column, Contract, Expectation, Layer, load_contract
+from assay.settings import CONTRACTS, REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "datasets.md"
+HEAD = """\
+# Datasets
+
+`make docs` writes this page from the contracts in `include/contracts/`; `tests/test_docs.py` fails
+when it is stale. Change a contract, not this page.
+
+Bronze holds every column as text. Silver has the types below; a record that breaks a rule is
+quarantined with every reason, named `<column>.missing`, `.unparseable`, `.unknown` or
+`.out_of_range`. Rules that a contract cannot state are in
+`include/spark_jobs/transformations/silver/`.
+
+Under "when not met", *stops* means that the batch ends at this gate; *stops, may be overridden*
+that a run with `gate_policy` = `override` goes on past it and records who and why; *reports* that
+the task's log and `ops.validation_result` say so, and the batch goes on. The frame is what the
+gate looks at: `rows` are the batch's rows of that table, the other frames are counts.
+"""
+
+
+def render_page() -> str:
+    """The whole page."""
+    datasets = [load_contract("silver", name) for name in _names("silver")]
+    return "\n".join(
+        [HEAD, *_overview(datasets), *(line for d in datasets for line in _dataset(d))]
+    )
+
+
+def write_page(path: Path = PAGE) -> None:
+    """Write the page where readers look for it."""
+    path.write_text(render_page())
+
+
+def _names(layer: Layer) -> list[str]:
+    return sorted(path.stem for path in (CONTRACTS / layer).glob("*.yaml"))
+
+
+def _overview(datasets: Sequence[Contract]) -> Iterator[str]:
+    rows = []
+    for silver in datasets:
+        gold = ", ".join(f"`{table.table}`" for table in _gold_of(silver.name))
+        serving = f"`{silver.serving}`" if silver.serving else "none"
+        rows.append([f"[{silver.name}](#{silver.name})", _code(silver.keys), gold, serving])
+    yield from _table(["Dataset", "Silver key", "Gold", "Row-level table in Postgres"], rows)
+
+
+def _gold_of(dataset: str) -> list[Contract]:
+    """Gold tables of which this dataset is the first source, so that each is shown once."""
+    contracts = [load_contract("gold", name) for name in _names("gold")]
+    return [contract for contract in contracts if contract.datasets[0] == dataset]
+
+
+def _dataset(silver: Contract) -> Iterator[str]:
+    bronze = load_contract("bronze", silver.name)
+    yield f"## {silver.name}\n"
+    if bronze.source:
+        source = bronze.source
+        yield (
+            f"Delivered by the {source.system} as {source.format} ({_code(source.patterns)}), "
+            f"{source.encoding}, columns separated by `{source.delimiter}`.\n"
+        )
+    for contract in (bronze, silver, *_gold_of(silver.name)):
+        yield from _contract(contract)
+
+
+def _contract(contract: Contract) -> Iterator[str]:
+    yield f"### {contract.table}\n"
+    facts = [contract.description, f"One row is {contract.grain}.", f"Owner: {contract.owner}."]
+    if contract.keys:
+        facts.append(f"Key: {_code(contract.keys)}.")
+    if contract.event_time:
+        facts.append(f"The version with the latest {_code([contract.event_time])} wins.")
+    yield " ".join(facts) + "\n"
+    if contract.layer == "bronze":
+        rows = [[_code([c.name]), _code([c.header]), _yes(c.required)] for c in contract.columns]
+        yield from _table(["Column", "Header in the file", "Required"], rows)
+    else:
+        rows = [[_code([c.name]), c.type, _rules(c), c.description] for c in contract.columns]
+        yield from _table(["Column", "Type", "Rules", "Meaning"], rows)
+    yield from _table(
+        ["Expectation", "Frame", "In terms of Great Expectations", "When not met"],
+        [[e.name, _code([e.frame]), _call(e), _consequence(e)] for e in contract.expectations],
+    )
+
+
+def _rules(column: Column) -> str:
+    rules = [] if column.nullable else ["not null"]
+    if column.standardise != "trim":
+        rules.append(f"{column.standardise} case")
+    if column.allowed:
+        rules.append("one of " + ", ".join(column.allowed))
+    if column.minimum is not None:
+        rules.append(f"at least {column.minimum}")
+    if column.maximum is not None:
+        rules.append(f"at most {column.maximum}")
+    if column.money:
+        rules.append("its sum is reconciled")
+    if column.sensitive:
+        rules.append("sensitive")
+    return "; ".join(rules)
+
+
+def _call(expectation: Expectation) -> str:
+    arguments = ", ".join(f"{name}={json.dumps(v)}" for name, v in expectation.kwargs.items())
+    return _code([f"{expectation.type}({arguments})"])
+
+
+def _consequence(expectation: Expectation) -> str:
+    if expectation.severity == "warn":
+        return "reports"
+    return "stops, may be overridden" if expectation.overridable else "stops"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield _line(head)
+    yield _line(["---"] * len(head))
+    yield from map(_line, rows)
+    yield ""
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _yes(fact: object) -> str:
+    return "yes" if fact else ""
+
+
+if __name__ == "__main__":
+    write_page()
