@@ -67,7 +67,7 @@ def abandon(
     why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
 ) -> None:
     """Give up a batch: its files become pending again."""
-    from assay.batches import abandon_batch
+    from assay.landing.ways_out import abandon_batch
 
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
@@ -82,7 +82,7 @@ def reject(
     why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
 ) -> None:
     """Let a stuck batch go on without one of its files."""
-    from assay.batches import reject_file
+    from assay.landing.ways_out import reject_file
 
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:

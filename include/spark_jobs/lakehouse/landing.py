@@ -11,7 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from assay.contract import Contract
 from assay.errors import ContractError
-from assay.header import match_header
+from assay.landing.header import match_header
 from assay.plan import ManifestFile
 
 FILE_ID_LENGTH = 64

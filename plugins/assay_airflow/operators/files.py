@@ -30,8 +30,8 @@ class AcceptFilesOperator(BaseOperator):
         self.datasets = list(datasets)
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.accept.accept_files`."""
-        from assay.accept import accept_files
+        """See `assay.landing.accept.accept_files`."""
+        from assay.landing.accept import accept_files
 
         run = self._run(context)
         settings = load_settings()
@@ -86,8 +86,8 @@ class ArchiveFilesOperator(BaseOperator):
     """Moves the files of published batches to the archive."""
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.archive.archive_files`."""
-        from assay.archive import archive_files
+        """See `assay.landing.archive.archive_files`."""
+        from assay.landing.archive import archive_files
 
         plan = read_plan(pull_plan_path(context))
         with planned_attempt(context, plan) as now, connect() as connection:

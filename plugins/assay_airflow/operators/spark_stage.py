@@ -57,7 +57,7 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
         """Start the job and read its result; an error that it left is raised as itself."""
-        from assay.archive import accepted_files_in_place
+        from assay.landing.archive import accepted_files_in_place
         from assay.stack.launch import launch
 
         job = launch(

@@ -20,8 +20,8 @@ from typing import IO
 
 from assay.contract import Contract, Source
 from assay.errors import ContractError, FileRejectedError
-from assay.header import check_header
-from assay.survey import MOST_COLUMNS, Survey, hash_file, open_content, survey_bytes
+from assay.landing.header import check_header
+from assay.landing.survey import MOST_COLUMNS, Survey, hash_file, open_content, survey_bytes
 
 LONGEST_FIELD = 131_072
 

@@ -14,8 +14,10 @@ import psycopg
 
 from assay.contract import gold_contracts, load_contract
 from assay.errors import BatchError
-from assay.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
-from assay.landing import (
+from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
+from assay.landing.moves import hold_files
+from assay.landing.planning import describe_plan, make_plan
+from assay.landing.take import (
     Folders,
     TakenFile,
     batch_folders,
@@ -39,9 +41,7 @@ from assay.ledger import (
     start_batch,
 )
 from assay.ledger.query import fetch_value
-from assay.moves import hold_files
 from assay.plan import Plan, read_plan, write_plan
-from assay.planning import describe_plan, make_plan
 from assay.run import Run, batch_id_of
 from assay.settings import Settings
 

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay import archive
-from assay.accept import Run, accept_files, batch_id_of
-from assay.archive import archive_files
 from assay.errors import BatchError
+from assay.landing import archive
+from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.landing.archive import archive_files
 from assay.ledger import deliveries, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan

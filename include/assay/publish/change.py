@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from assay.contract import gold_contracts, load_contract
-from assay.measures import measure_delta
 from assay.plan import Plan
-from assay.reconciliation import (
+from assay.publish.measures import measure_delta
+from assay.publish.reconciliation import (
     Measures,
     check_gold,
     check_ledger,
@@ -20,8 +20,8 @@ from assay.reconciliation import (
     read_measures,
     sum_classes,
 )
+from assay.publish.staging import Target, gold_target, serving_target
 from assay.results import latest_result
-from assay.staging import Target, gold_target, serving_target
 
 Say = Callable[[str], None]
 

@@ -9,10 +9,10 @@ import psycopg
 from psycopg import sql
 
 from assay import ledger
-from assay.change import Change
-from assay.measures import measure_postgres
-from assay.reconciliation import Measures, check_same
-from assay.staging import Target
+from assay.publish.change import Change
+from assay.publish.measures import measure_postgres
+from assay.publish.reconciliation import Measures, check_same
+from assay.publish.staging import Target
 
 # A stopped attempt must not hold the lease for ever, nor a killed one finish its statement.
 TRANSACTION_SETTINGS = {

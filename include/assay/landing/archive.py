@@ -15,13 +15,13 @@ from typing import Any
 import psycopg
 
 from assay.errors import BatchError
-from assay.filenames import fit_name
+from assay.landing.filenames import fit_name
+from assay.landing.moves import hold_files, link_file, move_file, sync_folders
+from assay.landing.survey import hash_file
 from assay.ledger import deliveries
 from assay.ledger.query import fetch_all
-from assay.moves import hold_files, link_file, move_file, sync_folders
 from assay.plan import Plan
 from assay.settings import Settings
-from assay.survey import hash_file
 
 RELEASED_FILES = """
     SELECT file.batch_id, file.file_id, file.source_file, file.location,

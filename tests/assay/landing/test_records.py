@@ -10,9 +10,9 @@ import pytest
 
 from assay.contract import load_contract
 from assay.errors import FileRejectedError
-from assay.header import match_header
-from assay.records import inspect_file
-from assay.survey import BLOCK, hash_file
+from assay.landing.header import match_header
+from assay.landing.records import inspect_file
+from assay.landing.survey import BLOCK, hash_file
 from corpus.document import PAGE, document
 from corpus.trades import HEADER, Case, all_cases, row, rows, text
 

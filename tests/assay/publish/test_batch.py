@@ -26,8 +26,8 @@ from assay.contract import load_contract
 from assay.errors import FencedError, ReconciliationError
 from assay.plan import GatePolicy, ManifestFile, Plan, read_plan, write_plan
 from assay.publish import publish_batch, publish_pending
+from assay.publish.staging import DELETED, LINEAGE, arrow_schema
 from assay.results import write_result
-from assay.staging import DELETED, LINEAGE, arrow_schema
 
 if TYPE_CHECKING:
     from conftest import Database

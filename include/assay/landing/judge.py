@@ -9,13 +9,13 @@ from pathlib import Path
 
 from assay.contract import load_contract
 from assay.errors import FileRejectedError
-from assay.filenames import fit_name
 from assay.files import write_whole
-from assay.landing import Folders, TakenFile
+from assay.landing.filenames import fit_name
+from assay.landing.moves import move_file, sync_file, sync_folders
+from assay.landing.records import csv_source, inspect_file, matching_suffix
+from assay.landing.survey import hash_file
+from assay.landing.take import Folders, TakenFile
 from assay.ledger import Delivery
-from assay.moves import move_file, sync_file, sync_folders
-from assay.records import csv_source, inspect_file, matching_suffix
-from assay.survey import hash_file
 
 REASON_SUFFIX = ".reason.txt"
 PROGRESS_SECONDS = 5.0

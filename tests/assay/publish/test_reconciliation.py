@@ -7,7 +7,7 @@ import pytest
 
 from assay.contract import load_contract
 from assay.errors import ReconciliationError
-from assay.reconciliation import (
+from assay.publish.reconciliation import (
     check_gold,
     check_ledger,
     check_same,

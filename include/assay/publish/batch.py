@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 
 from assay import ledger
-from assay.change import Change, Say, check_books, measure_targets, read_change
 from assay.plan import Plan
-from assay.reconciliation import Measures
-from assay.release import apply_change, find_standing_release
-from assay.staging import drop_older_staging, drop_staging, stage
+from assay.publish.change import Change, Say, check_books, measure_targets, read_change
+from assay.publish.reconciliation import Measures
+from assay.publish.release import apply_change, find_standing_release
+from assay.publish.staging import drop_older_staging, drop_staging, stage
 
 Connect = Callable[[], psycopg.Connection[Any]]
 

@@ -10,10 +10,11 @@ from typing import Any
 import psycopg
 
 from assay.errors import BatchError
-from assay.filenames import fit_name
 from assay.files import write_whole
-from assay.judge import reason_path
-from assay.landing import batch_folders, remove_taking, taken_files
+from assay.landing.filenames import fit_name
+from assay.landing.judge import reason_path
+from assay.landing.moves import hold_files, move_file, sync_folders
+from assay.landing.take import batch_folders, remove_taking, taken_files
 from assay.ledger import (
     Delivery,
     batch_holding,
@@ -24,7 +25,6 @@ from assay.ledger import (
     take_epoch,
 )
 from assay.ledger.query import Connection, fetch_value
-from assay.moves import hold_files, move_file, sync_folders
 from assay.plan import ManifestFile, read_plan, write_plan
 from assay.settings import Settings
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from assay.filenames import file_date, is_final, writable_name
-from assay.moves import link_file, move_file, sync_folders
+from assay.landing.filenames import file_date, is_final, writable_name
+from assay.landing.moves import link_file, move_file, sync_folders
 from assay.settings import Settings
 
 

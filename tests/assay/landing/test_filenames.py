@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from assay.filenames import LONGEST_NAME, file_date, fit_name, is_final, writable_name
+from assay.landing.filenames import LONGEST_NAME, file_date, fit_name, is_final, writable_name
 
 NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay import batches
-from assay.accept import Run, accept_files, batch_id_of
-from assay.batches import abandon_batch, reject_file
 from assay.errors import BatchError
+from assay.landing import ways_out
+from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import batch_state, deliveries, require_epoch, set_batch_state, take_epoch
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
@@ -76,7 +76,7 @@ def test_abandoning_again_completes_what_was_cut_off_and_takes_nothing_of_others
     land(settings, "a.csv", content(1))
     land(settings, "b.csv", content(2))
     plan = accept("one")
-    real, calls = batches.move_file, []
+    real, calls = ways_out.move_file, []
 
     def move_one(source: Path, target: Path) -> bool:
         calls.append(source)
@@ -85,7 +85,7 @@ def test_abandoning_again_completes_what_was_cut_off_and_takes_nothing_of_others
         return real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(batches, "move_file", move_one)
+        patch.setattr(ways_out, "move_file", move_one)
         with pytest.raises(BatchError, match="cut off"):
             abandon_batch(settings, loader, plan.batch_id, "ann", "x")
     again = accept("two")
@@ -104,7 +104,7 @@ def test_abandoning_a_batch_that_was_cut_off_while_taking_loses_nothing(
         raise BatchError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr("assay.accept.inspect_taken", cut_off)
+        patch.setattr("assay.landing.accept.inspect_taken", cut_off)
         with pytest.raises(BatchError, match="cut off"):
             accept("one")
     assert not path.exists()

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay import accept, judge
-from assay.accept import Run, accept_files, batch_id_of
 from assay.errors import BatchError
+from assay.landing import accept, judge
+from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan

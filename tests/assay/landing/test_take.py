@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from assay.errors import BatchError
-from assay.landing import batch_folders, pending_files, take_files, taken_files
-from assay.moves import hold_files, move_file
+from assay.landing.moves import hold_files, move_file
+from assay.landing.take import batch_folders, pending_files, take_files, taken_files
 from assay.settings import Settings, load_settings
 
 
@@ -117,7 +117,7 @@ def test_full_disk_is_said_and_the_file_stays(
 def test_two_processes_do_not_move_files_at_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.moves.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("assay.landing.moves.LOCK_SECONDS", 0.2)
     with hold_files(settings, "trades"):
         with (
             pytest.raises(BatchError, match="another process has moved files of trades"),

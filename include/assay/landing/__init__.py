@@ -1,0 +1,1 @@
+"""Delivered files: taken, inspected, judged, planned, archived, and given back."""

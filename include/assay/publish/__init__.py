@@ -1,0 +1,7 @@
+"""Publish: what readers of Postgres see moves from one release to the next in one transaction."""
+
+from __future__ import annotations
+
+from assay.publish.batch import publish_batch, publish_pending
+
+__all__ = ["publish_batch", "publish_pending"]
