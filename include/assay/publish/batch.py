@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from assay import ledger
+from assay import failpoints, ledger
 from assay.plan import Plan
 from assay.publish.change import Change, Say, check_books, measure_targets, read_change
 from assay.publish.reconciliation import Measures
@@ -84,9 +84,11 @@ def _release(
 ) -> dict[str, Any]:
     """Run the transaction; when the connection is lost at COMMIT, the release row decides."""
     began = time.monotonic()
+    failpoints.reach("before the release")
     try:
         with _autocommit(connect) as connection, connection.transaction():
             released = apply_change(connection, change, delta)
+            failpoints.reach("before COMMIT")
     except psycopg.OperationalError as lost:
         with _autocommit(connect) as connection:
             found = ledger.find_release(connection, change.plan.batch_id, change.versions)

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import DataFrame, SparkSession
 
+from assay import failpoints
 from assay.errors import BatchError, FencedError
 
 TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
@@ -141,8 +142,11 @@ def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], obj
     Delta skips a write in silence when a newer epoch has written before; so the newest commit is
     read back, and FencedError raised when it is not ours.
     """
+    table = ".".join(path.rstrip("/").split("/")[-2:])
     with _fenced(spark, path, fence):
+        failpoints.reach(f"before {table}")
         write()
+        failpoints.reach(f"after {table}")
     newest = head(path)
     if (newest.batch_id, newest.epoch) != (fence.batch_id, fence.epoch):
         raise FencedError(
