@@ -9,6 +9,8 @@ import psycopg
 from assay.airflow_runs import AirflowRuns, RunState
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all
+from assay.plan import read_plan
+from assay.results import latest_result
 from assay.settings import Settings
 
 # What was built on an older silver must be built again, so a batch never resumes after this.
@@ -30,9 +32,26 @@ def retry_batch(settings: Settings, connection: psycopg.Connection[Any], batch_i
     if state in ("PUBLISHED", "EMPTY", "ABANDONED", "DRY_RUN"):
         raise BatchError(f"{batch_id}: is {state}; there is nothing to retry")
     runs = AirflowRuns(settings, pipeline)
-    task_id = RESUMES_AT.get(state) or _first_unfinished(runs.state(run_id))
+    if state in RESUMES_AT:
+        task_id = RESUMES_AT[state]
+    elif _bronze_differs(settings, batch_id):
+        task_id = "ingest_bronze"
+    else:
+        task_id = _first_unfinished(runs.state(run_id))
     runs.clear(run_id, task_id)
     return task_id
+
+
+def _bronze_differs(settings: Settings, batch_id: str) -> bool:
+    """True when bronze was filled from other files than the plan has now, after a reject-file."""
+    folder = settings.batches / batch_id
+    try:
+        plan = read_plan(folder / "plan.json")
+        ingested = latest_result(str(folder), "ingest_bronze")["datasets"]
+    except BatchError:
+        return False
+    found = {file_id for dataset in ingested.values() for file_id in dataset["records"]}
+    return not found <= {file.file_id for file in plan.files}
 
 
 def _first_unfinished(run: RunState) -> str:

@@ -62,6 +62,8 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         "versions": versions,
         "rules": rules,
         "totals": totals,
+        "silver": silver,
+        "gold": gold,
         "replace_all": any(silver[dataset]["base_is_empty"] for dataset in plan.datasets),
         "summary": f"committed {listed}",
     }

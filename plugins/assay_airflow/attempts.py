@@ -20,11 +20,12 @@ PLAN_FROM = "accept_files"
 
 @dataclass
 class Attempt:
-    """What a task knows of itself; `summary` and `metrics` are recorded when it ends."""
+    """What a task knows of itself; `summary` and `metrics` are kept when it ends."""
 
     batch_id: str
     task_id: str
     epoch: int
+    recorded: bool
     summary: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -49,7 +50,9 @@ def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
 def attempt(
     context: Mapping[str, Any], pipeline: str, batch_id: str, *, scratch_epoch: int | None
 ) -> Iterator[Attempt]:
-    """Take the next epoch, unless one is given, record the attempt, and translate errors.
+    """Take the next epoch and record the attempt, and translate errors.
+
+    With a `scratch_epoch`, of a dry run, no lease is taken and no attempt recorded.
 
     An AssayError needs a person and fails the task for good; anything else may be retried.
     """
@@ -57,14 +60,15 @@ def attempt(
     holder = f"{context['run_id']} {instance.task_id} try {instance.try_number}"
     with connect() as connection:
         epoch = scratch_epoch or ledger.take_epoch(connection, pipeline, holder)
-        now = Attempt(batch_id, instance.task_id, epoch)
-        ledger.start_task(
-            connection,
-            batch_id=batch_id,
-            task_id=instance.task_id,
-            epoch=epoch,
-            try_number=instance.try_number,
-        )
+        now = Attempt(batch_id, instance.task_id, epoch, recorded=scratch_epoch is None)
+        if now.recorded:
+            ledger.start_task(
+                connection,
+                batch_id=batch_id,
+                task_id=instance.task_id,
+                epoch=epoch,
+                try_number=instance.try_number,
+            )
     ending, error = "FAILED", "the attempt was interrupted"
     try:
         yield now
@@ -85,15 +89,16 @@ def attempt(
 def _finish(ended: Attempt, ending: str, error: str) -> None:
     """Record the end; a failed attempt fails its batch until a later one goes on with it."""
     with connect() as connection:
-        ledger.finish_task(
-            connection,
-            batch_id=ended.batch_id,
-            task_id=ended.task_id,
-            epoch=ended.epoch,
-            state=ending,
-            summary=ended.summary,
-            metrics=ended.metrics,
-            error=error or None,
-        )
+        if ended.recorded:
+            ledger.finish_task(
+                connection,
+                batch_id=ended.batch_id,
+                task_id=ended.task_id,
+                epoch=ended.epoch,
+                state=ending,
+                summary=ended.summary,
+                metrics=ended.metrics,
+                error=error or None,
+            )
         if ending == "FAILED":
             ledger.fail_batch(connection, ended.batch_id, f"{ended.task_id}: {error}")

@@ -36,7 +36,6 @@ from assay.ledger import (
     deliveries,
     next_generation,
     record_deliveries,
-    record_dry_run,
     set_batch_state,
     start_batch,
 )
@@ -110,6 +109,8 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         source="bronze" if rebuild else "files",
         contract_versions={contract.table: contract.version for contract in contracts},
     )
+    if run.params.dry_run:
+        set_batch_state(connection, run.batch_id, "DRY_RUN")
     recorded: int = fetch_value(
         connection, "SELECT generation FROM ops.batch WHERE batch_id = %s", [run.batch_id]
     )
@@ -168,9 +169,10 @@ def _dataset_of(delivery: Delivery, folders: Folders) -> str:
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:
-    if plan.has_work:
-        set_batch_state(connection, run.batch_id, "RUNNING", manifest_hash=plan.manifest_hash)
-    elif plan.commit:
-        set_batch_state(connection, run.batch_id, "EMPTY", manifest_hash=plan.manifest_hash)
-    else:
-        record_dry_run(connection, plan, run_type=run.run_type, summary={"files": 0})
+    state = "RUNNING" if plan.has_work else "EMPTY"
+    set_batch_state(
+        connection,
+        run.batch_id,
+        state if plan.commit else "DRY_RUN",
+        manifest_hash=plan.manifest_hash,
+    )

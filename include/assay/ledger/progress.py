@@ -65,7 +65,8 @@ def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
     rows = fetch_all(
         connection,
         """
-        SELECT batch.batch_id, batch.state, batch.error, task.summary
+        SELECT batch.batch_id, batch.state, batch.error, batch.summary ->> 'would_change',
+               task.summary
         FROM ops.batch
         LEFT JOIN LATERAL (
             SELECT DISTINCT ON (task_id) task_id, epoch, summary FROM ops.batch_task
@@ -77,6 +78,7 @@ def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
     )
     if not rows:
         return ""
-    batch_id, state, error, _ = rows[0]
-    lines = [f"batch {batch_id}: {state}", *(f"- {row[3]}" for row in rows if row[3])]
-    return "\n\n".join([*lines, *([f"**{error}**"] if error else [])])
+    batch_id, state, error, would_change, _ = rows[0]
+    told = [*(row[4] for row in rows), would_change and f"would change {would_change}"]
+    lines = [f"batch {batch_id}: {state}", *(f"- {line}" for line in told if line)]
+    return "\n".join([*lines, *([f"\n**{error}**"] if error else [])])

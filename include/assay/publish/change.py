@@ -63,9 +63,9 @@ class Change:
 
 
 def read_change(plan: Plan, epoch: int) -> Change:
-    """Gather what the stages of a committed batch have left in its folder."""
-    silver = latest_result(plan.folder, "build_silver")["datasets"]
-    gold = latest_result(plan.folder, "build_gold")["tables"]
+    """Gather what the commit of a batch says it has committed, whatever was built after it."""
+    commit = latest_result(plan.folder, "commit")
+    silver, gold = commit["silver"], commit["gold"]
     targets: list[Target] = []
     for dataset in plan.datasets:
         contract = load_contract("silver", dataset)
@@ -73,7 +73,7 @@ def read_change(plan: Plan, epoch: int) -> Change:
             targets.append(serving_target(contract, silver[dataset]["change_set"]))
     for name in gold:
         targets.append(gold_target(load_contract("gold", name), gold[name]["candidates"]))
-    return Change(plan, epoch, silver, latest_result(plan.folder, "commit"), tuple(targets))
+    return Change(plan, epoch, silver, commit, tuple(targets))
 
 
 def check_books(change: Change) -> None:

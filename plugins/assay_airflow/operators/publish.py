@@ -43,13 +43,11 @@ class PublishOperator(BaseOperator):
 
 
 def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:
-    would = latest_result(plan.folder, "build_silver")["summary"] if plan.has_work else "nothing"
-    groups = latest_result(plan.folder, "build_gold")["summary"] if plan.has_work else ""
+    """Keep what the run would have changed; returns it as a line."""
+    stages = ("build_silver", "build_gold") if plan.has_work else ()
+    change = "; ".join(latest_result(plan.folder, stage)["summary"] for stage in stages)
+    summary = {"would_change": change or "nothing: no file is waiting"}
     with connect() as connection:
-        ledger.record_dry_run(
-            connection,
-            plan,
-            run_type=str(context["dag_run"].run_type),
-            summary={"would_change": {"silver": would, "gold": groups}},
-        )
-    return f"dry run; would change {would}; {groups}"
+        run_type = str(context["dag_run"].run_type)
+        ledger.record_dry_run(connection, plan, run_type=run_type, summary=summary)
+    return f"dry run; would change {summary['would_change']}"
