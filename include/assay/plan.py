@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,6 +71,11 @@ class Plan:
         """Identity of the input: the content hashes of its files, in order."""
         content = "\n".join([*sorted(file.file_id for file in self.files), *self.rebuild_batches])
         return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def input_bytes(self) -> float:
+        """Size of the files to read; a rebuild, which reads bronze, has no bound."""
+        return sum(f.size_bytes for f in self.files) if self.source == "files" else inf
 
     @property
     def has_work(self) -> bool:

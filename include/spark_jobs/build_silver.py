@@ -61,7 +61,7 @@ def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
     """Per file and class: records, sums of money in and replaced, and a fingerprint."""
     sums = [F.sum(name).alias(name) for name in contract.money]
     replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
-    bits = F.conv(F.substring("row_hash", 1, 15), 16, 10).cast("decimal(20,0)")
+    bits = F.xxhash64("row_hash").cast("decimal(20,0)")
     return (
         change_set.groupBy("file_id", "class")
         .agg(F.count("*").alias("records"), F.sum(bits).alias("fingerprint"), *sums, *replaced)

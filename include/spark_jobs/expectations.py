@@ -68,7 +68,8 @@ def _check_frame(
             "unexpected_index_column_names": list(frame.located_by),
         }
         found |= _run_checkpoint(context, f"{name}.failed", frame, failed, located)
-    return [_verdict(contract, expectation, found[expectation.name]) for expectation in asked]
+    shown = set(frame.located_by) | {c.name for c in contract.columns if not c.sensitive}
+    return [_verdict(contract, asking, found[asking.name], shown) for asking in asked]
 
 
 def _run_checkpoint(
@@ -105,11 +106,17 @@ def _run_checkpoint(
     return {result["expectation_config"]["meta"]["name"]: result for result in results}
 
 
-def _verdict(contract: Contract, expectation: Expectation, result: dict[str, Any]) -> Verdict:
-    """What is recorded of one expectation; `failing` holds up to ten located records."""
+def _verdict(
+    contract: Contract, expectation: Expectation, result: dict[str, Any], shown: set[str]
+) -> Verdict:
+    """What is recorded of one expectation; `failing` holds up to ten located records.
+
+    Values of sensitive columns stay out of it: verdicts are read by more people than the table.
+    """
     details = result.get("result") or {}
     observed = details.get("observed_value", details.get("unexpected_percent"))
-    failing = details.get("partial_unexpected_index_list") or details.get("partial_unexpected_list")
+    located = details.get("partial_unexpected_index_list") or []
+    failing = [{name: row[name] for name in row if name in shown} for row in located]
     raised = (result.get("exception_info") or {}).get("exception_message")
     return {
         "table_name": contract.table,
@@ -122,7 +129,7 @@ def _verdict(contract: Contract, expectation: Expectation, result: dict[str, Any
         "success": bool(result["success"]),
         "observed": str(raised or ("" if observed is None else observed)),
         "unexpected_count": details.get("unexpected_count"),
-        "failing": (failing or [])[:SHOWN_RECORDS],
+        "failing": failing[:SHOWN_RECORDS],
     }
 
 

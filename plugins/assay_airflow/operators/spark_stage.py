@@ -64,6 +64,7 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
             load_settings(),
             lock=plan.pipeline if plan.commit else plan.batch_id,
             holder=f"{plan.batch_id} {self.stage} epoch {epoch}",
+            input_bytes=plan.input_bytes,
         )
         self.conf, self.env_vars = job.conf, job.environment
         self._spark_binary, self._driver_memory = job.program, job.driver_memory

@@ -26,7 +26,9 @@ class Jobs:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.folder = folder
-        self.launch = launch(settings, lock="trades", holder="batch 7 build_silver epoch 3")
+        self.launch = launch(
+            settings, lock="trades", holder="batch 7 build_silver epoch 3", input_bytes=0
+        )
         self.lock = Path(self.launch.environment["ASSAY_SPARK_LOCK"])
         self.started: list[subprocess.Popen[str]] = []
         (folder / "sleep.py").write_text(SLEEP)
