@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from assay.settings import Settings
 from assay.stack.jars import ensure_jars, jar_paths
 from assay.stack.java import ensure_java
-from assay.stack.paths import BIN, SPARK_HOME, path_with_programs
+from assay.stack.paths import SPARK_HOME, path_with_programs
 from assay.stack.start_cache import StartCache
 
 JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
@@ -32,30 +31,6 @@ CONF = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How one Spark job is started."""
-
-    binary: str
-    conf: dict[str, str]
-    environment: dict[str, str]
-    driver_memory: str
-
-
-def launch(settings: Settings, *, lock: str, holder: str) -> Launch:
-    """Start facts of a job that runs alone under the lock of that name.
-
-    `holder` is what a job that finds the lock taken is told about this one.
-    """
-    environment = {
-        **spark_environment(settings),
-        "ASSAY_SPARK_LOCK": str(settings.locks / f"spark-{lock}.lock"),
-        "ASSAY_SPARK_HOLDER": holder,
-    }
-    binary = str(BIN / "assay-spark-submit")
-    return Launch(binary, submit_conf(settings), environment, settings.driver_memory)
 
 
 def prepare_spark(settings: Settings, say: Callable[[str], None]) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from assay.settings import Settings
-from assay.stack.spark import launch
+from assay.stack.launch import launch
 from assay.stack.submit import LOCK_IS_BUSY, without_secrets
 
 SLEEP = "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(120)\n"
@@ -34,7 +34,7 @@ class Jobs:
         (folder / "sleep.py").write_text(SLEEP)
 
     def command(self, name: str) -> list[str]:
-        return [self.launch.binary, str(self.folder / "sleep.py"), str(self.folder / name)]
+        return [self.launch.program, str(self.folder / "sleep.py"), str(self.folder / name)]
 
     def environment(self, **extra: str) -> dict[str, str]:
         return {**os.environ, **self.launch.environment, "ASSAY_SPARK_LOCK_WAIT": "1", **extra}
@@ -103,7 +103,7 @@ def test_the_job_is_told_no_secret(jobs: Jobs) -> None:
         "PGPASSWORD": "canary",
     }
     subprocess.run(  # noqa: S603
-        [jobs.launch.binary, script], env=jobs.environment(**secrets), check=True
+        [jobs.launch.program, script], env=jobs.environment(**secrets), check=True
     )
     seen = json.loads(report.read_text())
     assert "canary" not in seen.values()
