@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from assay.contract import Contract, gold_contracts, load_contract
 from assay.plan import Plan
@@ -51,15 +52,24 @@ def _build(
         grain,
         summarise,
     ).write.mode("overwrite").parquet(candidates)
-    counted = spark.read.parquet(candidates).groupBy("deleted").count().collect()
-    counts = {row["deleted"]: row["count"] for row in counted}
+    groups, deleted, digest = _count(spark.read.parquet(candidates))
     return {
         "candidates": candidates,
         "base_version": base_of(path, plan.batch_id).version,
         "base_is_empty": built["base_is_empty"],
-        "groups": counts.get(False, 0),
-        "deleted": counts.get(True, 0),
+        "groups": groups,
+        "deleted": deleted,
+        "digest": digest,
     }
+
+
+def _count(candidates: DataFrame) -> tuple[int, int, str]:
+    """Groups that stay, groups that go, and a digest of the content of both."""
+    fingerprint = F.xxhash64(*candidates.columns).cast("decimal(20,0)")
+    row = candidates.agg(
+        F.count_if(~F.col("deleted")), F.count_if("deleted"), F.sum(fingerprint)
+    ).collect()[0]
+    return row[0], row[1], f"{row[0]}/{row[1]}/{row[2]}"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -54,7 +54,8 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         totals[target.name] = _silver_totals(spark, target, versions[target.name], dataset)
         for contract in gold_contracts(dataset):
             target = _gold_target(spark, plan, contract, gold[contract.name])
-            versions[target.name] = _bring_in(spark, target, fence)
+            gold_fence = replace(fence, digest=gold[contract.name]["digest"])
+            versions[target.name] = _bring_in(spark, target, gold_fence)
             committed = tables.read_table(spark, target.path, versions[target.name])
             totals[target.name] = as_texts(sum_measures(committed, measures_of(contract)))
     listed = ", ".join(f"{name}@{version}" for name, version in versions.items())

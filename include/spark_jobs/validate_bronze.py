@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -11,8 +12,11 @@ from assay.contract import Contract, load_contract
 from assay.plan import Plan
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
+from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.validate import validate
+
+MANIFEST = pa.schema({"file_id": pa.string(), "file": pa.string(), "records_counted": pa.int64()})
 
 
 def validate_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -29,9 +33,13 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         rows = read_table(spark, plan.table("bronze", dataset)).where(
             F.col("batch_id") == plan.batch_id
         )
-        manifest = spark.createDataFrame(
-            [(file.file_id, file.source_file, file.records) for file in plan.files],
-            "file_id string, file string, records_counted bigint",
+        manifest = local_frame(
+            spark,
+            [
+                {"file_id": f.file_id, "file": f.source_file, "records_counted": f.records}
+                for f in plan.files
+            ],
+            MANIFEST,
         )
         unknown = F.max(F.coalesce(F.size("unknown_columns"), F.lit(0)))
         found = rows.groupBy("file_id").agg(

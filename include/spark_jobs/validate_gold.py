@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -12,12 +13,15 @@ from assay.plan import Plan
 from assay.results import latest_result
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
+from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.totals import sum_measures
 from spark_jobs.transformations.change_set import apply_change_set
 from spark_jobs.validate import validate
 
-TOTALS_SCHEMA = "measure string, gold decimal(38,4), silver decimal(38,4)"
+TOTALS = pa.schema(
+    {"measure": pa.string(), "gold": pa.decimal128(38, 4), "silver": pa.decimal128(38, 4)}
+)
 
 
 def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -71,8 +75,11 @@ def _totals(
     """Sum each reconciled measure on both sides; `rows` stands for the number of silver rows."""
     in_gold = sum_measures(gold, {measure: measure for measure in contract.totals})
     in_silver = sum_measures(silver, contract.totals)
-    rows = [(measure, in_gold[measure], in_silver[measure]) for measure in contract.totals]
-    return spark.createDataFrame(rows, TOTALS_SCHEMA)
+    rows = [
+        {"measure": measure, "gold": in_gold[measure], "silver": in_silver[measure]}
+        for measure in contract.totals
+    ]
+    return local_frame(spark, rows, TOTALS)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -12,9 +13,20 @@ from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES, latest_result
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
+from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.transformations.change_set import WINNERS
 from spark_jobs.validate import validate
+
+CLASSES = pa.schema(
+    {
+        "dataset": pa.string(),
+        "records": pa.int64(),
+        "classified": pa.int64(),
+        "good": pa.int64(),
+        "quarantined_share": pa.float64(),
+    }
+)
 
 
 def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -33,14 +45,16 @@ def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         counts = {c: sum(f[c] for f in built[dataset]["classes"].values()) for c in RECORD_CLASSES}
         classified, good = sum(counts.values()), sum(counts[c] for c in GOOD_CLASSES)
         share = counts["quarantined"] / classified if classified else 0.0
-        classes = spark.createDataFrame(
-            [(dataset, records, classified, good, share)],
-            "dataset string, records bigint, classified bigint, good bigint, "
-            "quarantined_share double",
-        )
+        classes = {
+            "dataset": dataset,
+            "records": records,
+            "classified": classified,
+            "good": good,
+            "quarantined_share": share,
+        }
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
-            GateFrame("classes", classes, ("dataset",)),
+            GateFrame("classes", local_frame(spark, [classes], CLASSES), ("dataset",)),
         ]
         gates.append((load_contract("silver", dataset), frames))
     return gates

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -13,6 +14,7 @@ from assay.contract import Contract
 from assay.errors import ContractError
 from assay.landing.header import match_header
 from assay.plan import ManifestFile
+from spark_jobs.lakehouse.session import local_frame
 
 FILE_ID_LENGTH = 64
 MALFORMED = "malformed_record"
@@ -40,8 +42,10 @@ def read_csv_files(
     for file in files:
         by_header[tuple(file.header)].append(file)
     frames = [_read_same_header(spark, same, contract) for same in by_header.values()]
-    names = spark.createDataFrame(
-        [(file.file_id, file.source_file) for file in files], "file_id string, source_file string"
+    names = local_frame(
+        spark,
+        [{"file_id": file.file_id, "source_file": file.source_file} for file in files],
+        pa.schema({"file_id": pa.string(), "source_file": pa.string()}),
     )
     return (
         reduce(DataFrame.unionByName, frames)

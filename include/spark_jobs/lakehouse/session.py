@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 
 
 def open_session(name: str) -> SparkSession:
@@ -17,3 +20,8 @@ def open_session(name: str) -> SparkSession:
         if found != needed:
             raise RuntimeError(f"{setting} is {found!r}; Assay's results hold only for {needed!r}")
     return spark
+
+
+def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Schema) -> DataFrame:
+    """A few rows that the driver knows, as a frame that needs no Python worker to be read."""
+    return spark.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
