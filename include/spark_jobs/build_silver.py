@@ -38,14 +38,15 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     )
     counted = _count(spark.read.parquet(change_set), contract)
     classes, sums = _classes(counted), _sums(counted, contract)
-    content = json.dumps([classes, sums, _fingerprint(counted)], sort_keys=True)
+    reasons = _reasons(spark.read.parquet(change_set))
+    content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
     return {
         "change_set": change_set,
         "base_version": base.version,
         "base_is_empty": silver is None,
         "classes": classes,
         "sums": sums,
-        "reasons": _reasons(spark.read.parquet(change_set)),
+        "reasons": reasons,
         "digest": hashlib.sha256(content.encode()).hexdigest(),
     }
 

@@ -50,6 +50,8 @@ def create_table(
     spark: SparkSession, path: str, ddl: str, *, partition_by: str = "", **properties: str
 ) -> None:
     """Create an empty table with explicit columns, unless it is there."""
+    if commits(path, limit=1):
+        return
     partitioned = f"PARTITIONED BY ({partition_by})" if partition_by else ""
     settings = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
     spark.sql(
