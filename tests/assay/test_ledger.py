@@ -132,6 +132,17 @@ def test_batch_in_the_lake_cannot_fail_or_be_abandoned(loader: Connection, state
         ledger.set_batch_state(loader, "b1", "ABANDONED")
 
 
+@pytest.mark.parametrize("state", ["RUNNING", "COMMITTING"])
+def test_abandoned_batch_cannot_be_resumed(loader: Connection, state: str) -> None:
+    start(loader, "b1")
+    ledger.set_batch_state(loader, "b1", "ABANDONED", error="abandoned by me: wrong file")
+    with pytest.raises(BatchError, match="b1: was abandoned"):
+        ledger.resume_batch(loader, "b1", state)
+    ledger.fail_batch(loader, "b1", "commit: was abandoned")
+    found = loader.execute("SELECT state, error FROM ops.batch").fetchall()
+    assert found == [("ABANDONED", "abandoned by me: wrong file")]
+
+
 def test_committed_batches_are_released_in_the_order_of_their_commits(loader: Connection) -> None:
     for batch_id in ("b1", "b2", "b3"):
         start(loader, batch_id)

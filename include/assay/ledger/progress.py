@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_all, fetch_value
 
 
 def resume_batch(connection: Connection, batch_id: str, state: str) -> None:
-    """A task goes on with the batch. What has been committed stays so until it commits again."""
-    connection.execute(
-        """
-        UPDATE ops.batch SET state = %(state)s, error = NULL, finished_at = NULL
-        WHERE batch_id = %(batch_id)s
-          AND (state IN ('RUNNING', 'FAILED') OR %(state)s = 'COMMITTING')
-        """,
-        {"state": state, "batch_id": batch_id},
-    )
+    """A task goes on with the batch. What has been committed stays so until it commits again.
+
+    Raises BatchError when the batch was abandoned: its files may belong to another one by now.
+    """
+    with connection.transaction():
+        current = fetch_value(
+            connection, "SELECT state FROM ops.batch WHERE batch_id = %s FOR UPDATE", [batch_id]
+        )
+        if current == "ABANDONED":
+            raise BatchError(f"{batch_id}: was abandoned; trigger a new run")
+        connection.execute(
+            """
+            UPDATE ops.batch SET state = %(state)s, error = NULL, finished_at = NULL
+            WHERE batch_id = %(batch_id)s
+              AND (state IN ('RUNNING', 'FAILED') OR %(state)s = 'COMMITTING')
+            """,
+            {"state": state, "batch_id": batch_id},
+        )
 
 
 def fail_batch(connection: Connection, batch_id: str, error: str) -> None:
@@ -25,7 +35,7 @@ def fail_batch(connection: Connection, batch_id: str, error: str) -> None:
         SET error = %(error)s,
             finished_at = clock_timestamp(),
             state = CASE WHEN state IN ('RUNNING', 'EMPTY') THEN 'FAILED' ELSE state END
-        WHERE batch_id = %(batch_id)s
+        WHERE batch_id = %(batch_id)s AND state <> 'ABANDONED'
         """,
         {"error": error, "batch_id": batch_id},
     )
