@@ -1,0 +1,158 @@
+"""The whole embedded stack in a home of the tests' own, driven as a user would drive it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from assay.airflow_runs import ENDED, AirflowRuns, RunState
+from assay.generate.truth import Truth
+from assay.settings import Settings
+from assay.stack.airflow import api_client
+from assay.stack.paths import BIN, child_environment
+from assay.stack.postgres import dsn
+from assay.stack.processes import find_ours
+from builders.content import everything
+
+POLL_SECONDS = 0.25
+RUN_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One run, its batch, and what must have become of it."""
+
+    run: RunState
+    batch_id: str
+    truth: Truth
+    waiting_run: str = ""
+
+
+@dataclass
+class RunningStack:
+    """A stack that is up; `command_lines` and `environments` are those of all Spark JVMs seen."""
+
+    settings: Settings
+    dag_id: str = "trades"
+    command_lines: set[str] = field(default_factory=set)
+    environments: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.runs = AirflowRuns(self.settings, self.dag_id)
+        self.api = api_client(self.settings)
+
+    def trigger(self, **conf: Any) -> str:
+        return self.runs.trigger(conf)
+
+    def run(self, **conf: Any) -> RunState:
+        """Trigger and follow to the end."""
+        return self.wait(self.trigger(**conf))
+
+    def wait(self, run_id: str) -> RunState:
+        """Follow a run to its end."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while (state := self.runs.state(run_id)).state not in ENDED:
+            assert time.monotonic() < deadline, f"{run_id} has not ended: {state}"
+            self.look_at_jobs()
+            time.sleep(POLL_SECONDS)
+        return state
+
+    def let_schedule_begin(self) -> RunState:
+        """Unpause the DAG and follow the run that its schedule starts at once, on empty landing."""
+        self.runs.unpause()
+        deadline = time.monotonic() + RUN_SECONDS
+        while not (found := self.api.get(f"/api/v2/dags/{self.dag_id}/dagRuns").json()["dag_runs"]):
+            assert time.monotonic() < deadline, "the schedule has started no run"
+            time.sleep(POLL_SECONDS)
+        return self.succeed(self.wait(found[0]["dag_run_id"]))
+
+    def succeed(self, run: RunState) -> RunState:
+        """The run, once it is sure that it succeeded; else the failing task's log says why."""
+        if run.state != "success":
+            raise AssertionError("\n".join([str(run), *self.log_of_failed(run)]))
+        return run
+
+    def log_of_failed(self, run: RunState) -> list[str]:
+        failed = [task for task in run.tasks if task.state == "failed"]
+        return [line for task in failed for line in self.runs.log_lines(run.run_id, task)]
+
+    def jvms(self, stage: str = "") -> list[psutil.Process]:
+        """The living Spark JVMs of this home, or the one of a stage."""
+        found = []
+        for process in find_ours(self.settings):
+            try:
+                line = process.cmdline()
+            except psutil.Error:
+                continue
+            if "org.apache.spark.deploy.SparkSubmit" in line and f"{stage}.py" in " ".join(line):
+                found.append(process)
+        return found
+
+    def look_at_jobs(self) -> None:
+        """Keep what other users of the machine could see of the Spark jobs."""
+        for jvm in self.jvms():
+            try:
+                self.command_lines.add(" ".join(jvm.cmdline()))
+                self.environments.add(str(jvm.environ()))
+            except psutil.Error:
+                continue
+
+    def task_state(self, run_id: str, task_id: str) -> str:
+        return next(t.state for t in self.runs.state(run_id).tasks if t.task_id == task_id)
+
+    def rendered_fields(self, run_id: str) -> str:
+        """Everything that the UI shows of the run's task instances."""
+        answer = self.api.get(f"/api/v2/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances")
+        answer.raise_for_status()
+        return answer.text
+
+    def note(self, run_id: str) -> str:
+        answer = self.api.get(f"/api/v2/dags/{self.dag_id}/dagRuns/{run_id}")
+        answer.raise_for_status()
+        return str(answer.json()["note"] or "")
+
+    def connect(self, role: str = "assay_reader") -> psycopg.Connection[Any]:
+        return psycopg.connect(dsn(self.settings, role), autocommit=True)
+
+    def query(
+        self, text: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Rows as the reader role sees them."""
+        with self.connect() as connection:
+            return connection.execute(text, parameters).fetchall()  # type: ignore[arg-type]
+
+    def batch_of(self, run_id: str) -> tuple[str, str]:
+        """Batch id and state of a run."""
+        ((batch_id, state),) = self.query(
+            "SELECT batch_id, state FROM ops.batch WHERE run_id = %s", [run_id]
+        )
+        return batch_id, state
+
+    def everything(self) -> dict[str, Any]:
+        """Versions and content of all that a reader could see."""
+        with self.connect() as connection:
+            return everything(self.settings.lake, connection)
+
+    def landing(self) -> Path:
+        return self.settings.landing / self.dag_id
+
+    def pending(self) -> list[str]:
+        return sorted(path.name for path in self.landing().rglob("*") if path.is_file())
+
+    def assay(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line on this home."""
+        return subprocess.run(  # noqa: S603
+            [BIN / "assay", *arguments],
+            env=child_environment({"ASSAY_HOME": str(self.settings.home)}),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )

@@ -1,0 +1,347 @@
+"""Trades from landing files to Postgres by the real DAG, compared with the truth of the files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+
+from assay.contract import load_contract
+from assay.generate.truth import Truth
+from builders.content import (
+    GOLD,
+    SILVER,
+    delta_version,
+    hash_delta,
+    hash_postgres,
+    hash_rows,
+    read_delta,
+    read_postgres,
+)
+from builders.running_stack import Batch, RunningStack
+
+pytestmark = pytest.mark.e2e
+
+STAGES = (
+    "accept_files",
+    "ingest_bronze",
+    "validate_bronze",
+    "build_silver",
+    "validate_silver",
+    "build_gold",
+    "validate_gold",
+    "commit",
+    "publish",
+    "archive_files",
+)
+GOLD_SQL = {
+    "daily_trade_summary": """
+        SELECT CAST(transaction_date AT TIME ZONE 'UTC' AS date) AS trade_day, from_currency,
+               to_currency, count(*) AS trades,
+               count(*) FILTER (transaction_status = 'COMPLETED') AS completed,
+               count(*) FILTER (transaction_status = 'FAILED') AS failed,
+               count(*) FILTER (transaction_status = 'PENDING') AS pending,
+               CAST(sum(from_cost) AS decimal(28, 2)) AS from_cost,
+               CAST(sum(to_cost) AS decimal(28, 2)) AS to_cost,
+               CAST(coalesce(sum(from_pip), 0) AS decimal(19, 4)) AS from_pip_sum,
+               count(from_pip) AS from_pip_count,
+               CAST(coalesce(sum(to_pip), 0) AS decimal(19, 4)) AS to_pip_sum,
+               count(to_pip) AS to_pip_count
+        FROM silver GROUP BY ALL""",
+    "customer_exposure": """
+        SELECT customer_id, to_currency, count(*) AS trades,
+               CAST(sum(to_cost) AS decimal(28, 2)) AS to_cost,
+               max(CAST(transaction_date AT TIME ZONE 'UTC' AS date)) AS last_trade_day
+        FROM silver GROUP BY ALL""",
+}
+
+
+def test_every_task_of_the_first_run_succeeds_in_one_try(first_batch: Batch) -> None:
+    assert [(t.task_id, t.state, t.try_number) for t in first_batch.run.tasks] == [
+        (stage, "success", 1) for stage in STAGES
+    ]
+
+
+def test_files_are_accepted_or_rejected_with_their_reason(
+    stack: RunningStack, generated: Truth, first_batch: Batch
+) -> None:
+    rows = stack.query(
+        "SELECT source_file, verdict, records, reason FROM ops.batch_file WHERE batch_id = %s",
+        [first_batch.batch_id],
+    )
+    accepted = {name: records for name, verdict, records, _ in rows if verdict == "accepted"}
+    rejected = {name: reason for name, verdict, _, reason in rows if verdict == "rejected"}
+    assert accepted == {file.name: file.records for file in first_batch.truth.files}
+    assert set(rejected) == {file.name for file in generated.rejected}
+    assert all(rejected.values())
+    for name, reason in rejected.items():
+        (kept,) = stack.settings.rejected.rglob(name)
+        assert kept.read_bytes() == (generated.options.out / name).read_bytes()
+        assert kept.with_name(f"{name}.reason.txt").read_text().strip() == reason
+
+
+def test_released_files_are_in_the_archive_and_landing_is_empty(
+    stack: RunningStack, generated: Truth, first_batch: Batch
+) -> None:
+    assert stack.pending() == []
+    for file in first_batch.truth.files:
+        (archived,) = stack.settings.archive.rglob(file.name)
+        assert archived.read_bytes() == (generated.options.out / file.name).read_bytes()
+        assert archived.parent.name == first_batch.batch_id
+
+
+def test_the_row_ledger_says_of_every_file_what_the_truth_says(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    rows = stack.query(
+        "SELECT f.source_file, l.records, l.new + l.updated + l.duplicate + l.superseded,"
+        " l.quarantined FROM ops.row_ledger l JOIN ops.batch_file f USING (batch_id, file_id)"
+        " WHERE l.batch_id = %s",
+        [first_batch.batch_id],
+    )
+    assert {row[0]: row[1:] for row in rows} == {
+        file.name: (file.records, file.good, file.quarantined) for file in first_batch.truth.files
+    }
+
+
+def test_the_classes_of_the_batch_are_those_of_the_truth(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    classes = list(first_batch.truth.classes)
+    sums = ", ".join(f"sum({name})::int" for name in classes)
+    ((*counts,),) = stack.query(
+        f"SELECT {sums} FROM ops.row_ledger WHERE batch_id = %s",  # noqa: S608  # class names
+        [first_batch.batch_id],
+    )
+    assert dict(zip(classes, counts, strict=True)) == first_batch.truth.classes
+    assert min(first_batch.truth.classes[name] for name in ("duplicate", "superseded")) > 0
+
+
+def test_quarantine_keeps_every_bad_record_with_reasons_text_file_and_number(
+    stack: RunningStack, generated: Truth, first_batch: Batch
+) -> None:
+    rows = read_delta(stack.settings.lake, "quarantine.trades").to_pylist()
+    reasons = Counter(reason for row in rows for reason in row["reasons"])
+    assert dict(reasons) == first_batch.truth.reasons
+    assert Counter(row["source_file"] for row in rows) == {
+        file.name: file.quarantined for file in first_batch.truth.files
+    }
+    for row in rows:
+        record = _read_text(generated.options.out / row["source_file"])[row["record_number"]]
+        if row["reasons"] == ["record.malformed"]:
+            assert row["raw"] == record
+        elif row["reasons"] == ["record.repeated_header"]:
+            assert "TradeId" in json.loads(row["raw"]).values()
+        else:
+            assert [*json.loads(row["raw"]).values()][-1] in record
+
+
+def _read_text(path: Path) -> list[str]:
+    """The lines of a file; the generator writes one record a line."""
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode().splitlines()
+
+
+def test_silver_and_postgres_hold_the_content_of_the_truth(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    assert hash_delta(stack.settings.lake, SILVER) == first_batch.truth.content_hash
+    with stack.connect() as connection:
+        served = hash_postgres(connection, SILVER, SILVER.serving)
+    assert served == first_batch.truth.content_hash
+
+
+def test_gold_is_the_aggregate_of_silver_in_delta_and_in_postgres(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    _check_gold(stack)
+
+
+def _check_gold(stack: RunningStack) -> None:
+    silver = read_delta(stack.settings.lake, SILVER.table)
+    with stack.connect() as connection, duckdb.connect() as aggregator:
+        aggregator.execute("SET timezone = 'UTC'")
+        aggregator.register("silver", silver)
+        for gold in GOLD:
+            names = gold.column_names
+            expected = aggregator.execute(GOLD_SQL[gold.name]).to_arrow_table().to_pylist()
+            wanted = hash_rows(expected, names)
+            assert hash_delta(stack.settings.lake, gold) == wanted, gold.table
+            assert hash_rows(read_postgres(connection, gold.table, names), names) == wanted
+
+
+def test_the_release_names_the_versions_it_was_made_from(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    ((versions, counts),) = stack.query(
+        "SELECT versions, counts FROM ops.release WHERE batch_id = %s", [first_batch.batch_id]
+    )
+    tables = ["quarantine.trades", "silver.trades", *(gold.table for gold in GOLD)]
+    assert versions == {table: delta_version(stack.settings.lake, table) for table in tables}
+    assert counts[SILVER.serving] == first_batch.truth.silver_rows
+
+
+def test_every_expectation_of_every_contract_has_a_verdict(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    verdicts = stack.query(
+        "SELECT table_name, expectation, success FROM ops.validation_result WHERE batch_id = %s",
+        [first_batch.batch_id],
+    )
+    contracts = [load_contract("bronze", "trades"), SILVER, *GOLD]
+    asked = {(c.table, e.name, True) for c in contracts for e in c.expectations}
+    assert sorted(verdicts) == sorted(asked)
+    assert len(asked) >= 14
+
+
+def test_the_prior_systems_view_is_true(stack: RunningStack, first_batch: Batch) -> None:
+    rows = stack.query(
+        "SELECT file_name, row_count, ingest_status, ingest_start_date_time"
+        " < ingest_end_date_time FROM serving.trade_event_ingest_batch"
+        " WHERE starts_with(id, %s)",
+        [first_batch.batch_id],
+    )
+    assert sorted(rows) == sorted(
+        (file.name, file.records, "COMPLETED", True) for file in first_batch.truth.files
+    )
+
+
+def test_the_note_of_the_run_and_the_last_line_of_every_task_sum_it_up(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    note = stack.note(first_batch.run.run_id)
+    assert f"batch {first_batch.batch_id}: PUBLISHED" in note
+    for task in first_batch.run.tasks:
+        lines = stack.runs.log_lines(first_batch.run.run_id, task)
+        summaries = [line for line in lines if line.startswith(f"{task.task_id}: ")]
+        assert len(summaries) == 1 or task.task_id == "accept_files", task.task_id
+        assert all(line in note for line in summaries)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM serving.trade_event",
+        "UPDATE gold.customer_exposure SET trades = 0",
+        "INSERT INTO ops.pipeline_lease (pipeline, epoch, holder) VALUES ('x', 1, 'x')",
+        "TRUNCATE gold.daily_trade_summary",
+        "CREATE TABLE staging.mine (a int)",
+        "DELETE FROM ops.row_ledger",
+    ],
+)
+def test_the_reader_cannot_write(stack: RunningStack, first_batch: Batch, statement: str) -> None:
+    with stack.connect() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+def test_no_secret_is_in_logs_rendered_fields_or_spark_jobs(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    secrets = json.loads((stack.settings.home / "secrets.json").read_text())
+    assert len(stack.command_lines) >= 7
+    shown = {
+        "command lines": "\n".join(stack.command_lines),
+        "environment of a job": "\n".join(stack.environments),
+        "rendered fields": stack.rendered_fields(first_batch.run.run_id),
+        **{str(p): p.read_text(errors="replace") for p in _kept_texts(stack)},
+    }
+    assert any("task_id=publish" in name for name in shown)
+    found = [(where, n) for where, text in shown.items() for n, s in secrets.items() if s in text]
+    assert found == []
+
+
+def _kept_texts(stack: RunningStack) -> list[Path]:
+    """Logs, and what the stages leave for each other."""
+    folders = (stack.settings.logs, stack.settings.batches, stack.settings.home / "run")
+    suffixes = {".log", ".json", ".conf", ".txt", ""}
+    return [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix in suffixes and path.name != "secrets.json"
+    ]
+
+
+def test_a_second_run_waits_for_the_first_and_has_nothing_new(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    before = stack.everything()
+    waited = stack.succeed(stack.wait(first_batch.waiting_run))
+    ((batch_id, state),) = [stack.batch_of(waited.run_id)]
+    assert state == "EMPTY"
+    ((first_end, second_start),) = stack.query(
+        "SELECT (SELECT max(finished_at) FROM ops.batch_task WHERE batch_id = %s),"
+        " (SELECT min(started_at) FROM ops.batch_task WHERE batch_id = %s)",
+        [first_batch.batch_id, batch_id],
+    )
+    assert first_end <= second_start
+    states = {task.task_id: task.state for task in waited.tasks}
+    assert {states[stage] for stage in STAGES[1:8]} == {"skipped"}
+    assert stack.everything() == before
+
+
+def test_clearing_every_task_of_the_newest_batch_changes_nothing(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    before = stack.everything()
+    stack.runs.clear(first_batch.run.run_id, "accept_files")
+    again = stack.succeed(stack.wait(first_batch.run.run_id))
+    assert [task.state for task in again.tasks] == ["success"] * len(STAGES)
+    assert [task.try_number for task in again.tasks] == [2] * len(STAGES)
+    assert stack.everything() == before
+    bronze = read_delta(stack.settings.lake, "bronze.trades")
+    assert bronze.num_rows == first_batch.truth.records
+    assert stack.pending() == []
+
+
+def test_two_batches_are_what_all_files_at_once_would_be(
+    stack: RunningStack, second_batch: Batch
+) -> None:
+    truth = second_batch.truth
+    assert hash_delta(stack.settings.lake, SILVER) == truth.content_hash
+    with stack.connect() as connection:
+        assert hash_postgres(connection, SILVER, SILVER.serving) == truth.content_hash
+    _check_gold(stack)
+    rows = read_delta(stack.settings.lake, "quarantine.trades").to_pylist()
+    assert Counter(r for row in rows for r in row["reasons"]) == truth.reasons
+
+
+def test_the_ledger_of_both_batches_adds_up(
+    stack: RunningStack, first_batch: Batch, second_batch: Batch
+) -> None:
+    truth = second_batch.truth
+    ((records, new, good, quarantined),) = stack.query(
+        "SELECT sum(records)::int, sum(new)::int,"
+        " sum(new + updated + duplicate + superseded)::int, sum(quarantined)::int"
+        " FROM ops.row_ledger WHERE batch_id = ANY(%s)",
+        [[first_batch.batch_id, second_batch.batch_id]],
+    )
+    assert (records, new, good, quarantined) == (
+        truth.records,
+        truth.silver_rows,
+        truth.good,
+        truth.quarantined,
+    )
+    ((updated, superseded),) = stack.query(
+        "SELECT sum(updated)::int, sum(superseded)::int FROM ops.row_ledger WHERE batch_id = %s",
+        [second_batch.batch_id],
+    )
+    assert updated > 0
+    assert superseded > 0
+
+
+def test_a_batch_that_later_ones_are_built_on_is_left_alone(
+    stack: RunningStack, first_batch: Batch, second_batch: Batch
+) -> None:
+    before = stack.everything()
+    stack.runs.clear(first_batch.run.run_id, "build_silver")
+    again = stack.wait(first_batch.run.run_id)
+    states = {task.task_id: task.state for task in again.tasks}
+    assert states["build_silver"] == "skipped"
+    assert again.state == "success"
+    assert stack.everything() == before

@@ -1,0 +1,305 @@
+"""When a gate stops a batch, and the other ways in which a run is not like the last one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from assay.airflow_runs import RunState
+from assay.errors import StackError
+from assay.generate.truth import Truth
+from assay.plan import read_plan
+from builders.content import SILVER, delta_version, hash_delta, read_delta
+from builders.deliveries import deliver, make_set, spoil
+from builders.running_stack import Batch, RunningStack
+
+pytestmark = pytest.mark.e2e
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A batch that a gate has stopped, and what readers saw before it."""
+
+    run: RunState
+    batch_id: str
+    before: dict[str, object]
+
+
+def states(run: RunState) -> dict[str, str]:
+    return {task.task_id: task.state for task in run.tasks}
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    """Further files without a defect: one is spoilt at a time."""
+    return make_set(
+        tmp_path_factory.mktemp("more"),
+        files=4,
+        rows=100,
+        defects=0,
+        duplicates=0,
+        updates=0,
+        late=0,
+        seed=23,
+    )
+
+
+@pytest.fixture(scope="module")
+def files(more: Truth) -> list[Path]:
+    return [more.options.out / file.name for file in more.files]
+
+
+@pytest.fixture(scope="module")
+def malformed(
+    stack: RunningStack,
+    second_batch: Batch,
+    files: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stuck:
+    """A good file and one whose records are too short by half: the gate after bronze stops it."""
+    header, *records = files[0].read_text().splitlines()
+    short = [line.rpartition(",")[0] if n % 2 else line for n, line in enumerate(records)]
+    bad = tmp_path_factory.mktemp("malformed") / "trades_2026-02-01_malformed.csv"
+    bad.write_text("\n".join([header, *short]) + "\n")
+    before = stack.everything()
+    deliver(stack.landing(), [bad, files[1]])
+    run = stack.run()
+    return Stuck(run, stack.batch_of(run.run_id)[0], before)
+
+
+@pytest.fixture(scope="module")
+def unknown(
+    stack: RunningStack,
+    malformed: Stuck,
+    files: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stuck:
+    """A file with every fourth currency unknown: the gate before silver stops it."""
+    bad = tmp_path_factory.mktemp("unknown") / "trades_2026-02-02_unknown.csv"
+    assert spoil(files[2], bad, every=4) == 25
+    before = stack.everything()
+    deliver(stack.landing(), [bad])
+    run = stack.run()
+    return Stuck(run, stack.batch_of(run.run_id)[0], before)
+
+
+def test_a_failed_gate_names_the_failing_records_and_is_not_retried(
+    stack: RunningStack, malformed: Stuck
+) -> None:
+    assert malformed.run.state == "failed"
+    assert states(malformed.run)["validate_bronze"] == "failed"
+    assert states(malformed.run)["build_silver"] == "upstream_failed"
+    gate = next(task for task in malformed.run.tasks if task.task_id == "validate_bronze")
+    assert gate.try_number == 1
+    log = "\n".join(stack.runs.log_lines(malformed.run.run_id, gate))
+    assert "few records are malformed" in log
+    assert "expect_column_values_to_be_null" in log
+    assert "column malformed_record, observed 25" in log
+    shown = [line for line in log.splitlines() if line.strip().startswith("failing: ")]
+    assert len(shown) == 10
+    for line in shown:
+        record = json.loads(line.partition("failing: ")[2])
+        assert record["source_file"] == "trades_2026-02-01_malformed.csv"
+        assert record["record_number"] % 2 == 0
+    assert stack.batch_of(malformed.run.run_id)[1] == "FAILED"
+    assert stack.everything() == malformed.before
+    assert "few records are malformed" in stack.note(malformed.run.run_id)
+
+
+def test_a_gate_before_silver_keeps_the_bad_rows_and_moves_nothing(
+    stack: RunningStack, unknown: Stuck
+) -> None:
+    assert states(unknown.run)["validate_silver"] == "failed"
+    assert {states(unknown.run)[t] for t in ("commit", "publish")} == {"upstream_failed"}
+    gate = next(task for task in unknown.run.tasks if task.task_id == "validate_silver")
+    assert gate.try_number == 1
+    log = "\n".join(stack.runs.log_lines(unknown.run.run_id, gate))
+    assert "at most a tenth of the records is quarantined" in log
+    assert "column quarantined_share" in log
+    assert "0.25" in log
+    assert stack.everything() == unknown.before
+    kept = stack.settings.batches / unknown.batch_id / "silver"
+    (change_set,) = kept.glob("*/trades")
+    bad = pq.read_table(change_set / "class=quarantined")
+    assert bad.num_rows == 25
+    assert set(map(tuple, bad["reasons"].to_pylist())) == {("from_currency.unknown",)}
+    assert None not in bad["raw"].to_pylist()
+
+
+def test_a_batch_goes_on_without_a_rejected_file_and_past_a_failed_batch(
+    stack: RunningStack, malformed: Stuck, unknown: Stuck, files: list[Path]
+) -> None:
+    plan = read_plan(stack.settings.batches / malformed.batch_id / "plan.json")
+    (bad,) = [f.file_id for f in plan.files if f.source_file.endswith("malformed.csv")]
+    rejected = stack.assay("batch", "reject-file", malformed.batch_id, bad, "--why", "cut short")
+    assert rejected.returncode == 0, rejected.stderr
+    retried = stack.assay("batch", "retry", malformed.batch_id)
+    assert retried.returncode == 0, retried.stderr
+    run = stack.succeed(stack.wait(malformed.run.run_id))
+    assert stack.batch_of(run.run_id)[1] == "PUBLISHED"
+    ((records, new),) = stack.query(
+        "SELECT sum(records)::int, sum(new)::int FROM ops.row_ledger WHERE batch_id = %s",
+        [malformed.batch_id],
+    )
+    assert (records, new) == (100, 100)
+    served = stack.query(
+        "SELECT DISTINCT source_file FROM serving.trade_event WHERE batch_id = %s",
+        [malformed.batch_id],
+    )
+    assert served == [(files[1].name,)]
+    assert stack.batch_of(unknown.run.run_id)[1] == "FAILED"
+    again = stack.assay("batch", "retry", malformed.batch_id)
+    assert again.returncode == 1
+    assert "nothing to retry" in again.stderr
+
+
+def test_an_abandoned_batch_gives_its_files_back_and_cannot_go_on(
+    stack: RunningStack, unknown: Stuck
+) -> None:
+    done = stack.assay("batch", "abandon", unknown.batch_id, "--why", "the sender is asked")
+    assert done.returncode == 0, done.stderr
+    assert stack.pending() == ["trades_2026-02-02_unknown.csv"]
+    assert stack.batch_of(unknown.run.run_id)[1] == "ABANDONED"
+    before = stack.everything()
+    stack.runs.clear(unknown.run.run_id, "validate_bronze")
+    run = stack.wait(unknown.run.run_id)
+    assert run.state == "failed"
+    assert "abandoned" in "\n".join(stack.log_of_failed(run))
+    assert stack.batch_of(unknown.run.run_id)[1] == "ABANDONED"
+    assert stack.everything() == before
+    assert stack.pending() == ["trades_2026-02-02_unknown.csv"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "named"),
+    [
+        ({"gate_polici": "strict"}, "gate_polici"),
+        ({"gate_policy": "override"}, "override_reason"),
+        ({"gate_policy": "lenient"}, "gate_policy"),
+        ({"landing_glob": "../*"}, "landing_glob"),
+        ({"batch_date": "2026-02-30"}, "batch_date"),
+        ({"dry_run": "yes"}, "dry_run"),
+    ],
+)
+def test_a_param_that_cannot_be_used_is_refused_by_its_name(
+    stack: RunningStack, first_batch: Batch, conf: dict[str, str], named: str
+) -> None:
+    assert named in refusal(stack, conf)
+
+
+def refusal(stack: RunningStack, conf: dict[str, str]) -> str:
+    """What the trigger, or else the first task, says; nothing must have been registered."""
+    try:
+        run_id = stack.trigger(**conf)
+    except StackError as refused:
+        return str(refused)
+    run = stack.wait(run_id)
+    (accept,) = [task for task in run.tasks if task.state == "failed"]
+    assert (accept.task_id, accept.try_number) == ("accept_files", 1)
+    assert stack.query("SELECT 1 FROM ops.batch WHERE run_id = %s", [run_id]) == []
+    return "\n".join(stack.log_of_failed(run))
+
+
+def test_a_dry_run_takes_nothing_and_says_what_would_change(
+    stack: RunningStack, unknown: Stuck, files: list[Path]
+) -> None:
+    deliver(stack.landing(), [files[3]])
+    pending = stack.pending()
+    before = stack.everything()
+    lease = stack.query("SELECT epoch, holder FROM ops.pipeline_lease")
+    bronze = delta_version(stack.settings.lake, "bronze.trades")
+    run = stack.succeed(stack.run(dry_run=True, landing_glob=files[3].name))
+    batch_id, state = stack.batch_of(run.run_id)
+    assert state == "DRY_RUN"
+    assert stack.pending() == pending
+    assert stack.everything() == before
+    assert stack.query("SELECT epoch, holder FROM ops.pipeline_lease") == lease
+    assert delta_version(stack.settings.lake, "bronze.trades") == bronze
+    rows_of = {
+        table: stack.query(
+            f"SELECT count(*) FROM ops.{table} WHERE batch_id = %s",  # noqa: S608
+            [batch_id],
+        )
+        for table in ("batch_file", "batch_task", "row_ledger", "release", "validation_result")
+    }
+    assert rows_of.pop("validation_result")[0][0] >= 14
+    assert set(map(str, rows_of.values())) == {"[(0,)]"}
+    ((summary,),) = stack.query("SELECT summary FROM ops.batch WHERE batch_id = %s", [batch_id])
+    assert "100 new" in summary["would_change"]
+    assert "100 new" in stack.note(run.run_id)
+
+
+def test_an_override_with_a_reason_passes_and_a_killed_commit_is_retried(
+    stack: RunningStack, unknown: Stuck
+) -> None:
+    """The JVM of commit is killed when silver has been written and gold has not."""
+    silver = delta_version(stack.settings.lake, "silver.trades")
+    gold = delta_version(stack.settings.lake, "gold.customer_exposure")
+    run_id = stack.trigger(
+        gate_policy="override", override_reason="the sender has said so", landing_glob="*unknown*"
+    )
+    wait_for(lambda: stack.task_state(run_id, "commit") == "running", stack)
+    wait_for(lambda: delta_version(stack.settings.lake, "silver.trades") > silver, stack, 0.01)
+    (jvm,) = stack.jvms("commit")
+    os.kill(jvm.pid, signal.SIGKILL)
+    wait_for(lambda: stack.task_state(run_id, "commit") == "up_for_retry", stack)
+    assert delta_version(stack.settings.lake, "gold.customer_exposure") == gold
+    assert stack.batch_of(run_id)[1] == "COMMITTING"
+    stack.runs.clear(run_id, "commit")
+    run = stack.succeed(stack.wait(run_id))
+    batch_id, state = stack.batch_of(run_id)
+    assert state == "PUBLISHED"
+    assert delta_version(stack.settings.lake, "silver.trades") == silver + 1
+    overridden = stack.query(
+        "SELECT expectation, overridden_by, override_reason FROM ops.validation_result"
+        " WHERE batch_id = %s AND overridden",
+        [batch_id],
+    )
+    assert overridden == [
+        ("at most a tenth of the records is quarantined", "admin", "the sender has said so")
+    ]
+    ((new, quarantined),) = stack.query(
+        "SELECT sum(new)::int, sum(quarantined)::int FROM ops.row_ledger WHERE batch_id = %s",
+        [batch_id],
+    )
+    assert (new, quarantined) == (75, 25)
+    assert run.run_id == run_id
+
+
+def wait_for(condition: Callable[[], bool], stack: RunningStack, pause: float = 0.2) -> None:
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(pause)
+
+
+def test_a_full_rebuild_equals_the_live_tables(stack: RunningStack, second_batch: Batch) -> None:
+    for file in stack.landing().iterdir():
+        file.unlink()
+    before = stack.everything()
+    quarantined = read_delta(stack.settings.lake, "quarantine.trades").num_rows
+    run = stack.succeed(stack.run(full_rebuild=True))
+    batch_id, state = stack.batch_of(run.run_id)
+    assert state == "PUBLISHED"
+    after = stack.everything()
+    for name in ("silver", "serving", *(n for n in before if n.startswith("postgres"))):
+        assert after[name] == before[name], name
+    assert hash_delta(stack.settings.lake, SILVER) == before["silver"]
+    generations = stack.query("SELECT DISTINCT generation FROM ops.batch WHERE source = 'files'")
+    ((generation, records, new, bad),) = stack.query(
+        "SELECT min(generation), sum(records)::int, sum(new)::int, sum(quarantined)::int"
+        " FROM ops.row_ledger WHERE batch_id = %s",
+        [batch_id],
+    )
+    assert generation > max(generations)[0]
+    assert new == read_delta(stack.settings.lake, SILVER.table).num_rows
+    assert bad == quarantined
+    assert records > new
