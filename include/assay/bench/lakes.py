@@ -1,0 +1,72 @@
+"""A committed batch made by the product's own stages, without Airflow and in one application."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from assay import ledger
+from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
+from assay.bench.workbench import Workbench, deliver
+from assay.demo import PIPELINE
+from assay.landing.accept import accept_files
+from assay.params import RunParams
+from assay.plan import Plan
+from assay.results import latest_result
+from assay.run import Run
+from assay.settings import Settings
+from assay.stack.postgres import dsn
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake with one batch that is committed and not yet published."""
+
+    settings: Settings
+    database: str
+    plan: Plan
+    stage_seconds: dict[str, float]
+
+    @property
+    def change_set(self) -> str:
+        built = latest_result(self.plan.folder, "build_silver")["datasets"]
+        return str(built["trades"]["change_set"])
+
+
+def committed_lake(bench: Workbench, files: int) -> Lake:
+    """Accept the first files of the full load and run the stages up to commit; once per size."""
+    name = f"lake_{files}"
+    if name not in bench.made:
+        bench.made[name] = _make(bench, name, files)
+    lake: Lake = bench.made[name]
+    return lake
+
+
+def _make(bench: Workbench, name: str, files: int) -> Lake:
+    paths = bench.full_files(files)
+    bench.start_postgres()
+    bench.make_database(name, migrated=True)
+    settings = dataclasses.replace(bench.settings, home=bench.settings.home / name)
+    settings.home.mkdir()
+    for shared in (bench.base.jars, bench.base.home / "java"):
+        (settings.home / shared.name).symlink_to(shared.resolve())
+    deliver(paths, settings.landing / PIPELINE)
+    bench.say(f"bringing {files:,} files into a lake, in one Spark application")
+    run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())
+    plan = accept_files(settings, _connecting(bench, name), run, bench.say)
+    command, environment = as_operator_does(
+        settings, plan.input_bytes, PROGRAMS / "run_stages.py", f"{plan.folder}/plan.json"
+    )
+    done = run_timed(command, environment, bench.settings.logs / f"{name}.log")
+    with psycopg.connect(dsn(bench.settings, "assay_loader", name)) as connection:
+        ledger.set_batch_state(connection, plan.batch_id, "COMMITTED")
+    return Lake(settings, name, plan, json.loads(done.output.splitlines()[-1]))
+
+
+def _connecting(bench: Workbench, database: str) -> Callable[[], psycopg.Connection[Any]]:
+    return lambda: psycopg.connect(dsn(bench.settings, "assay_loader", database))

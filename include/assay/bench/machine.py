@@ -1,0 +1,51 @@
+"""The machine and the versions that a result belongs to."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from assay.settings import Settings
+from assay.stack.java import ensure_java
+from assay.stack.postgres import PROGRAMS
+
+PACKAGES = (
+    "pyspark",
+    "delta-spark",
+    "apache-airflow",
+    "great-expectations",
+    "duckdb",
+    "deltalake",
+    "adbc-driver-postgresql",
+)
+
+
+def describe_machine(settings: Settings) -> dict[str, str]:
+    """Processor, memory, system, versions, and how busy the machine is."""
+    postgres = subprocess.run(  # noqa: S603
+        [PROGRAMS / "postgres", "--version"], capture_output=True, text=True, check=True
+    )
+    load = os.getloadavg()[0]
+    return {
+        "processor": f"{os.cpu_count()} x {_processor()}",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "system": platform.platform(),
+        "load before": f"{load:.1f}",
+        "driver memory": settings.driver_memory,
+        "python": platform.python_version(),
+        "java": ensure_java(settings).version,
+        "postgres": postgres.stdout.split()[-1],
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,83 @@
+"""The parts of the bench: each can run alone; one that cannot run says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from assay.bench.again import measure_again
+from assay.bench.against_duckdb import measure_against_duckdb
+from assay.bench.dag import measure_dag
+from assay.bench.figures import PartResult
+from assay.bench.publishing import measure_publish
+from assay.bench.start import measure_start
+from assay.bench.workbench import Say, Workbench
+from assay.errors import AssayError
+from assay.files import write_whole
+from assay.settings import Settings
+
+
+class Part(StrEnum):
+    """What can be measured, in the order in which it is."""
+
+    dag = "dag"
+    again = "again"
+    start = "start"
+    publish = "publish"
+    duckdb = "duckdb"
+
+
+MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
+    Part.dag: measure_dag,
+    Part.again: measure_again,
+    Part.start: measure_start,
+    Part.publish: measure_publish,
+    Part.duckdb: measure_against_duckdb,
+}
+
+
+def run_parts(
+    settings: Settings, parts: Sequence[Part], files: int, rows: int, say: Say
+) -> list[PartResult]:
+    """Measure the parts one after the other; nothing is left running or lying about."""
+    results = []
+    with Workbench(settings, files, rows, say) as bench:
+        for part in Part:
+            if part in parts:
+                say(f"part {part}")
+                results.append(_measure(bench, part))
+    return results
+
+
+def _measure(bench: Workbench, part: Part) -> PartResult:
+    try:
+        return MEASURES[part](bench)
+    except AssayError as error:
+        kept = bench.keep_logs()
+        return PartResult(part, trouble=str(error).replace(str(bench.settings.logs), str(kept)))
+
+
+def write_results(
+    settings: Settings,
+    machine: dict[str, str],
+    results: Sequence[PartResult],
+    *,
+    files: int,
+    rows: int,
+) -> tuple[Path, dict[str, Any]]:
+    """Keep the figures with the machine they belong to, as `bench/<time>.json` of the home."""
+    now = datetime.now(UTC)
+    facts = {
+        "at": now.isoformat(timespec="seconds"),
+        "machine": machine,
+        "files": files,
+        "rows": rows,
+        "parts": [result.as_json() for result in results],
+    }
+    path = settings.home / "bench" / f"{now:%Y-%m-%dT%H%M%S}.json"
+    write_whole(path, json.dumps(facts, indent=1))
+    return path, facts

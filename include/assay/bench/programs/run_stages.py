@@ -1,0 +1,50 @@
+"""Runs the stages of a planned batch one after the other in one Spark application.
+
+Prints the seconds of each as JSON. Arguments: path of the plan, and `--gates` to run these too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from assay.plan import read_plan
+from assay.results import write_result
+from spark_jobs.build_gold import build_gold
+from spark_jobs.build_silver import build_silver
+from spark_jobs.commit import commit_batch
+from spark_jobs.entry import Stage
+from spark_jobs.ingest_bronze import ingest_bronze
+from spark_jobs.lakehouse.session import open_session
+from spark_jobs.validate_bronze import validate_bronze
+from spark_jobs.validate_gold import validate_gold
+from spark_jobs.validate_silver import validate_silver
+
+STAGES: dict[str, Stage] = {
+    "ingest_bronze": ingest_bronze,
+    "validate_bronze": validate_bronze,
+    "build_silver": build_silver,
+    "validate_silver": validate_silver,
+    "build_gold": build_gold,
+    "validate_gold": validate_gold,
+    "commit": commit_batch,
+}
+
+
+def main(plan_path: str, *, gates: bool) -> None:
+    """Run the stages in their order, with the number of the stage as its epoch."""
+    plan = read_plan(plan_path)
+    spark = open_session(f"bench {plan.batch_id}")
+    seconds: dict[str, float] = {}
+    for epoch, (name, stage) in enumerate(STAGES.items(), start=1):
+        if gates or not name.startswith("validate_"):
+            began = time.monotonic()
+            write_result(plan.folder, name, epoch, stage(spark, plan, epoch))
+            seconds[name] = time.monotonic() - began
+    spark.stop()
+    print(json.dumps(seconds), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], gates="--gates" in sys.argv)

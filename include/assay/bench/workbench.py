@@ -1,0 +1,160 @@
+"""Where a bench works: a home of its own, made when needed and removed at the end.
+
+JARs and start-up cache are those of the real home; everything else is new. Nothing is left
+running.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from assay.errors import StackError
+from assay.generate.options import TradeOptions
+from assay.generate.trades import generate_trades
+from assay.generate.truth import Truth
+from assay.migrations import migrate
+from assay.settings import Settings
+from assay.stack.airflow import unhealthy_parts
+from assay.stack.jars import ensure_jars
+from assay.stack.ports import choose_ports
+from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
+from assay.stack.processes import find_supervisor
+from assay.stack.programs import (
+    AIRFLOW_PROGRAMS,
+    call_supervisor,
+    program_states,
+    start_program,
+    start_supervisor,
+)
+from assay.stack.spark import prepare_spark
+from assay.stack.supervisor import down, up
+
+Say = Callable[[str], None]
+BOOT_SECONDS = 60.0
+
+
+class Workbench:
+    """One run of the bench: `base` is the real home, `settings` are those of the bench's own.
+
+    `made` holds what is costly to make and shared by several parts, such as the first load.
+    """
+
+    def __init__(self, base: Settings, files: int, rows: int, say: Say) -> None:
+        self.base = base
+        self.files = files
+        self.rows = rows
+        self.say = say
+        self.settings = dataclasses.replace(base, home=base.home / "bench" / f"run-{os.getpid()}")
+        self.made: dict[str, Any] = {}
+
+    def __enter__(self) -> Workbench:
+        prepare_spark(self.base, self.say)
+        ensure_jars(self.base, self.say, "bench")
+        self.settings.home.mkdir(parents=True)
+        for shared in (self.base.jars, self.base.home / "java"):
+            (self.settings.home / shared.name).symlink_to(shared.resolve())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if find_supervisor(self.settings):
+            down(self.settings, self.say)
+        shutil.rmtree(self.settings.home, ignore_errors=True)
+
+    def keep_logs(self) -> Path:
+        """Copy the logs to where they outlive the bench; errors name the originals."""
+        kept = self.base.home / "bench" / "logs"
+        if self.settings.logs.exists():
+            shutil.copytree(self.settings.logs, kept, dirs_exist_ok=True)
+        return kept
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The files of the full load, generated once; copies of them are delivered."""
+        self.say(f"generating {self.files:,} files of {self.rows:,} trades")
+        return self.generate("full", files=self.files, rows=self.rows, seed=7)
+
+    def generate(self, name: str, *, files: int, rows: int, seed: int) -> Truth:
+        folder = self.settings.home / "generated" / name
+        options = TradeOptions(out=folder, files=files, rows=rows, seed=seed)
+        return generate_trades(options)
+
+    def full_files(self, limit: int | None = None) -> list[Path]:
+        """The files of the full load, or the first of them."""
+        out = self.truth.options.out
+        return [out / file.name for file in self.truth.files[:limit]]
+
+    def start_postgres(self) -> None:
+        """Have Postgres up, and Airflow neither started nor using the machine."""
+        if find_supervisor(self.settings):
+            for name in reversed(AIRFLOW_PROGRAMS):
+                if program_states(self.settings)[name].state == "RUNNING":
+                    call_supervisor(self.settings, "stopProcess", name)
+            return
+        self.say("starting Postgres")
+        choose_ports(self.settings, self.say)
+        ensure_cluster(self.settings)
+        start_supervisor(self.settings)
+        start_program(self.settings, "postgres")
+        self._wait_for_postgres()
+        ensure_databases(self.settings)
+
+    def _wait_for_postgres(self) -> None:
+        deadline = time.monotonic() + BOOT_SECONDS
+        while True:
+            try:
+                psycopg.connect(dsn(self.settings, "postgres", "postgres")).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise StackError("Postgres of the bench does not answer") from None
+                time.sleep(0.25)
+            else:
+                return
+
+    def start_airflow(self) -> None:
+        """Have the whole stack up."""
+        if not find_supervisor(self.settings) or unhealthy_parts(self.settings):
+            up(self.settings, self.say)
+
+    def make_database(self, name: str, *, migrated: bool) -> None:
+        """A new database, owned by assay_owner, in place of one of that name."""
+        with psycopg.connect(
+            dsn(self.settings, "postgres", "postgres"), autocommit=True
+        ) as connection:
+            database = sql.Identifier(name)
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(database))
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER assay_owner").format(database))
+        if migrated:
+            with psycopg.connect(dsn(self.settings, "assay_owner", name)) as connection:
+                migrate(connection)
+
+    def settle(self) -> None:
+        """Have Postgres write out what it holds, so that no round pays for the one before."""
+        with psycopg.connect(
+            dsn(self.settings, "postgres", "postgres"), autocommit=True
+        ) as connection:
+            connection.execute("CHECKPOINT")
+
+
+def deliver(files: Sequence[Path], landing: Path) -> None:
+    """Copy files into a landing folder; each appears whole."""
+    landing.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        copy = landing / f".{path.name}.tmp"
+        shutil.copyfile(path, copy)
+        copy.rename(landing / path.name)
