@@ -39,32 +39,36 @@ def list_batches(pipeline: Pipeline = "trades", as_json: AsJson = False) -> None
 
 
 @app.command()
-def show(batch_id: BatchId, pipeline: Pipeline = "trades") -> None:
+def show(batch_id: BatchId, pipeline: Pipeline = "trades", as_json: AsJson = False) -> None:
     """Show one batch in full."""
-    for report in read_reports(load_settings(), pipeline):
-        if report.batch_id == batch_id:
-            Console().print(summary_table(report))
-            if report.error:
-                Console(highlight=False).print(report.error)
-            return
-    raise typer.BadParameter(f"{batch_id}: no such batch; see assay batch list")
+    found = [r for r in read_reports(load_settings(), pipeline) if r.batch_id == batch_id]
+    if not found:
+        raise typer.BadParameter(f"{batch_id}: no such batch; see assay batch list")
+    if as_json:
+        print(json.dumps(dataclasses.asdict(found[0]), indent=1))
+        return
+    Console().print(summary_table(found[0]))
+    if found[0].error:
+        Console(highlight=False).print(found[0].error)
 
 
 @app.command()
-def retry(batch_id: BatchId) -> None:
+def retry(batch_id: BatchId, as_json: AsJson = False) -> None:
     """Have Airflow run the batch again, from the first task that it still needs."""
     from assay.retry import retry_batch
 
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_reader")) as connection:
         task_id = retry_batch(settings, connection, batch_id)
-    print(f"{batch_id}: cleared {task_id} and all after it; see assay batch show {batch_id}")
+    text = f"{batch_id}: cleared {task_id} and all after it; see assay batch show {batch_id}"
+    _tell(text, {"batch_id": batch_id, "cleared": task_id}, as_json=as_json)
 
 
 @app.command()
 def abandon(
     batch_id: BatchId,
     why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+    as_json: AsJson = False,
 ) -> None:
     """Give up a batch: its files become pending again."""
     from assay.landing.ways_out import abandon_batch
@@ -72,7 +76,8 @@ def abandon(
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
         returned = abandon_batch(settings, connection, batch_id, getpass.getuser(), why)
-    print(f"{batch_id}: abandoned; {returned} files are pending again")
+    text = f"{batch_id}: abandoned; {returned} files are pending again"
+    _tell(text, {"batch_id": batch_id, "returned_files": returned}, as_json=as_json)
 
 
 @app.command("reject-file")
@@ -80,6 +85,7 @@ def reject(
     batch_id: BatchId,
     file_id: Annotated[str, typer.Argument(help="sha256 of the file, as in ops.batch_file.")],
     why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+    as_json: AsJson = False,
 ) -> None:
     """Let a stuck batch go on without one of its files."""
     from assay.landing.ways_out import reject_file
@@ -87,4 +93,9 @@ def reject(
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
         name = reject_file(settings, connection, batch_id, file_id, why)
-    print(f"{batch_id}: goes on without {name!r}; run assay batch retry {batch_id}")
+    text = f"{batch_id}: goes on without {name!r}; run assay batch retry {batch_id}"
+    _tell(text, {"batch_id": batch_id, "rejected": name}, as_json=as_json)
+
+
+def _tell(text: str, facts: dict[str, object], *, as_json: bool) -> None:
+    print(json.dumps(facts) if as_json else text)
