@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assay import failpoints
@@ -141,18 +143,29 @@ def _fenced(spark: SparkSession, path: str, fence: Fence) -> Iterator[None]:
 def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], object]) -> int:
     """Run one Delta write under the fence and return the version it made.
 
-    Delta skips a write in silence when a newer epoch has written before; so the newest commit is
-    read back, and FencedError raised when it is not ours.
+    Delta skips a write in silence when a newer epoch has written before, and refuses one that a
+    newer epoch overtakes; so the newest commit is read back, and FencedError raised when it is
+    not ours.
     """
     table = ".".join(path.rstrip("/").split("/")[-2:])
     with _fenced(spark, path, fence):
         failpoints.reach(f"before {table}")
-        write()
+        try:
+            write()
+        except (Py4JJavaError, PySparkException) as refused:
+            newest = head(path)
+            if newest.epoch > fence.epoch:
+                raise _overtaken(path, fence, newest) from refused
+            raise
         failpoints.reach(f"after {table}")
     newest = head(path)
     if (newest.batch_id, newest.epoch) != (fence.batch_id, fence.epoch):
-        raise FencedError(
-            f"{path}: epoch {fence.epoch} wrote nothing, for epoch {newest.epoch} of batch "
-            f"{newest.batch_id or 'unknown'} has written before; this attempt is over"
-        )
+        raise _overtaken(path, fence, newest)
     return newest.version
+
+
+def _overtaken(path: str, fence: Fence, newest: Commit) -> FencedError:
+    return FencedError(
+        f"{path}: epoch {fence.epoch} wrote nothing, for epoch {newest.epoch} of batch "
+        f"{newest.batch_id or 'unknown'} has written before; this attempt is over"
+    )
