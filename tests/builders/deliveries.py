@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +49,21 @@ def deliver(landing: Path, files: Iterable[Path]) -> list[str]:
 
 def spoil(source: Path, target: Path, *, every: int) -> int:
     """Copy a file with every n-th record made bad by an unknown currency; returns how many."""
-    header, *records = source.read_text().splitlines()
-    spoilt = 0
-    for number in range(0, len(records), every):
-        fields = records[number].split(",")
-        fields[2] = UNKNOWN_CURRENCY
-        records[number] = ",".join(fields)
-        spoilt += 1
-    target.write_text("\n".join([header, *records]) + "\n")
-    return spoilt
+    header, *records = csv.reader(io.StringIO(source.read_text(), newline=""))
+    spoilt = records[::every]
+    for record in spoilt:
+        record[2] = UNKNOWN_CURRENCY
+    with target.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *records])
+    return len(spoilt)
+
+
+def cut_short(source: Path, target: Path, *, every: int) -> int:
+    """Copy a file with the last field of every n-th record missing; returns how many."""
+    header, *records = csv.reader(io.StringIO(source.read_text(), newline=""))
+    short = records[every - 1 :: every]
+    for record in short:
+        record.pop()
+    with target.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *records])
+    return len(short)

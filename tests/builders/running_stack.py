@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from assay.stack.processes import find_ours
 from builders.content import everything
 
 POLL_SECONDS = 0.25
+SUBMIT = "org.apache.spark.deploy.SparkSubmit"
+LAUNCHER = "org.apache.spark.launcher.Main"  # works out the command line of the former
 RUN_SECONDS = 600
 
 
@@ -91,9 +93,23 @@ class RunningStack:
                 line = process.cmdline()
             except psutil.Error:
                 continue
-            if "org.apache.spark.deploy.SparkSubmit" in line and f"{stage}.py" in " ".join(line):
+            is_job = SUBMIT in line and LAUNCHER not in line
+            if is_job and any(part.endswith(f"{stage}.py") for part in line):
                 found.append(process)
         return found
+
+    def kill_job(self, run_id: str, stage: str, moment: Callable[[], object]) -> None:
+        """SIGKILL the JVM of a stage at a moment, and see its task fail for it."""
+        self._wait_for(lambda: self.jvms(stage) and moment())
+        (jvm,) = self.jvms(stage)
+        jvm.kill()
+        self._wait_for(lambda: self.task_state(run_id, stage) == "up_for_retry")
+
+    def _wait_for(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + RUN_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.02)
 
     def look_at_jobs(self) -> None:
         """Keep what other users of the machine could see of the Spark jobs."""

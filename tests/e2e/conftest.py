@@ -79,8 +79,13 @@ def first_batch(stack: RunningStack, generated: Truth) -> Batch:
 
 @pytest.fixture(scope="session")
 def second_batch(stack: RunningStack, generated: Truth, first_batch: Batch) -> Batch:
-    """The other files, with updates and late versions of trades of the first batch."""
+    """The other files, with updates and late versions of trades of the first batch.
+
+    The JVM that ingests them is killed; Airflow tries again by itself.
+    """
     out = generated.options.out
     deliver(stack.landing(), [out / file.name for file in generated.files[FIRST_FILES:]])
-    run = stack.succeed(stack.run())
-    return Batch(run, stack.batch_of(run.run_id)[0], generated)
+    run_id = stack.trigger()
+    stack.kill_job(run_id, "ingest_bronze", lambda: True)
+    run = stack.succeed(stack.wait(run_id))
+    return Batch(run, stack.batch_of(run_id)[0], generated)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +14,7 @@ from assay.errors import StackError
 from assay.generate.truth import Truth
 from assay.plan import read_plan
 from builders.content import SILVER, delta_version, hash_delta, read_delta
-from builders.deliveries import deliver, make_set, spoil
+from builders.deliveries import cut_short, deliver, make_set, spoil
 from builders.running_stack import Batch, RunningStack
 
 pytestmark = pytest.mark.e2e
@@ -65,10 +61,8 @@ def malformed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Stuck:
     """A good file and one whose records are too short by half: the gate after bronze stops it."""
-    header, *records = files[0].read_text().splitlines()
-    short = [line.rpartition(",")[0] if n % 2 else line for n, line in enumerate(records)]
     bad = tmp_path_factory.mktemp("malformed") / "trades_2026-02-01_malformed.csv"
-    bad.write_text("\n".join([header, *short]) + "\n")
+    assert cut_short(files[0], bad, every=2) == 50
     before = stack.everything()
     deliver(stack.landing(), [bad, files[1]])
     run = stack.run()
@@ -246,11 +240,9 @@ def test_an_override_with_a_reason_passes_and_a_killed_commit_is_retried(
     run_id = stack.trigger(
         gate_policy="override", override_reason="the sender has said so", landing_glob="*unknown*"
     )
-    wait_for(lambda: stack.task_state(run_id, "commit") == "running", stack)
-    wait_for(lambda: delta_version(stack.settings.lake, "silver.trades") > silver, stack, 0.01)
-    (jvm,) = stack.jvms("commit")
-    os.kill(jvm.pid, signal.SIGKILL)
-    wait_for(lambda: stack.task_state(run_id, "commit") == "up_for_retry", stack)
+    stack.kill_job(
+        run_id, "commit", lambda: delta_version(stack.settings.lake, "silver.trades") > silver
+    )
     assert delta_version(stack.settings.lake, "gold.customer_exposure") == gold
     assert stack.batch_of(run_id)[1] == "COMMITTING"
     stack.runs.clear(run_id, "commit")
@@ -272,13 +264,6 @@ def test_an_override_with_a_reason_passes_and_a_killed_commit_is_retried(
     )
     assert (new, quarantined) == (75, 25)
     assert run.run_id == run_id
-
-
-def wait_for(condition: Callable[[], bool], stack: RunningStack, pause: float = 0.2) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(pause)
 
 
 def test_a_full_rebuild_equals_the_live_tables(stack: RunningStack, second_batch: Batch) -> None:

@@ -1,0 +1,203 @@
+"""Attempts of stages as real processes, on a lake and a ledger of the test's own.
+
+Victims are started as the operator starts them; their successors run in the test's own session,
+which saves a JVM each.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+from pyspark.sql import SparkSession
+
+from assay import ledger
+from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.params import RunParams
+from assay.plan import Plan, read_plan
+from assay.publish.batch import publish_pending
+from assay.results import write_result
+from assay.settings import SPARK_JOBS, Settings
+from assay.stack.launch import launch
+from assay.stack.paths import child_environment
+from builders.batches import STAGES
+from builders.content import everything
+
+PUBLISH = Path(__file__).with_name("publish_process.py")
+BUILD = ("ingest_bronze", "build_silver", "build_gold", "commit")
+PIPELINE = "trades"
+PATIENCE = 120.0
+
+
+@dataclass
+class Attempts:
+    """A pipeline without Airflow: its home, its ledger, and every process that was started."""
+
+    settings: Settings
+    uri: str
+    spark: SparkSession
+    started: list[Job] = field(default_factory=list)
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.uri, autocommit=True)
+
+    def accept(self, name: str) -> Plan:
+        """The plan of a batch of everything that is pending."""
+        run = Run(
+            pipeline=PIPELINE,
+            datasets=[PIPELINE],
+            run_id=name,
+            run_type="manual",
+            batch_id=batch_id_of(PIPELINE, name, "2026-01-01"),
+            batch_date="2026-01-01",
+            params=RunParams(),
+        )
+        return accept_files(self.settings, self.connect, run, print)
+
+    def take_epoch(self) -> int:
+        with self.connect() as connection:
+            return ledger.take_epoch(connection, PIPELINE, "a test")
+
+    def run(self, plan: Plan, *stages: str) -> dict[str, Any]:
+        """Stages as undisturbed attempts, each with the next epoch; the result of the last."""
+        result: dict[str, Any] = {}
+        for stage in stages:
+            epoch = self.take_epoch()
+            result = STAGES[stage](self.spark, plan, epoch)
+            write_result(plan.folder, stage, epoch, result)
+            if stage == "commit":
+                self.set_state(plan, "COMMITTED")
+        return result
+
+    def set_state(self, plan: Plan, state: str) -> None:
+        with self.connect() as connection:
+            ledger.set_batch_state(connection, plan.batch_id, state)
+
+    def publish(self) -> list[dict[str, Any]]:
+        batches = self.settings.batches
+        return publish_pending(
+            self.connect,
+            self.uri,
+            PIPELINE,
+            self.take_epoch(),
+            lambda batch_id: read_plan(batches / batch_id / "plan.json"),
+            print,
+        )
+
+    def start(
+        self, plan: Plan, stage: str, epoch: int, *, failpoint: str = "", lock: str = PIPELINE
+    ) -> Job:
+        """One attempt of a Spark stage as the operator starts it; its pid is that of the JVM."""
+        holder = f"{plan.batch_id} {stage} epoch {epoch}"
+        job = launch(self.settings, lock=lock, holder=holder, input_bytes=0)
+        command = [job.program, "--master", "local[2]", "--name", stage]
+        command += ["--driver-memory", job.driver_memory]
+        for name, value in job.conf.items():
+            command += ["--conf", f"{name}={value}"]
+        command += [str(SPARK_JOBS / f"{stage}.py"), f"{plan.folder}/plan.json", str(epoch)]
+        environment = {**job.environment, **_arm(failpoint), "ASSAY_SPARK_LOCK_WAIT": "1"}
+        return self._spawn(command, environment, f"{stage}.{epoch}")
+
+    def start_publish(self, epoch: int, *, failpoint: str) -> Job:
+        command = [sys.executable, str(PUBLISH), PIPELINE, str(epoch)]
+        command += [str(self.settings.batches), self.uri]
+        return self._spawn(command, _arm(failpoint), f"publish.{epoch}")
+
+    def _spawn(self, command: list[str], environment: dict[str, str], name: str) -> Job:
+        log = self.settings.logs / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            process = Job(
+                command,
+                env=child_environment(environment),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        process.log = log
+        self.started.append(process)
+        return process
+
+    def log(self, stage: str, epoch: int) -> str:
+        return (self.settings.logs / f"{stage}.{epoch}.log").read_text(errors="replace")
+
+    def everything(self) -> dict[str, Any]:
+        with self.connect() as connection:
+            return everything(self.settings.lake, connection)
+
+    def end_all(self) -> None:
+        """End what a failed test has left."""
+        for process in self.started:
+            with suppress(psutil.Error):
+                for part in [*psutil.Process(process.pid).children(recursive=True)]:
+                    part.kill()
+            if process.poll() is None:
+                process.kill()
+            process.wait(PATIENCE)
+
+
+def _arm(failpoint: str) -> dict[str, str]:
+    return {"ASSAY_FAILPOINT": failpoint, "ASSAY_FAILPOINTS_ALLOWED": "1"} if failpoint else {}
+
+
+class Job(subprocess.Popen[bytes]):
+    """A started process, and where it logs."""
+
+    log: Path
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
+
+def wait_until(condition: Callable[[], object], process: Job) -> None:
+    """Wait for a condition that holds while the process lives."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.last_words()
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
+
+
+def is_stopped(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:  # the launcher's own short-lived children
+        return False
+
+
+def driver_of(process: Job) -> psutil.Process:
+    """The Python side of a Spark job: the child of its JVM."""
+    (driver,) = [
+        child
+        for child in psutil.Process(process.pid).children()
+        if any(part.endswith(".py") for part in child.cmdline())
+    ]
+    return driver
+
+
+def wait_for_stop(process: Job) -> psutil.Process:
+    """Wait until the Python side of a job has stopped at its failpoint."""
+
+    def stopped() -> bool:
+        return any(map(is_stopped, psutil.Process(process.pid).children()))
+
+    wait_until(stopped, process)
+    return driver_of(process)
+
+
+def kill_jvm(process: Job) -> None:
+    """SIGKILL the JVM, and nothing else; its Python side must be gone within a moment."""
+    sides = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(PATIENCE) == -signal.SIGKILL
+    _, alive = psutil.wait_procs(sides, timeout=5)
+    assert alive == []

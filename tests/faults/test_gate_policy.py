@@ -1,0 +1,36 @@
+"""What an override can never let pass: a batch without one good record."""
+
+from __future__ import annotations
+
+import pytest
+
+from assay.errors import GateFailedError
+from assay.gates import decide, require_pass
+from assay.generate.truth import Truth
+from assay.plan import GatePolicy
+from builders.attempts import Attempts
+from builders.content import SILVER
+from builders.deliveries import deliver, spoil
+
+pytestmark = pytest.mark.e2e
+
+
+def test_an_override_is_refused_for_a_batch_without_a_good_record(
+    attempts: Attempts, trade_files: Truth
+) -> None:
+    source = trade_files.options.out / trade_files.files[0].name
+    bad = trade_files.options.out.with_name("no_good_record.csv")
+    assert spoil(source, bad, every=1) > 0
+    deliver(attempts.settings.landing / "trades", [bad])
+    plan = attempts.accept("no good record")
+    found = attempts.run(plan, "ingest_bronze", "build_silver", "validate_silver")["verdicts"]
+
+    policy = GatePolicy("override", user="me", reason="it is urgent")
+    verdicts = {v["expectation"]: v for v in decide([SILVER], found, policy)}
+    share = verdicts["at most a tenth of the records is quarantined"]
+    assert (share["success"], share["overridden"]) == (False, True)
+    assert (share["overridden_by"], share["override_reason"]) == ("me", "it is urgent")
+    assert verdicts["the batch has a good record"]["overridden"] is False
+    with pytest.raises(GateFailedError, match="the batch has a good record") as refused:
+        require_pass([*verdicts.values()])
+    assert "tenth" not in str(refused.value)
