@@ -69,6 +69,8 @@ def _check_frame(
         }
         found |= _run_checkpoint(context, f"{name}.failed", frame, failed, located)
     shown = set(frame.located_by) | {c.name for c in contract.columns if not c.sensitive}
+    if frame.name != "rows":  # counts and sums, which are about nobody
+        shown |= set(frame.rows.columns)
     return [_verdict(contract, asking, found[asking.name], shown) for asking in asked]
 
 
