@@ -9,8 +9,8 @@ Takes every trade file (`*.csv`, `*.csv.gz`) that is complete in `landing/trades
 went. The note of a run sums up its batch.
 
 **When a gate fails** nothing has been published: read the task's log, which names the expectation
-and the failing records. Then correct and deliver the file again and abandon the batch
-(`assay batch abandon`), or trigger again with `gate_policy` = `override` and a reason.
+and the failing records. Give the files back with `assay batch abandon`; then correct them, or
+trigger again with `gate_policy` = `override` and a reason.
 """
 
 from __future__ import annotations

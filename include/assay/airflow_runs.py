@@ -97,7 +97,7 @@ class AirflowRuns:
         """What the last try of a task has logged, without Airflow's own markers."""
         path = f"{self._path}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._call("GET", path, params={"full_content": True})["content"]
-        return [str(line.get("event", line)) for line in content if isinstance(line, dict)]
+        return [text for line in content if isinstance(line, dict) for text in _texts(line)]
 
     def _task_ids(self) -> list[str]:
         if not hasattr(self, "_order"):
@@ -113,6 +113,15 @@ class AirflowRuns:
         if answer.is_error:
             raise StackError(f"Airflow refused {method} {path}: {_reason(answer)}")
         return dict(answer.json())
+
+
+def _texts(line: Mapping[str, Any]) -> list[str]:
+    """One log entry as lines: its event, and the errors that Airflow keeps beside it."""
+    event = str(line.get("event", ""))
+    if event.startswith("::"):  # Airflow's folding marks
+        return []
+    errors = line.get("error_detail") or []
+    return [event, *(f"{error.get('exc_type')}: {error.get('exc_value')}" for error in errors)]
 
 
 def _in_running_order(after: Mapping[str, list[str]]) -> list[str]:

@@ -6,6 +6,7 @@ AssayError
 ├── StackError           the embedded stack cannot start, stop or be found
 ├── FileRejectedError    a landing file cannot be taken; carries the reason
 ├── BatchError           a batch is not in a state that allows what was asked
+│   └── StaleBaseError   silver or gold has moved since the batch was built
 ├── GateFailedError      an expectation stopped the batch
 ├── FencedError          a newer attempt has taken over; this one changed nothing
 └── ReconciliationError  an equation of the row ledger or of the sums does not hold
@@ -36,6 +37,10 @@ class FileRejectedError(AssayError):
 
 class BatchError(AssayError):
     """The batch is not in a state that allows what was asked; the text names the way out."""
+
+
+class StaleBaseError(BatchError):
+    """A table has moved since the batch was built on it; nothing was written."""
 
 
 class GateFailedError(AssayError):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, gold_contracts, load_contract
-from assay.errors import BatchError
+from assay.contract import Contract, load_contract
+from assay.errors import StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
 from assay.rules import rules_version
@@ -23,41 +23,47 @@ from spark_jobs.transformations.change_set import WINNERS
 
 @dataclass(frozen=True)
 class Target:
-    """One table of the commit: where it is, what it must stand at, and what it gets."""
+    """One table of the commit: where it is, what it must stand at, and what it gets.
 
-    name: str
+    `changes` has the table's columns and `deleted`, and each key once.
+    """
+
+    contract: Contract
     path: str
-    keys: tuple[str, ...]
     base_version: int
     replace_all: bool
+    digest: str
     changes: DataFrame
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """What is summed of the table: its rows, and its money or its totals."""
+        summed = self.contract.totals or self.contract.money
+        return {ROWS: ROWS} | {name: name for name in summed}
 
 
 def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Commit quarantine, silver and gold of the batch, each at most once per attempt.
 
-    Raises BatchError when a table moved past its base by another batch, FencedError when a newer
-    attempt has committed.
+    Raises StaleBaseError, before anything is written, when a table moved past its base by another
+    batch, and FencedError when a newer attempt has committed.
     """
     silver = latest_result(plan.folder, "build_silver")["datasets"]
     gold = latest_result(plan.folder, "build_gold")["tables"]
+    targets = [*_targets(spark, plan, silver, gold)]
+    for target in targets:
+        _require_base(target, plan.batch_id)
     rules = rules_version(plan.datasets)
-    versions: dict[str, int] = {}
+    fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
+    versions = {
+        f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
+        for dataset in plan.datasets
+    }
     totals: dict[str, Any] = {}
-    for dataset in plan.datasets:
-        digest = silver[dataset]["digest"]
-        fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest)
-        change_set = spark.read.parquet(silver[dataset]["change_set"])
-        versions[f"quarantine.{dataset}"] = _quarantine(spark, plan, fence, dataset, change_set)
-        target = _silver_target(spark, plan, dataset, silver[dataset], change_set)
-        versions[target.name] = _bring_in(spark, target, fence)
-        totals[target.name] = _silver_totals(spark, target, versions[target.name], dataset)
-        for contract in gold_contracts(dataset):
-            target = _gold_target(spark, plan, contract, gold[contract.name])
-            gold_fence = replace(fence, digest=gold[contract.name]["digest"])
-            versions[target.name] = _bring_in(spark, target, gold_fence)
-            committed = tables.read_table(spark, target.path, versions[target.name])
-            totals[target.name] = as_texts(sum_measures(committed, measures_of(contract)))
+    for target in targets:
+        table = target.contract.table
+        versions[table] = _bring_in(spark, target, replace(fence, digest=target.digest))
+        totals[table] = _totals(spark, target, versions[table])
     listed = ", ".join(f"{name}@{version}" for name, version in versions.items())
     return {
         "versions": versions,
@@ -70,123 +76,94 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     }
 
 
-def _silver_target(
-    spark: SparkSession, plan: Plan, dataset: str, built: dict[str, Any], change_set: DataFrame
-) -> Target:
-    contract = load_contract("silver", dataset)
-    path = plan.table("silver", dataset)
-    tables.create_table(
-        spark, path, schemas.silver_ddl(contract), **schemas.silver_properties(contract)
-    )
-    winners = change_set.where(F.col("class").isin(*WINNERS))
+def _targets(
+    spark: SparkSession, plan: Plan, silver: dict[str, Any], gold: dict[str, Any]
+) -> Iterator[Target]:
+    """Silver before gold: gold is made from it."""
+    for dataset in plan.datasets:
+        contract, built = load_contract("silver", dataset), silver[dataset]
+        winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
+        columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
+        yield _target(
+            plan, contract, built, winners.select(*columns, F.lit(False).alias("deleted"))
+        )
+    for name, built in gold.items():
+        contract = load_contract("gold", name)
+        yield _target(plan, contract, built, spark.read.parquet(built["candidates"]))
+
+
+def _target(plan: Plan, contract: Contract, built: dict[str, Any], changes: DataFrame) -> Target:
     return Target(
-        name=contract.table,
-        path=path,
-        keys=contract.keys,
+        contract=contract,
+        path=plan.table(contract.layer, contract.name),
         base_version=built["base_version"],
         replace_all=built["base_is_empty"],
-        changes=winners.select(
-            *contract.column_names, *schemas.SILVER_LINEAGE, F.lit(False).alias("deleted")
-        ),
+        digest=built["digest"],
+        changes=changes,
     )
 
 
-def _gold_target(
-    spark: SparkSession, plan: Plan, contract: Contract, built: dict[str, Any]
-) -> Target:
-    path = plan.table("gold", contract.name)
-    tables.create_table(spark, path, schemas.gold_ddl(contract), **schemas.RETENTION)
-    return Target(
-        name=contract.table,
-        path=path,
-        keys=contract.keys,
-        base_version=built["base_version"],
-        replace_all=built["base_is_empty"],
-        changes=spark.read.parquet(built["candidates"]),
-    )
+def _require_base(target: Target, batch_id: str) -> None:
+    base = tables.base_of(target.path, batch_id)
+    # A table that this batch was the first to need has been made, empty, as its version 0.
+    if base.version > max(target.base_version, 0):
+        raise StaleBaseError(
+            f"{target.contract.table} moved from version {target.base_version} to {base.version} "
+            f"(batch {base.batch_id or 'unknown'}) since this batch was built; clear build_silver"
+        )
 
 
 def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
     """Commit the changes of one table, unless this batch has committed exactly them already."""
-    head = tables.head(target.path)
-    base = tables.base_of(target.path, fence.batch_id)
-    if base.version != max(target.base_version, 0):
-        raise BatchError(
-            f"{target.name} moved from version {target.base_version} to {base.version} (batch "
-            f"{base.batch_id or 'unknown'}) since this batch was built; clear build_silver"
-        )
+    contract, path, changes = target.contract, target.path, target.changes
+    tables.create_table(spark, path, schemas.ddl(contract), **schemas.properties(contract))
+    head = tables.head(path)
     is_ours = head.batch_id == fence.batch_id
     if is_ours and head.digest == fence.digest:
         return head.version
-    return _commit(spark, target, fence, is_ours=is_ours)
-
-
-def _commit(spark: SparkSession, target: Target, fence: tables.Fence, *, is_ours: bool) -> int:
-    changes = target.changes
     if target.replace_all:
-        return tables.commit(spark, target.path, fence, _overwrite(target.path, changes))
+        kept = changes.where(~F.col("deleted")).drop("deleted")
+        return tables.commit(spark, path, fence, lambda: tables.overwrite(path, kept))
     if is_ours:
-        changes = with_reverts(spark, target.path, target.base_version, changes, target.keys)
+        changes = with_reverts(spark, path, target.base_version, changes, contract.keys)
     elif changes.isEmpty():
         return target.base_version
     return tables.commit(
-        spark,
-        target.path,
-        fence,
-        lambda: merge_changes(spark, target.path, changes, target.keys),
+        spark, path, fence, lambda: merge_changes(spark, path, changes, contract.keys)
     )
 
 
-def _overwrite(path: str, changes: DataFrame) -> Callable[[], None]:
-    rows = changes.where(~F.col("deleted")).drop("deleted")
-    return lambda: rows.write.format("delta").mode("overwrite").save(path)
-
-
-def measures_of(contract: Contract) -> dict[str, str]:
-    """What is summed of a table: its rows, and its money or its totals."""
-    summed = contract.totals or contract.money
-    return {ROWS: ROWS} | {name: name for name in summed}
-
-
-def _silver_totals(
-    spark: SparkSession, target: Target, version: int, dataset: str
-) -> dict[str, dict[str, str]]:
-    """Totals before and after the commit; a table that was replaced stood at nothing before."""
-    measures = measures_of(load_contract("silver", dataset))
+def _totals(spark: SparkSession, target: Target, version: int) -> dict[str, Any]:
+    """Totals after the commit; of silver also before it, which is nothing when it is replaced."""
+    measures = target.measures
+    after = as_texts(sum_measures(tables.read_table(spark, target.path, version), measures))
+    if target.contract.layer == "gold":
+        return after
     before = zeros([*measures])
     if not target.replace_all:
-        before = sum_measures(tables.read_table(spark, target.path, target.base_version), measures)
-    after = sum_measures(tables.read_table(spark, target.path, version), measures)
-    return {"before": as_texts(before), "after": as_texts(after)}
+        base = tables.read_table(spark, target.path, target.base_version)
+        before = sum_measures(base, measures)
+    return {"before": as_texts(before), "after": after}
 
 
 def _quarantine(
-    spark: SparkSession, plan: Plan, fence: tables.Fence, dataset: str, change_set: DataFrame
+    spark: SparkSession, plan: Plan, fence: tables.Fence, dataset: str, built: dict[str, Any]
 ) -> int:
     """Replace the batch's quarantined rows; they are never changed after that."""
     path = plan.table("quarantine", dataset)
     tables.create_table(
         spark, path, schemas.QUARANTINE_DDL, partition_by="batch_id", **schemas.RETENTION
     )
+    change_set = spark.read.parquet(built["change_set"])
     rows = change_set.where(F.col("class") == "quarantined").select(
         *schemas.QUARANTINE_COLUMNS, F.lit(plan.batch_id).alias("batch_id")
     )
     head = tables.head(path)
-    if head.batch_id == fence.batch_id and head.digest == fence.digest:
+    is_ours = head.batch_id == fence.batch_id
+    if head.digest == built["digest"] if is_ours else rows.isEmpty():
         return head.version
-    if head.batch_id != fence.batch_id and rows.isEmpty():
-        return head.version
-    return tables.commit(
-        spark,
-        path,
-        fence,
-        lambda: (
-            rows.write.format("delta")
-            .mode("overwrite")
-            .option("replaceWhere", f"batch_id = '{plan.batch_id}'")
-            .save(path)
-        ),
-    )
+    own = replace(fence, digest=built["digest"])
+    return tables.commit(spark, path, own, lambda: tables.replace_batch(path, rows, plan.batch_id))
 
 
 if __name__ == "__main__":

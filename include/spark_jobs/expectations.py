@@ -67,7 +67,8 @@ def _check_frame(
             "partial_unexpected_count": SHOWN_RECORDS,
             "unexpected_index_column_names": list(frame.located_by),
         }
-        found |= _run_checkpoint(context, f"{name}.failed", frame, failed, located)
+        # In a context of its own: Data Docs are rendered from the first, and show no values.
+        found |= _run_checkpoint(open_context(), name, frame, failed, located)
     shown = set(frame.located_by) | {c.name for c in contract.columns if not c.sensitive}
     if frame.name != "rows":  # counts and sums, which are about nobody
         shown |= set(frame.rows.columns)
@@ -116,7 +117,9 @@ def _verdict(
     Values of sensitive columns stay out of it: verdicts are read by more people than the table.
     """
     details = result.get("result") or {}
-    observed = details.get("observed_value", details.get("unexpected_percent"))
+    observed = details.get("observed_value")
+    if observed is None and details.get("unexpected_percent") is not None:
+        observed = f"{details['unexpected_percent']:.4g} % unexpected"
     located = details.get("partial_unexpected_index_list") or []
     failing = [{name: row[name] for name in row if name in shown} for row in located]
     raised = (result.get("exception_info") or {}).get("exception_message")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import load_contract
@@ -12,7 +12,7 @@ from assay.plan import Plan
 from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.landing import read_csv_files
-from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table
+from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
 
 
 def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -37,16 +37,10 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
     )
     rows = read_csv_files(spark, plan.files, contract, plan.batch_id)
     fence = Fence(plan.batch_id, epoch, plan.manifest_hash, contract.version, digest="")
-    version = commit(spark, path, fence, lambda: _replace_batch(rows, path, plan.batch_id))
+    version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
     written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)
     counts = written.groupBy("file_id").agg(F.count("*").alias("records")).collect()
     return {"version": version, "records": {row["file_id"]: row["records"] for row in counts}}
-
-
-def _replace_batch(rows: DataFrame, path: str, batch_id: str) -> None:
-    rows.write.format("delta").mode("overwrite").option(
-        "replaceWhere", f"batch_id = '{batch_id}'"
-    ).save(path)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def validate(spark: SparkSession, plan: Plan, gate: Gate) -> dict[str, Any]:
     verdicts: list[Verdict] = []
     for contract, frames in gate(spark, plan):
         verdicts += run_gate(context, contract, frames)
-    docs = load_settings().data_docs / plan.batch_id / gate.__module__.rpartition("_")[2]
+    docs = load_settings().data_docs / plan.batch_id / gate.__name__
     write_data_docs(context, Path(docs))
     return {"verdicts": verdicts, "data_docs": str(docs), "summary": summarise(verdicts)}
 

@@ -55,7 +55,7 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         )
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
-            GateFrame("file_counts", counts, ("source_file",)),
+            GateFrame("file_counts", counts, tuple(counts.columns)),
         ]
         gates.append((load_contract("bronze", dataset), frames))
     return gates

@@ -42,7 +42,7 @@ def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Gate
             totals = _totals(spark, contract, _gold_after(spark, plan, contract, built), after)
             frames = [
                 GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys),
-                GateFrame("totals", totals, ("measure",)),
+                GateFrame("totals", totals, tuple(TOTALS.names)),
             ]
             gates.append((contract, frames))
     return gates

@@ -54,7 +54,7 @@ def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         }
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
-            GateFrame("classes", local_frame(spark, [classes], CLASSES), ("dataset",)),
+            GateFrame("classes", local_frame(spark, [classes], CLASSES), tuple(CLASSES.names)),
         ]
         gates.append((load_contract("silver", dataset), frames))
     return gates

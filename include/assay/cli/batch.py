@@ -10,7 +10,7 @@ from typing import Annotated
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from assay.cli.demo import summary_table
 from assay.demo import read_reports
@@ -30,11 +30,11 @@ def list_batches(pipeline: Pipeline = "trades", as_json: AsJson = False) -> None
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
         return
-    table = Table("batch", "state", "files", "records", "new", "quarantined", "release", "error")
+    table = Table(Column("batch", no_wrap=True), "state", "files", "records", "release", "error")
     for r in reports:
-        numbers = [r.files, r.records, r.classes["new"], r.classes["quarantined"]]
         release = str(r.release_id or "-")
-        table.add_row(r.batch_id, r.state, *map(str, numbers), release, (r.error or "")[:80])
+        error = (r.error or "")[:80]
+        table.add_row(r.batch_id, r.state, f"{r.files:,}", f"{r.records:,}", release, error)
     Console().print(table)
 
 

@@ -161,5 +161,5 @@ def _pipeline_of(connection: Connection, batch_id: str) -> str:
         connection, "SELECT pipeline FROM ops.batch WHERE batch_id = %s", [batch_id]
     )
     if pipeline is None:
-        raise BatchError(f"{batch_id}: no such batch; see `assay status`")
+        raise BatchError(f"{batch_id}: no such batch; see `assay batch list`")
     return pipeline

@@ -79,7 +79,7 @@ def set_batch_state(
             connection, "SELECT state FROM ops.batch WHERE batch_id = %s FOR UPDATE", [batch_id]
         )
         if current is None:
-            raise BatchError(f"{batch_id}: no such batch; see `assay status`")
+            raise BatchError(f"{batch_id}: no such batch; see `assay batch list`")
         if state == "ABANDONED" and current in IN_LAKE:
             raise BatchError(
                 f"{batch_id}: is {current}, so the lake may hold its rows and it cannot be "

@@ -43,8 +43,15 @@ def silver_ddl(contract: Contract) -> str:
     )
 
 
-def silver_properties(contract: Contract) -> dict[str, str]:
+def ddl(contract: Contract) -> str:
+    """Columns of a silver or gold table."""
+    return silver_ddl(contract) if contract.layer == "silver" else gold_ddl(contract)
+
+
+def properties(contract: Contract) -> dict[str, str]:
     """Statistics only where a reader prunes by them; deletion vectors make a small MERGE cheap."""
+    if contract.layer == "gold":
+        return RETENTION
     indexed = [*contract.keys, contract.event_time, *contract.money]
     return {
         **RETENTION,

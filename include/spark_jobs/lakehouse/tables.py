@@ -68,6 +68,17 @@ def read_table(spark: SparkSession, path: str, version: int | None = None) -> Da
     return (reader if version is None else reader.option("versionAsOf", version)).load(path)
 
 
+def overwrite(path: str, rows: DataFrame) -> None:
+    """Replace the content of a table. To be called by `commit` only."""
+    rows.write.format("delta").mode("overwrite").save(path)
+
+
+def replace_batch(path: str, rows: DataFrame, batch_id: str) -> None:
+    """Replace the rows that one batch owns. To be called by `commit` only."""
+    only_its_own = f"batch_id = '{batch_id}'"
+    rows.write.format("delta").mode("overwrite").option("replaceWhere", only_its_own).save(path)
+
+
 def read_unless_empty(spark: SparkSession, path: str, version: int) -> DataFrame | None:
     """A table at a pinned version; None when it has no rows, or is not there yet."""
     if version == NO_TABLE.version:

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 
 from assay.errors import SettingsError
 from assay.params import RunParams, resolve_params
@@ -90,6 +94,8 @@ class ArchiveFilesOperator(BaseOperator):
         from assay.landing.archive import archive_files
 
         plan = read_plan(pull_plan_path(context))
+        if not plan.commit:
+            raise AirflowSkipException("archive_files: a dry run moves nothing")
         with planned_attempt(context, plan) as now, connect() as connection:
             moved = archive_files(load_settings(), connection, plan, self.log.info)
             now.summary = f"archive_files: {moved:,} files"

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
 from assay.contract import Contract, gold_contracts, load_contract
-from assay.errors import BatchError
+from assay.errors import BatchError, StaleBaseError
 from assay.gates import decide, explain, require_pass
 from assay.plan import Plan, read_plan
 from assay.results import read_failure, read_result
@@ -46,12 +46,22 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
-            result = self._submit(context, path, plan, now.epoch)
+            result = self._submit_unless_stale(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"
             now.metrics = {key: result[key] for key in RECORDED if key in result}
             self.after(plan, now, result)
         self.log.info(now.summary)
         return str(now.summary)
+
+    def _submit_unless_stale(
+        self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
+    ) -> dict[str, Any]:
+        try:
+            return self._submit(context, path, plan, epoch)
+        except StaleBaseError:
+            with connect() as connection:  # nothing was written: the batch can be built again
+                ledger.set_batch_state(connection, plan.batch_id, "RUNNING")
+            raise
 
     def _submit(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
