@@ -174,24 +174,16 @@ def is_stopped(process: psutil.Process) -> bool:
         return False
 
 
-def driver_of(process: Job) -> psutil.Process:
-    """The Python side of a Spark job: the child of its JVM."""
-    (driver,) = [
-        child
-        for child in psutil.Process(process.pid).children()
-        if any(part.endswith(".py") for part in child.cmdline())
-    ]
-    return driver
-
-
 def wait_for_stop(process: Job) -> psutil.Process:
-    """Wait until the Python side of a job has stopped at its failpoint."""
+    """Wait until the Python side of a job has stopped at its failpoint, and return it."""
+    stopped: list[psutil.Process] = []
 
-    def stopped() -> bool:
-        return any(map(is_stopped, psutil.Process(process.pid).children()))
+    def has_stopped() -> bool:
+        stopped.extend(filter(is_stopped, psutil.Process(process.pid).children()))
+        return bool(stopped)
 
-    wait_until(stopped, process)
-    return driver_of(process)
+    wait_until(has_stopped, process)
+    return stopped[0]
 
 
 def kill_jvm(process: Job) -> None:

@@ -1,0 +1,98 @@
+"""Batches on a lake of a test's own: plans from generated files, and their stages run in turn."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from assay.contract import load_contract
+from assay.landing.records import inspect_file, matching_suffix
+from assay.plan import GatePolicy, ManifestFile, Plan
+from assay.results import next_epoch, write_result
+from spark_jobs.build_gold import build_gold
+from spark_jobs.build_silver import build_silver
+from spark_jobs.commit import commit_batch
+from spark_jobs.ingest_bronze import ingest_bronze
+from spark_jobs.validate_bronze import validate_bronze
+from spark_jobs.validate_gold import validate_gold
+from spark_jobs.validate_silver import validate_silver
+
+STAGES: dict[str, Callable[[SparkSession, Plan, int], dict[str, Any]]] = {
+    "ingest_bronze": ingest_bronze,
+    "validate_bronze": validate_bronze,
+    "build_silver": build_silver,
+    "validate_silver": validate_silver,
+    "build_gold": build_gold,
+    "validate_gold": validate_gold,
+    "commit": commit_batch,
+}
+BUILD = ("build_silver", "build_gold", "commit")
+LOAD = ("ingest_bronze", *BUILD)
+
+
+def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) -> Plan:
+    """The plan that accept_files would freeze; the files are copied to where it takes them."""
+    facts = Plan(
+        batch_id=batch_id,
+        pipeline="trades",
+        datasets=["trades"],
+        run_id=f"run of {batch_id}",
+        batch_date="2026-01-01",
+        source="files",
+        commit=True,
+        generation=1,
+        files=[take(home, file) for file in files],
+        rebuild_batches=[],
+        gate_policy=GatePolicy(),
+        folder=str(home / "batches" / batch_id),
+        lake=str(home / "lake"),
+        bronze_lake=str(home / "lake"),
+    )
+    return replace(facts, **changes)
+
+
+def take(home: Path, file: Path) -> ManifestFile:
+    """Copy a delivered file to `accepted/<file_id><suffix>` and count its records."""
+    contract = load_contract("bronze", "trades")
+    found = inspect_file(file, contract)
+    assert contract.source
+    accepted = home / "accepted" / (found.file_id + matching_suffix(file.name, contract.source))
+    accepted.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, accepted)
+    return ManifestFile(
+        file_id=found.file_id,
+        path=str(accepted),
+        source_file=file.name,
+        records=found.records,
+        size_bytes=found.size_bytes,
+        header=found.header,
+    )
+
+
+@dataclass
+class Lake:
+    """One lake and the epochs of its pipeline, which has run before."""
+
+    spark: SparkSession
+    home: Path
+    epoch: int = 10
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def plan(self, batch_id: str, files: Sequence[Path] = (), **changes: Any) -> Plan:
+        return make_plan(self.home, batch_id, files, **changes)
+
+    def run(self, plan: Plan, *stages: str, epoch: int | None = None) -> dict[str, Any]:
+        """Run stages as attempts with rising epochs; returns the result of the last."""
+        result: dict[str, Any] = {}
+        for stage in stages:
+            self.epoch = max(self.epoch, next_epoch(plan.folder) - 1) + 1
+            attempt = self.epoch if epoch is None else epoch
+            result = STAGES[stage](self.spark, plan, attempt)
+            write_result(plan.folder, stage, attempt, result)
+            self.results[stage] = result
+        return result
