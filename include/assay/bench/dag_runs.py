@@ -51,6 +51,7 @@ def load_everything(bench: Workbench) -> DagRun:
         known: DagRun = bench.made["first load"]
         return known
     files = bench.full_files()
+    bench.prepare_spark()
     bench.start_airflow()
     bench.say("a run without files, so that the schedule's own first run is over")
     run_pipeline(bench.settings, {}, _tell(bench))

@@ -49,12 +49,12 @@ def committed_lake(bench: Workbench, files: int) -> Lake:
 
 def _make(bench: Workbench, name: str, files: int) -> Lake:
     paths = bench.full_files(files)
+    bench.prepare_spark()
     bench.start_postgres()
     bench.make_database(name, migrated=True)
     settings = dataclasses.replace(bench.settings, home=bench.settings.home / name)
     settings.home.mkdir()
-    for shared in (bench.base.jars, bench.base.home / "java"):
-        (settings.home / shared.name).symlink_to(shared.resolve())
+    bench.share_spark(settings)
     deliver(paths, settings.landing / PIPELINE)
     bench.say(f"bringing {files:,} files into a lake, in one Spark application")
     run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())

@@ -41,15 +41,24 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
 
 
 def run_parts(
-    settings: Settings, parts: Sequence[Part], files: int, rows: int, say: Say
+    settings: Settings,
+    parts: Sequence[Part],
+    files: int,
+    rows: int,
+    say: Say,
+    keep: Callable[[Sequence[PartResult]], object] = len,
 ) -> list[PartResult]:
-    """Measure the parts one after the other; nothing is left running or lying about."""
-    results = []
+    """Measure the parts one after the other; nothing is left running or lying about.
+
+    `keep` is told the results so far after each part, for a later one may be interrupted.
+    """
+    results: list[PartResult] = []
     with Workbench(settings, files, rows, say) as bench:
         for part in Part:
             if part in parts:
                 say(f"part {part}")
                 results.append(_measure(bench, part))
+                keep(results)
     return results
 
 
@@ -61,23 +70,20 @@ def _measure(bench: Workbench, part: Part) -> PartResult:
         return PartResult(part, trouble=str(error).replace(str(bench.settings.logs), str(kept)))
 
 
+def results_path(settings: Settings) -> Path:
+    """Where the results of a run that begins now are kept."""
+    return settings.home / "bench" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
+
+
 def write_results(
-    settings: Settings,
-    machine: dict[str, str],
-    results: Sequence[PartResult],
-    *,
-    files: int,
-    rows: int,
-) -> tuple[Path, dict[str, Any]]:
-    """Keep the figures with the machine they belong to, as `bench/<time>.json` of the home."""
-    now = datetime.now(UTC)
+    path: Path, machine: dict[str, str], results: Sequence[PartResult], *, files: int, rows: int
+) -> dict[str, Any]:
+    """Keep the figures with the size and the machine they belong to."""
     facts = {
-        "at": now.isoformat(timespec="seconds"),
         "machine": machine,
         "files": files,
         "rows": rows,
         "parts": [result.as_json() for result in results],
     }
-    path = settings.home / "bench" / f"{now:%Y-%m-%dT%H%M%S}.json"
     write_whole(path, json.dumps(facts, indent=1))
-    return path, facts
+    return facts

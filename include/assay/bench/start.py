@@ -31,6 +31,7 @@ NEEDED_BY_DELTA = ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")
 
 def measure_start(bench: Workbench) -> PartResult:
     """A small fixed Delta job: as tasks of large and small batches start it, and plain."""
+    bench.prepare_spark()
     ratios: list[Ratio] = []
     notes: list[str] = []
     for given in _runtimes():

@@ -59,11 +59,7 @@ class Workbench:
         self.made: dict[str, Any] = {}
 
     def __enter__(self) -> Workbench:
-        prepare_spark(self.base, self.say)
-        ensure_jars(self.base, self.say, "bench")
         self.settings.home.mkdir(parents=True)
-        for shared in (self.base.jars, self.base.home / "java"):
-            (self.settings.home / shared.name).symlink_to(shared.resolve())
         return self
 
     def __exit__(
@@ -82,6 +78,19 @@ class Workbench:
         if self.settings.logs.exists():
             shutil.copytree(self.settings.logs, kept, dirs_exist_ok=True)
         return kept
+
+    def prepare_spark(self) -> None:
+        """Have Java, JARs and the start-up cache in the real home, and share them."""
+        prepare_spark(self.base, self.say)
+        ensure_jars(self.base, self.say, "bench")
+        self.share_spark(self.settings)
+
+    def share_spark(self, settings: Settings) -> None:
+        """Give another home the JARs and the Java of the real one."""
+        for shared in (self.base.jars, self.base.home / "java"):
+            link = settings.home / shared.name
+            if not link.is_symlink():
+                link.symlink_to(shared.resolve())
 
     @cached_property
     def truth(self) -> Truth:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from assay.bench.figures import RATIO_COLUMNS, PartResult
 from assay.bench.machine import describe_machine
-from assay.bench.parts import Part, run_parts, write_results
+from assay.bench.parts import Part, results_path, run_parts, write_results
 from assay.settings import load_settings
 
 
@@ -40,10 +41,14 @@ def bench(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load_settings()
     machine = describe_machine(settings)
-    results = run_parts(settings, parts or list(Part), files, rows, say)
-    path, facts = write_results(settings, machine, results, files=files, rows=rows)
+    path = results_path(settings)
+
+    def keep(results: Sequence[PartResult]) -> dict[str, Any]:
+        return write_results(path, machine, results, files=files, rows=rows)
+
+    results = run_parts(settings, parts or list(Part), files, rows, say, keep)
     if as_json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps(keep(results), indent=1))
     else:
         _show(results, machine)
     say(f"results: {path}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -16,26 +18,24 @@ import pyarrow.parquet as pq
 from assay.contract import Column, Contract, load_contract
 from assay.plan import read_plan
 
+THREADS = 2
 PLAIN_TIMESTAMP = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?"
 # A record that does not fit its header has too few columns, and then nulls at its end, or too many:
 # those land in the column `surplus`, which no good record has.
 BRONZE = """
 COPY (
-    SELECT {columns}, surplus, filename AS source_file, row_number() OVER () AS running_number
-    FROM read_csv({files}, header = false, skip = 1, columns = {types}, delim = ',', quote = '"',
+    SELECT {columns}, surplus, filename AS source_file, row_number() OVER () AS record_number
+    FROM read_csv('{file}', header = false, skip = 1, columns = {types}, delim = ',', quote = '"',
                   escape = '"', null_padding = true, strict_mode = false, filename = true,
-                  parallel = true, auto_detect = false)
-) TO '{out}/bronze.parquet' (COMPRESSION zstd)
+                  parallel = false, auto_detect = false)
+) TO '{out}' (COMPRESSION zstd)
 """
 SILVER = """
 COPY (
-    WITH first_of AS (
-        SELECT source_file, min(running_number) - 1 AS before
-        FROM '{out}/bronze.parquet' GROUP BY source_file
-    ), texts AS (
-        SELECT {standardised}, source_file, running_number - before AS record_number,
+    WITH texts AS (
+        SELECT {standardised}, source_file, record_number,
             CASE WHEN surplus IS NOT NULL OR {last} IS NULL THEN 'record.malformed' END AS malformed
-        FROM '{out}/bronze.parquet' JOIN first_of USING (source_file)
+        FROM '{out}/bronze/*.parquet'
     ), typed AS (
         SELECT {typed}, source_file, record_number, malformed, {texts} FROM texts
     ), judged AS (
@@ -126,29 +126,45 @@ def silver_sql(contract: Contract, out: str) -> str:
     )
 
 
+def write_bronze(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, files: list[str], out: Path
+) -> None:
+    """A Parquet file for each file, two at a time: only so are records numbered in parallel."""
+    out.mkdir()
+    names = [*contract.column_names, "surplus"]
+    types = "{" + ", ".join(f"'{name}': 'varchar'" for name in names) + "}"
+    columns = ", ".join(contract.column_names)
+
+    def write(number: int, file: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                BRONZE.format(
+                    columns=columns, file=file, types=types, out=out / f"{number}.parquet"
+                )
+            )
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(write, range(len(files)), files))
+
+
 def main(plan_path: str, out: str) -> None:
     """Run the three layers and tell what they took."""
     contract = load_contract("silver", "trades")
     files = [file.path for file in read_plan(plan_path).files]
-    names = [*contract.column_names, "surplus"]
-    bronze = BRONZE.format(
-        columns=", ".join(contract.column_names),
-        files=files,
-        types="{" + ", ".join(f"'{name}': 'varchar'" for name in names) + "}",
-        out=out,
-    )
-    gold = [f"COPY ({query}) TO '{out}/{name}.parquet'" for name, query in GOLD.items()]
-    view = VIEW.format(out=out)
-    work = {"bronze": [bronze], "silver": [silver_sql(contract, out)], "gold": [view, *gold]}
-    seconds = {}
-    with duckdb.connect(config={"threads": 2, "temp_directory": out}) as connection:
-        for layer, statements in work.items():
-            began = time.monotonic()
-            for statement in statements:
-                connection.execute(statement)
-            seconds[layer] = time.monotonic() - began
+    moments = [time.monotonic()]
+    with duckdb.connect(config={"threads": THREADS, "temp_directory": out}) as connection:
+        write_bronze(connection, contract, files, Path(out, "bronze"))
+        moments.append(time.monotonic())
+        connection.execute(silver_sql(contract, out))
+        moments.append(time.monotonic())
+        connection.execute(VIEW.format(out=out))
+        for name, query in GOLD.items():
+            connection.execute(f"COPY ({query}) TO '{out}/{name}.parquet'")
+        moments.append(time.monotonic())
         found = find(connection, Path(out))
-    print(json.dumps({"seconds": seconds, "found": found}), flush=True)
+    seconds = [end - start for start, end in pairwise(moments)]
+    layers = dict(zip(("bronze", "silver", "gold"), seconds, strict=True))
+    print(json.dumps({"seconds": layers, "found": found}), flush=True)
 
 
 def find(connection: duckdb.DuckDBPyConnection, out: Path) -> dict[str, int | str]:
