@@ -101,8 +101,8 @@ class RunningStack:
     def kill_job(self, run_id: str, stage: str, moment: Callable[[], object]) -> None:
         """SIGKILL the JVM of a stage at a moment, and see its task fail for it."""
         self._wait_for(lambda: self.jvms(stage) and moment())
-        (jvm,) = self.jvms(stage)
-        jvm.kill()
+        # A process that a JVM has just forked looks like the JVM itself.
+        min(self.jvms(stage), key=psutil.Process.create_time).kill()
         self._wait_for(lambda: self.task_state(run_id, stage) == "up_for_retry")
 
     def _wait_for(self, condition: Callable[[], object]) -> None:
