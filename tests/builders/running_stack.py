@@ -21,6 +21,18 @@ from assay.stack.postgres import dsn
 from assay.stack.processes import find_ours
 from builders.content import everything
 
+STAGES = (
+    "accept_files",
+    "ingest_bronze",
+    "validate_bronze",
+    "build_silver",
+    "validate_silver",
+    "build_gold",
+    "validate_gold",
+    "commit",
+    "publish",
+    "archive_files",
+)
 POLL_SECONDS = 0.25
 SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 LAUNCHER = "org.apache.spark.launcher.Main"  # works out the command line of the former

@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import duckdb
 import psycopg
 import pytest
 
@@ -21,46 +20,12 @@ from builders.content import (
     delta_version,
     hash_delta,
     hash_postgres,
-    hash_rows,
     read_delta,
-    read_postgres,
 )
-from builders.running_stack import Batch, RunningStack
+from builders.gold_oracle import require_gold_of_silver
+from builders.running_stack import STAGES, Batch, RunningStack
 
 pytestmark = pytest.mark.e2e
-
-STAGES = (
-    "accept_files",
-    "ingest_bronze",
-    "validate_bronze",
-    "build_silver",
-    "validate_silver",
-    "build_gold",
-    "validate_gold",
-    "commit",
-    "publish",
-    "archive_files",
-)
-GOLD_SQL = {
-    "daily_trade_summary": """
-        SELECT CAST(transaction_date AT TIME ZONE 'UTC' AS date) AS trade_day, from_currency,
-               to_currency, count(*) AS trades,
-               count(*) FILTER (transaction_status = 'COMPLETED') AS completed,
-               count(*) FILTER (transaction_status = 'FAILED') AS failed,
-               count(*) FILTER (transaction_status = 'PENDING') AS pending,
-               CAST(sum(from_cost) AS decimal(28, 2)) AS from_cost,
-               CAST(sum(to_cost) AS decimal(28, 2)) AS to_cost,
-               CAST(coalesce(sum(from_pip), 0) AS decimal(19, 4)) AS from_pip_sum,
-               count(from_pip) AS from_pip_count,
-               CAST(coalesce(sum(to_pip), 0) AS decimal(19, 4)) AS to_pip_sum,
-               count(to_pip) AS to_pip_count
-        FROM silver GROUP BY ALL""",
-    "customer_exposure": """
-        SELECT customer_id, to_currency, count(*) AS trades,
-               CAST(sum(to_cost) AS decimal(28, 2)) AS to_cost,
-               max(CAST(transaction_date AT TIME ZONE 'UTC' AS date)) AS last_trade_day
-        FROM silver GROUP BY ALL""",
-}
 
 
 def test_every_task_of_the_first_run_succeeds_in_one_try(first_batch: Batch) -> None:
@@ -161,20 +126,8 @@ def test_silver_and_postgres_hold_the_content_of_the_truth(
 def test_gold_is_the_aggregate_of_silver_in_delta_and_in_postgres(
     stack: RunningStack, first_batch: Batch
 ) -> None:
-    _check_gold(stack)
-
-
-def _check_gold(stack: RunningStack) -> None:
-    silver = read_delta(stack.settings.lake, SILVER.table)
-    with stack.connect() as connection, duckdb.connect() as aggregator:
-        aggregator.execute("SET timezone = 'UTC'")
-        aggregator.register("silver", silver)
-        for gold in GOLD:
-            names = gold.column_names
-            expected = aggregator.execute(GOLD_SQL[gold.name]).to_arrow_table().to_pylist()
-            wanted = hash_rows(expected, names)
-            assert hash_delta(stack.settings.lake, gold) == wanted, gold.table
-            assert hash_rows(read_postgres(connection, gold.table, names), names) == wanted
+    with stack.connect() as connection:
+        require_gold_of_silver(stack.settings.lake, connection)
 
 
 def test_the_release_names_the_versions_it_was_made_from(
@@ -267,94 +220,3 @@ def _kept_texts(stack: RunningStack) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and path.suffix in suffixes and path.name != "secrets.json"
     ]
-
-
-def test_a_second_run_waits_for_the_first_and_has_nothing_new(
-    stack: RunningStack, first_batch: Batch
-) -> None:
-    before = stack.everything()
-    waited = stack.succeed(stack.wait(first_batch.waiting_run))
-    ((batch_id, state),) = [stack.batch_of(waited.run_id)]
-    assert state == "EMPTY"
-    ((first_end, second_start),) = stack.query(
-        "SELECT (SELECT max(finished_at) FROM ops.batch_task WHERE batch_id = %s),"
-        " (SELECT min(started_at) FROM ops.batch_task WHERE batch_id = %s)",
-        [first_batch.batch_id, batch_id],
-    )
-    assert first_end <= second_start
-    states = {task.task_id: task.state for task in waited.tasks}
-    assert {states[stage] for stage in STAGES[1:8]} == {"skipped"}
-    assert stack.everything() == before
-
-
-def test_clearing_every_task_of_the_newest_batch_changes_nothing(
-    stack: RunningStack, first_batch: Batch
-) -> None:
-    before = stack.everything()
-    stack.runs.clear(first_batch.run.run_id, "accept_files")
-    again = stack.succeed(stack.wait(first_batch.run.run_id))
-    assert [task.state for task in again.tasks] == ["success"] * len(STAGES)
-    assert [task.try_number for task in again.tasks] == [2] * len(STAGES)
-    assert stack.everything() == before
-    bronze = read_delta(stack.settings.lake, "bronze.trades")
-    assert bronze.num_rows == first_batch.truth.records
-    assert stack.pending() == []
-
-
-def test_a_killed_job_is_tried_again_by_airflow(stack: RunningStack, second_batch: Batch) -> None:
-    tries = {task.task_id: task.try_number for task in second_batch.run.tasks}
-    assert tries == {stage: 2 if stage == "ingest_bronze" else 1 for stage in STAGES}
-    attempts = stack.query(
-        "SELECT state FROM ops.batch_task WHERE batch_id = %s AND task_id = 'ingest_bronze'"
-        " ORDER BY epoch",
-        [second_batch.batch_id],
-    )
-    assert attempts == [("FAILED",), ("SUCCESS",)]
-
-
-def test_two_batches_are_what_all_files_at_once_would_be(
-    stack: RunningStack, second_batch: Batch
-) -> None:
-    truth = second_batch.truth
-    assert hash_delta(stack.settings.lake, SILVER) == truth.content_hash
-    with stack.connect() as connection:
-        assert hash_postgres(connection, SILVER, SILVER.serving) == truth.content_hash
-    _check_gold(stack)
-    rows = read_delta(stack.settings.lake, "quarantine.trades").to_pylist()
-    assert Counter(r for row in rows for r in row["reasons"]) == truth.reasons
-
-
-def test_the_ledger_of_both_batches_adds_up(
-    stack: RunningStack, first_batch: Batch, second_batch: Batch
-) -> None:
-    truth = second_batch.truth
-    ((records, new, good, quarantined),) = stack.query(
-        "SELECT sum(records)::int, sum(new)::int,"
-        " sum(new + updated + duplicate + superseded)::int, sum(quarantined)::int"
-        " FROM ops.row_ledger WHERE batch_id = ANY(%s)",
-        [[first_batch.batch_id, second_batch.batch_id]],
-    )
-    assert (records, new, good, quarantined) == (
-        truth.records,
-        truth.silver_rows,
-        truth.good,
-        truth.quarantined,
-    )
-    ((updated, superseded),) = stack.query(
-        "SELECT sum(updated)::int, sum(superseded)::int FROM ops.row_ledger WHERE batch_id = %s",
-        [second_batch.batch_id],
-    )
-    assert updated > 0
-    assert superseded > 0
-
-
-def test_a_batch_that_later_ones_are_built_on_is_left_alone(
-    stack: RunningStack, first_batch: Batch, second_batch: Batch
-) -> None:
-    before = stack.everything()
-    stack.runs.clear(first_batch.run.run_id, "build_silver")
-    again = stack.wait(first_batch.run.run_id)
-    states = {task.task_id: task.state for task in again.tasks}
-    assert states["build_silver"] == "skipped"
-    assert again.state == "success"
-    assert stack.everything() == before
