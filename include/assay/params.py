@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from assay.errors import SettingsError
 
@@ -45,9 +45,10 @@ PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
         ),
     },
     "override_reason": {
-        "type": "string",
+        # Airflow's form takes an empty text field for a missing value, unless null is allowed.
+        "type": ["null", "string"],
         "maxLength": REASON_LENGTH[1],
-        "default": "",
+        "default": None,
         "title": "Reason for the override",
         "description": "Why a failed expectation may pass, 3 to 200 characters.",
     },
@@ -99,7 +100,7 @@ def resolve_params(conf: Mapping[str, Any]) -> RunParams:
     return RunParams(**given)
 
 
-def refuse(name: str, value: object, allowed: str) -> None:
+def refuse(name: str, value: object, allowed: str) -> NoReturn:
     raise SettingsError(f"{name}={value!r}: must be {allowed}")
 
 
@@ -125,10 +126,12 @@ def _check_glob(value: object) -> None:
 
 def _checked_reason(value: object, policy: str) -> str:
     least, most = REASON_LENGTH
-    reason = value.strip() if isinstance(value, str) else None
-    if reason is None or len(reason) > most:
+    if not isinstance(value, str | None):
         refuse("override_reason", value, f"a text of {least} to {most} characters")
-    if policy == "override" and len(reason or "") < least:
+    reason = (value or "").strip()
+    if len(reason) > most:
+        refuse("override_reason", value, f"a text of {least} to {most} characters")
+    if policy == "override" and len(reason) < least:
         allowed = f"a text of {least} to {most} characters when gate_policy is override"
         refuse("override_reason", value, allowed)
-    return reason or ""
+    return reason

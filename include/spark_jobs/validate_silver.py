@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
@@ -18,13 +18,13 @@ from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.transformations.change_set import WINNERS
 from spark_jobs.validate import validate
 
+LOCATION = ("source_file", "record_number")
 CLASSES = pa.schema(
     {
         "dataset": pa.string(),
         "records": pa.int64(),
         "classified": pa.int64(),
         "good": pa.int64(),
-        "quarantined_share": pa.float64(),
     }
 )
 
@@ -35,7 +35,7 @@ def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, An
 
 
 def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
-    """Frames `rows` (new and updated) and `classes` (one row: how many records of each class)."""
+    """Frames `rows` (new and updated), `records` (all) and `classes` (one row of counts)."""
     built = latest_result(plan.folder, "build_silver")["datasets"]
     gates = []
     for dataset in plan.datasets:
@@ -44,20 +44,25 @@ def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         records = _records_to_classify(spark, plan, dataset)
         counts = {c: sum(f[c] for f in built[dataset]["classes"].values()) for c in RECORD_CLASSES}
         classified, good = sum(counts.values()), sum(counts[c] for c in GOOD_CLASSES)
-        share = counts["quarantined"] / classified if classified else 0.0
         classes = {
             "dataset": dataset,
             "records": records,
             "classified": classified,
             "good": good,
-            "quarantined_share": share,
         }
         frames = [
-            GateFrame("rows", rows, ("source_file", "record_number")),
+            GateFrame("rows", rows, LOCATION),
+            GateFrame("records", _judged_records(change_set), LOCATION),
             GateFrame("classes", local_frame(spark, [classes], CLASSES), tuple(CLASSES.names)),
         ]
         gates.append((load_contract("silver", dataset), frames))
     return gates
+
+
+def _judged_records(change_set: DataFrame) -> DataFrame:
+    """Every record of the batch, with the reasons that it is quarantined for, or null."""
+    reasons = F.when(F.col("class") == "quarantined", F.concat_ws(", ", "reasons"))
+    return change_set.select(*LOCATION, reasons.alias("quarantined_for"))
 
 
 def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:

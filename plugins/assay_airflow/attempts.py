@@ -78,7 +78,7 @@ def attempt(
         raise
     except AssayError as failure:
         ending, error = ("FENCED" if isinstance(failure, FencedError) else "FAILED"), str(failure)
-        raise AirflowFailException(f"{type(failure).__name__}: {failure}") from failure
+        raise AirflowFailException(f"{type(failure).__name__}: {failure}") from None
     except Exception as failure:
         error = str(failure)
         raise

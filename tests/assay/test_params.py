@@ -79,8 +79,16 @@ def test_unknown_param_is_refused_with_the_known_ones() -> None:
 
 def test_every_field_has_a_schema_whose_default_is_its_own() -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(RunParams)}
-    assert {name: facts["default"] for name, facts in PARAM_SCHEMAS.items()} == defaults
+    shown = {name: facts["default"] for name, facts in PARAM_SCHEMAS.items()}
+    assert {**shown, "override_reason": shown["override_reason"] or ""} == defaults
     for facts in PARAM_SCHEMAS.values():
         jsonschema.Draft202012Validator.check_schema(facts)
         assert facts["title"]
         assert facts["description"]
+
+
+def test_the_form_as_it_opens_can_be_sent() -> None:
+    """Airflow's form sends null for an empty text field, and requires what does not allow null."""
+    for facts in PARAM_SCHEMAS.values():
+        assert facts["default"] not in ("", None) or "null" in facts["type"]
+    assert resolve_params({n: f["default"] for n, f in PARAM_SCHEMAS.items()}) == RunParams()
