@@ -6,7 +6,7 @@ SIZE = $(if $(FILES),--files $(FILES)) $(if $(ROWS),--rows $(ROWS))
 COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate-hashes --no-header -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status doctor url generate test check fix docs bench lock
+.PHONY: help demo up down status doctor url generate test check fix docs bench golden lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,5 +34,7 @@ docs: ## Write the generated pages of docs/ again
 	@$(TOOL) python -- -m assay.contract_docs && $(TOOL) python -- tests/corpus/document.py
 bench: ## Measure speed and memory (ARGS="--help" for the parts)
 	$(ASSAY) bench $(ARGS)
+golden: ## Write the golden files of the tests again
+	@ASSAY_WRITE_GOLDEN=1 $(TOOL) pytest -- tests/dags/test_graph.py
 lock: ## Compile requirements*.in to the hashed lock files
 	@$(COMPILE) requirements.in -o requirements.txt && $(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt

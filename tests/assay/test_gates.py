@@ -1,0 +1,89 @@
+"""The decision at a gate: silence is no pass, and an override has its limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assay.contract import Contract, load_contract
+from assay.errors import GateFailedError
+from assay.gates import decide, explain, require_pass
+from assay.plan import GatePolicy
+
+STRICT = GatePolicy()
+OVERRIDE = GatePolicy("override", "ada", "late correction agreed with trade desk")
+
+
+@pytest.fixture
+def silver() -> Contract:
+    return load_contract("silver", "trades")
+
+
+def verdicts_of(contract: Contract, *failed: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "table_name": contract.table,
+            "expectation": expectation.name,
+            "type": expectation.type,
+            "kwargs": expectation.kwargs,
+            "severity": expectation.severity,
+            "overridable": expectation.overridable,
+            "success": expectation.name not in failed,
+            "observed": "",
+            "unexpected_count": 3,
+            "failing": [{"source_file": "a.csv", "record_number": 7}],
+        }
+        for expectation in contract.expectations
+    ]
+
+
+def test_a_gate_whose_expectations_are_met_passes(silver: Contract) -> None:
+    decided = decide([silver], verdicts_of(silver), STRICT)
+    require_pass(decided)
+    assert not any(verdict["overridden"] for verdict in decided)
+
+
+def test_a_missing_verdict_is_a_failure_also_under_override(silver: Contract) -> None:
+    with pytest.raises(GateFailedError, match=r"silver\.trades: no verdict for 'known status'"):
+        decide(
+            [silver],
+            [v for v in verdicts_of(silver) if v["expectation"] != "known status"],
+            OVERRIDE,
+        )
+    with pytest.raises(GateFailedError, match="no verdict"):
+        decide([silver], [], STRICT)
+
+
+def test_a_failed_expectation_stops_a_strict_batch(silver: Contract) -> None:
+    decided = decide([silver], verdicts_of(silver, "known status", "amount sold in range"), STRICT)
+    with pytest.raises(GateFailedError, match=r"2 expectations.*known status.*|amount sold"):
+        require_pass(decided)
+
+
+def test_an_override_is_recorded_with_who_and_why(silver: Contract) -> None:
+    decided = decide([silver], verdicts_of(silver, "known status"), OVERRIDE)
+    require_pass(decided)
+    (overridden,) = [verdict for verdict in decided if verdict["overridden"]]
+    assert overridden["expectation"] == "known status"
+    assert (overridden["overridden_by"], overridden["override_reason"]) == ("ada", OVERRIDE.reason)
+
+
+def test_keys_and_counts_cannot_be_overridden(silver: Contract) -> None:
+    fixed = [e.name for e in silver.expectations if not e.overridable]
+    assert {"one row per trade and customer", "every record has exactly one class"} <= set(fixed)
+    for name in fixed:
+        with pytest.raises(GateFailedError, match=name):
+            require_pass(decide([silver], verdicts_of(silver, name), OVERRIDE))
+
+
+def test_a_warning_does_not_stop() -> None:
+    bronze = load_contract("bronze", "trades")
+    require_pass(decide([bronze], verdicts_of(bronze, "no unknown column"), STRICT))
+
+
+def test_a_failed_expectation_is_explained_with_its_records(silver: Contract) -> None:
+    failed = decide([silver], verdicts_of(silver, "known status"), STRICT)
+    text = "\n".join(explain(next(v for v in failed if not v["success"])))
+    for part in ("expect_column_values_to_be_in_set", "transaction_status", "a.csv", "7"):
+        assert part in text

@@ -1,0 +1,28 @@
+"""The DAGs as Airflow parses them: no database, no scheduler."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assay.settings import REPOSITORY
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+
+@pytest.fixture(scope="session")
+def dag_bag(tmp_path_factory: pytest.TempPathFactory) -> DagBag:
+    """Every DAG of the repository, parsed once."""
+    os.environ.setdefault("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    plugins = str(Path(REPOSITORY) / "plugins")
+    if plugins not in sys.path:
+        sys.path.insert(0, plugins)
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(dag_folder=str(REPOSITORY / "dags"))

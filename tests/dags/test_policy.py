@@ -1,0 +1,69 @@
+"""What every DAG of ours must be: owned, documented, retried with back-off, one run at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assay.params import PARAM_SCHEMAS
+from assay.settings import REPOSITORY
+from assay_airflow.dag_factory import SPARK_POOL
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+DAG_IDS = sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py"))
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_dag_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
+    dag = dag_bag.dags[dag_id]
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+    assert dag.doc_md
+    assert {"medallion", dag_id} <= set(dag.tags)
+    assert set(dag.params) == set(PARAM_SCHEMAS)
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_every_task_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
+    from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+
+    for task in dag_bag.dags[dag_id].tasks:
+        assert task.owner not in ("", "airflow"), task.task_id
+        assert task.retries == 2
+        assert task.retry_exponential_backoff
+        assert task.retry_delay > timedelta(0)
+        assert task.execution_timeout is not None
+        assert task.trigger_rule == "none_failed"
+        if isinstance(task, SparkSubmitOperator):
+            assert task.pool == SPARK_POOL, task.task_id
+            assert task._conn_id == "assay_spark"
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_dag_survives_serialisation(dag_bag: DagBag, dag_id: str) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    restored = DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags[dag_id]))
+    assert restored.task_ids == dag_bag.dags[dag_id].task_ids
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_date", "2026-13-01x"),
+        ("landing_glob", "../elsewhere/*"),
+        ("landing_glob", "/etc/*"),
+        ("gate_policy", "lenient"),
+        ("full_rebuild", "yes"),
+        ("override_reason", "x" * 300),
+    ],
+)
+def test_trigger_form_refuses_a_wrong_value(dag_bag: DagBag, name: str, value: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        dag_bag.dags["trades"].params.get_param(name).resolve(value)
