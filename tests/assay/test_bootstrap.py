@@ -44,7 +44,7 @@ def checkout(tmp_path: Path) -> Path:
 def run_python(checkout: Path, code: str, **environ: str) -> subprocess.CompletedProcess[str]:
     script = str(checkout / "include/assay/bootstrap.py")
     base = Path(sys.base_prefix) / "bin" / "python3"
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [base, "-I", script, "--exec", "python", "--", "-c", code],
         env={**os.environ, **environ},
         capture_output=True,

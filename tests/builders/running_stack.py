@@ -176,7 +176,7 @@ class RunningStack:
 
     def assay(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line on this home."""
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [BIN / "assay", *arguments],
             env=child_environment({"ASSAY_HOME": str(self.settings.home)}),
             capture_output=True,

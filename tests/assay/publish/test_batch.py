@@ -451,7 +451,7 @@ publish_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch), pr
 
 def start_publisher(database: Database, plan: Plan, epoch: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", PUBLISH_IN_A_PROCESS, database.uri()]
-    return subprocess.Popen([*command, f"{plan.folder}/plan.json", str(epoch)])  # noqa: S603
+    return subprocess.Popen([*command, f"{plan.folder}/plan.json", str(epoch)])
 
 
 def wait_for(question: Callable[[], Any], seconds: float = 20) -> None:

@@ -23,7 +23,7 @@ def fake_java_home(folder: Path, version: str) -> Path:
 
 def test_packaged_java_runs_although_spark_asks_for_a_module_it_lacks(settings: Settings) -> None:
     found = ensure_java(settings, {})
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [found.home / "bin" / "java", "--add-modules=jdk.incubator.vector", "-Da=b c", "-version"],
         capture_output=True,
         text=True,

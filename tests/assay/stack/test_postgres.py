@@ -30,7 +30,7 @@ def server(settings: Settings) -> Iterator[Settings]:
     """A running cluster, run as the supervisor would run it."""
     choose_ports(settings, print)
     ensure_cluster(settings)
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         server_command(settings, load_ports(settings)["postgres"]),
         user=server_user(),
         extra_groups=[] if server_user() else None,

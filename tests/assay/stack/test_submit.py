@@ -40,7 +40,7 @@ class Jobs:
         return {**os.environ, **self.launch.environment, "ASSAY_SPARK_LOCK_WAIT": "1", **extra}
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command, env=self.environment(), stderr=subprocess.PIPE, text=True
         )
         self.started.append(process)
@@ -102,9 +102,7 @@ def test_the_job_is_told_no_secret(jobs: Jobs) -> None:
         "ASSAY_POSTGRES_PASSWORD": "canary",
         "PGPASSWORD": "canary",
     }
-    subprocess.run(  # noqa: S603
-        [jobs.launch.program, script], env=jobs.environment(**secrets), check=True
-    )
+    subprocess.run([jobs.launch.program, script], env=jobs.environment(**secrets), check=True)
     seen = json.loads(report.read_text())
     assert "canary" not in seen.values()
     assert seen["SPARK_LOCAL_IP"] == "127.0.0.1"

@@ -80,7 +80,7 @@ def test_a_killed_supervisor_is_replaced_and_a_stubborn_job_is_ended(stack: Sett
     assert "left behind" in said[0]
     assert status(stack).up
 
-    job = subprocess.Popen(  # noqa: S603
+    job = subprocess.Popen(
         [sys.executable, "-c", IGNORES_TERM], cwd=working_folder(stack), start_new_session=True
     )
     down(stack, print)
