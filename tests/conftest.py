@@ -92,10 +92,11 @@ def loader(database: Database) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The session of all tests, with the settings of a job; its JVM starts once.
 
-    The JARs lie in the repository's own state folder, where `make demo` finds them too.
+    The JARs lie in the repository's own state folder, where `make demo` finds them too. Frames
+    are tiny, so the JVM compiles only as much as pays within minutes.
     """
     from pyspark.sql import SparkSession
 
@@ -104,8 +105,11 @@ def spark() -> Iterator[SparkSession]:
 
     settings = load_settings()
     ensure_jars(settings, print)
-    conf = {
-        **submit_conf(settings),
+    conf = submit_conf(settings)
+    options = f"{conf['spark.driver.extraJavaOptions']} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    conf |= {
+        "spark.driver.extraJavaOptions": options,
+        "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
         "spark.sql.shuffle.partitions": "2",

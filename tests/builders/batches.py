@@ -83,6 +83,11 @@ class Lake:
     epoch: int = 10
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def copy(self, home: Path) -> Lake:
+        """The same tables elsewhere, for a test that changes them."""
+        shutil.copytree(self.home / "lake", home / "lake")
+        return Lake(self.spark, home, self.epoch)
+
     def plan(self, batch_id: str, files: Sequence[Path] = (), **changes: Any) -> Plan:
         return make_plan(self.home, batch_id, files, **changes)
 

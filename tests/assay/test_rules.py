@@ -1,0 +1,57 @@
+"""One version for contracts and transformations: it moves with each of them, and only with them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assay import rules
+from assay.contract import Contract, load_contract
+from assay.rules import rules_version
+from assay.settings import SPARK_JOBS
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the transformations that a test may change."""
+    shutil.copytree(SPARK_JOBS / "transformations", tmp_path / "transformations")
+    monkeypatch.setattr(rules, "SPARK_JOBS", tmp_path)
+    return tmp_path / "transformations"
+
+
+def test_the_same_rules_have_the_same_version(jobs: Path) -> None:
+    version = rules_version(["trades"])
+    assert version == rules_version(["trades"])
+    assert len(version) == 12
+
+
+@pytest.mark.parametrize("name", ["conform.py", "silver/trades.py", "gold/customer_exposure.py"])
+def test_a_changed_transformation_changes_the_version(jobs: Path, name: str) -> None:
+    before = rules_version(["trades"])
+    path = jobs / name
+    path.write_text(path.read_text() + "# changed\n")
+    assert rules_version(["trades"]) != before
+
+
+@pytest.mark.parametrize("table", ["silver.trades", "gold.daily_trade_summary"])
+def test_a_changed_contract_changes_the_version(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    before = rules_version(["trades"])
+
+    def changed(contract: Contract) -> Contract:
+        return replace(contract, version="changed") if contract.table == table else contract
+
+    gold = rules.gold_contracts("trades")
+    monkeypatch.setattr(rules, "load_contract", lambda *of: changed(load_contract(*of)))
+    monkeypatch.setattr(rules, "gold_contracts", lambda _: [changed(c) for c in gold])
+    assert rules_version(["trades"]) != before
+
+
+def test_what_is_not_a_rule_leaves_the_version(jobs: Path) -> None:
+    before = rules_version(["trades"])
+    (jobs / "notes.txt").write_text("nothing")
+    assert rules_version(["trades"]) == before
