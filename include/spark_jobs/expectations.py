@@ -122,7 +122,7 @@ def _verdict(
         observed = f"{details['unexpected_percent']:.4g} % unexpected"
     located = details.get("partial_unexpected_index_list") or []
     failing = [{name: row[name] for name in row if name in shown} for row in located]
-    raised = (result.get("exception_info") or {}).get("exception_message")
+    raised = _raised(result.get("exception_info") or {})
     return {
         "table_name": contract.table,
         "expectation": expectation.name,
@@ -136,6 +136,12 @@ def _verdict(
         "unexpected_count": details.get("unexpected_count"),
         "failing": failing[:SHOWN_RECORDS],
     }
+
+
+def _raised(info: dict[str, Any]) -> str:
+    """What an expectation died of; GX says it once, or for each of its metrics."""
+    parts = [info, *(part for part in info.values() if isinstance(part, dict))]
+    return "; ".join(p["exception_message"] for p in parts if p.get("exception_message"))
 
 
 def open_context() -> AbstractDataContext:

@@ -18,6 +18,8 @@ CONF = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.parquet.compression.codec": "zstd",
+    # A change set is written class by class without being sorted by class first.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
     # The defaults of the next two are made for large clusters; docs/benchmarks.md has the gain.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",

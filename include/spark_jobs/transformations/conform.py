@@ -104,19 +104,18 @@ def _reasons(
     contract: Contract, texts: Mapping[str, Column], row_rules: Mapping[str, Column]
 ) -> Column:
     """Array of the names of all broken rules; a malformed record has that one reason only."""
-    broken = [
-        F.when(~F.coalesce(condition, F.lit(False)), F.lit(f"{column.name}.{rule}"))
+    held = {
+        f"{column.name}.{rule}": F.coalesce(condition, F.lit(False))
         for column in contract.columns
         for rule, condition in column_rules(column, texts[column.name]).items()
-    ]
-    broken += [
-        F.when(~F.coalesce(condition, F.lit(True)), F.lit(name))
-        for name, condition in row_rules.items()
-    ]
+    } | {name: F.coalesce(condition, F.lit(True)) for name, condition in row_rules.items()}
+    broken = F.array(*(F.when(~condition, F.lit(name)) for name, condition in held.items()))
     return (
         F.when(F.col("malformed_record").isNotNull(), F.array(F.lit("record.malformed")))
         .when(_repeats_header(contract), F.array(F.lit("record.repeated_header")))
-        .otherwise(F.array_compact(F.array(*broken)))
+        # Nearly every record is good; only a broken one pays for the list of its reasons.
+        .when(reduce(and_, held.values()), F.array().cast("array<string>"))
+        .otherwise(F.array_compact(broken))
     )
 
 
