@@ -1,0 +1,117 @@
+"""The gates: expectations of a contract over real frames, and what a failed one tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from assay.contract import Contract, Expectation
+from assay.errors import ContractError
+from builders.trades import SILVER, silver
+from spark_jobs.expectations import GateFrame, open_context, run_gate, write_data_docs
+
+LOCATED = ("source_file", "record_number")
+
+
+@pytest.fixture(scope="module")
+def context() -> Any:
+    return open_context()
+
+
+def about_rows(names: Sequence[str]) -> Contract:
+    """The silver contract with these of its expectations."""
+    kept = tuple(e for e in SILVER.expectations if e.name in names)
+    assert len(kept) == len(names)
+    return replace(SILVER, expectations=kept)
+
+
+def gate(context: Any, contract: Contract, rows: DataFrame, name: str) -> list[dict[str, Any]]:
+    """Contexts keep names, so each gate gets a table of its own."""
+    table = f"silver.{name}"
+    return run_gate(context, replace(contract, table=table), [GateFrame("rows", rows, LOCATED)])
+
+
+def test_planted_violations_are_found_and_located(spark: SparkSession, context: Any) -> None:
+    rows = silver(
+        spark,
+        *({"trade_id": f"good {n}"} for n in range(5)),
+        *({"trade_id": f"bad {n}", "from_cost": "-1.50", "file_id": "f2"} for n in range(12)),
+        {"trade_id": "twice", "to_currency": "USD"},
+        {"trade_id": "twice", "transaction_status": "DONE"},
+    )
+    asked = [
+        "one row per trade and customer",
+        "every trade has an identifier",
+        "known status",
+        "amount sold in range",
+        "a trade changes the currency",
+    ]
+    verdicts = {v["expectation"]: v for v in gate(context, about_rows(asked), rows, "planted")}
+    assert list(verdicts) == asked
+    assert verdicts["every trade has an identifier"]["success"]
+    failed = {name: verdict for name, verdict in verdicts.items() if not verdict["success"]}
+    assert len(failed) == 4
+
+    amount = failed["amount sold in range"]
+    assert amount["unexpected_count"] == 12
+    places = [(r["source_file"], r["record_number"]) for r in amount["failing"]]
+    assert len(places) == 10
+    assert set(places) <= {("file_1.csv", n) for n in range(6, 18)}
+    assert {float(record["from_cost"]) for record in amount["failing"]} == {-1.5}
+
+    (status,) = failed["known status"]["failing"]
+    place = {"source_file": "file_1.csv", "record_number": 19}
+    assert status == {"transaction_status": "DONE", **place}
+    twice = failed["one row per trade and customer"]["failing"]
+    assert sorted(record["record_number"] for record in twice) == [18, 19]
+    assert all("customer_id" not in record for record in twice)  # sensitive
+    (same,) = failed["a trade changes the currency"]["failing"]
+    assert same["record_number"] == 18
+
+
+def test_every_expectation_of_the_contract_passes_on_good_rows(
+    spark: SparkSession, context: Any
+) -> None:
+    rows = silver(spark, *({"trade_id": f"t{n}"} for n in range(3)))
+    contract = about_rows([e.name for e in SILVER.expectations if e.frame == "rows"])
+    verdicts = gate(context, contract, rows, "good")
+    assert [v["expectation"] for v in verdicts] == [e.name for e in contract.expectations]
+    assert all(verdict["success"] for verdict in verdicts)
+    assert all(verdict["failing"] == [] for verdict in verdicts)
+    assert {v["severity"] for v in verdicts} == {"fail"}
+
+
+def test_expectation_about_an_unknown_frame_is_a_contract_error(
+    spark: SparkSession, context: Any
+) -> None:
+    with pytest.raises(ContractError, match=r"asks for the frame 'classes'.* has \['rows'\]"):
+        gate(context, SILVER, silver(spark, {}), "unknown_frame")
+
+
+def test_expectation_that_cannot_run_is_not_met_and_says_why(
+    spark: SparkSession, context: Any
+) -> None:
+    broken = Expectation(
+        name="no such column",
+        type="expect_column_values_to_not_be_null",
+        frame="rows",
+        kwargs={"column": "colour"},
+    )
+    contract = replace(SILVER, expectations=(broken,))
+    (verdict,) = gate(context, contract, silver(spark, {}), "broken")
+    assert not verdict["success"]
+    assert "colour" in verdict["observed"]
+
+
+def test_data_docs_show_what_was_checked(spark: SparkSession, tmp_path: Path) -> None:
+    context = open_context()
+    gate(context, about_rows(["known status"]), silver(spark, {}), "documented")
+    write_data_docs(context, tmp_path)
+    assert (tmp_path / "index.html").is_file()
+    pages = [path.read_text() for path in (tmp_path / "validations").rglob("*.html")]
+    assert any("documented" in page for page in pages)
