@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -50,9 +51,13 @@ class AcceptFilesOperator(BaseOperator):
         return path
 
     def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
-        """Have Airflow skip the stages that this batch has nothing to do in, without a process."""
-        stages = [t for t in context["dag"].tasks if isinstance(t, SparkStageOperator)]
-        idle = [task.task_id for task in stages if not plan.needs(task.stage)]
+        """Have Airflow skip the first stages that the batch does not need, without a process.
+
+        Only the first ones: what follows a skipped task may start, whatever is before that.
+        """
+        chain = context["dag"].topological_sort()
+        stages = [task for task in chain if isinstance(task, SparkStageOperator)]
+        idle = [t.task_id for t in takewhile(lambda t: not plan.needs(t.stage), stages)]
         if idle:
             context["ti"].xcom_push(key="return_value", value=path)
             raise DownstreamTasksSkipped(tasks=idle)  # type: ignore[no-untyped-call]

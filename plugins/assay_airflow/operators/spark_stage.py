@@ -40,6 +40,8 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
         """Run the stage as one attempt; returns its summary line."""
         path = pull_plan_path(context)
         plan = read_plan(path)
+        if not plan.needs(self.stage):
+            raise AirflowSkipException(f"{self.stage}: nothing to do for {plan.batch_id}")
         with planned_attempt(context, plan) as now:
             with connect() as connection:
                 _leave_alone_if_built_upon(connection, plan)
