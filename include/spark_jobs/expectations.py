@@ -70,7 +70,7 @@ def _check_frame(
         # In a context of its own: Data Docs are rendered from the first, and show no values.
         found |= _run_checkpoint(open_context(), name, frame, failed, located)
     shown = set(frame.located_by) | {c.name for c in contract.columns if not c.sensitive}
-    if frame.name != "rows":  # counts and sums, which are about nobody
+    if frame.name != "rows":  # counts, sums and reasons: no value of any person
         shown |= set(frame.rows.columns)
     return [_verdict(contract, asking, found[asking.name], shown) for asking in asked]
 
