@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
@@ -97,7 +98,9 @@ class Lake:
         for stage in stages:
             self.epoch = max(self.epoch, next_epoch(plan.folder) - 1) + 1
             attempt = self.epoch if epoch is None else epoch
-            result = STAGES[stage](self.spark, plan, attempt)
+            with pytest.MonkeyPatch.context() as environment:
+                environment.setenv("ASSAY_HOME", str(self.home))  # where Data Docs go
+                result = STAGES[stage](self.spark, plan, attempt)
             write_result(plan.folder, stage, attempt, result)
             self.results[stage] = result
         return result

@@ -1,0 +1,132 @@
+"""The commit: once per attempt, fenced, on the base that was built on, and correcting itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from assay.contract import Contract
+from assay.errors import BatchError, FencedError, StaleBaseError
+from assay.plan import Plan
+from assay.results import latest_result
+from builders.batches import BUILD, Lake
+from builders.lake_content import (
+    QUARANTINE,
+    SILVER,
+    TABLES,
+    assert_gold_is_of_silver,
+    contents,
+    table,
+    versions,
+)
+from spark_jobs.lakehouse.tables import Fence, base_of, commit, commits, read_table
+from spark_jobs.transformations.conform import conform
+from spark_jobs.transformations.silver import trades as silver_module
+
+
+def stricter(bronze: DataFrame, contract: Contract) -> DataFrame:
+    """A changed rule: trades into CHF are bad now."""
+    return conform(bronze, contract, {"to_currency.refused": F.col("to_currency") != "CHF"})
+
+
+def test_repeating_any_stage_changes_no_content(again: tuple[Lake, Plan]) -> None:
+    lake, plan = again
+    before, stood = contents(lake), versions(lake)
+    bronze = table(lake, "bronze/trades").drop("ingested_at", "unknown_columns")
+    hashed = bronze.select(F.xxhash64(*bronze.columns).alias("hash"))
+    kept = Counter(row["hash"] for row in hashed.collect())
+    lake.run(plan, "commit")
+    assert versions(lake) == stood
+    lake.run(plan, "ingest_bronze")
+    assert Counter(row["hash"] for row in hashed.collect()) == kept
+    digest = latest_result(plan.folder, "build_silver")["datasets"]["trades"]["digest"]
+    lake.run(plan, *BUILD)
+    assert lake.results["build_silver"]["datasets"]["trades"]["digest"] == digest
+    assert versions(lake) == stood
+    assert contents(lake) == before
+
+
+def test_lower_epoch_after_a_higher_one_is_fenced_and_changes_nothing(
+    again: tuple[Lake, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, plan = again
+    before, stood = contents(lake), versions(lake)
+    with pytest.raises(FencedError, match="epoch 1 wrote nothing"):
+        lake.run(plan, "ingest_bronze", epoch=1)
+    assert table(lake, "bronze/trades").count() == sum(file.records for file in plan.files)
+    monkeypatch.setattr(silver_module, "trades", stricter)
+    lake.run(plan, "build_silver", "build_gold")
+    with pytest.raises(FencedError, match="epoch 1 wrote nothing"):
+        lake.run(plan, "commit", epoch=1)
+    assert versions(lake) == stood
+    assert contents(lake) == before
+
+
+def test_changed_rule_on_the_newest_batch_is_applied_and_its_former_commit_taken_back(
+    grown: tuple[Lake, Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, plan = grown
+    lake = live.copy(tmp_path)
+    plan = replace(plan, lake=f"{tmp_path}/lake", bronze_lake=f"{tmp_path}/lake")
+    plan = replace(plan, folder=str(tmp_path / "batch"))
+    before = silver_rows(lake, version=plan_base(lake))
+    stood = versions(lake)
+    monkeypatch.setattr(silver_module, "trades", stricter)
+    lake.run(plan, *BUILD)
+    reasons = lake.results["build_silver"]["datasets"]["trades"]["reasons"]
+    assert reasons["to_currency.refused"] > 0
+    assert all(versions(lake)[name] > stood[name] for name in (*TABLES, QUARANTINE))
+    now = silver_rows(lake)
+    changed = {key: row for key, row in now.items() if row != before.get(key)}
+    assert changed
+    assert {row["batch_id"] for row in changed.values()} == {"b2"}
+    assert "CHF" not in {row["to_currency"] for row in changed.values()}
+    assert "CHF" in {row["to_currency"] for row in now.values()}
+    assert set(before) <= set(now)
+    assert_gold_is_of_silver(lake)
+
+
+def plan_base(lake: Lake) -> int:
+    """The version of silver that the newest batch was built on."""
+    return base_of(f"{lake.home}/lake/{TABLES[0]}", "b2").version
+
+
+def silver_rows(lake: Lake, version: int | None = None) -> dict[tuple[str, ...], Row]:
+    rows = read_table(lake.spark, f"{lake.home}/lake/{TABLES[0]}", version).collect()
+    return {tuple(row[key] for key in SILVER.keys): row for row in rows}
+
+
+def test_silver_moved_by_another_batch_asks_to_clear_build_silver(
+    loaded: tuple[Lake, Plan], later: list[Path], tmp_path: Path
+) -> None:
+    live, plan = loaded
+    lake = live.copy(tmp_path)
+    slow = lake.plan("slow", later)
+    lake.run(slow, "ingest_bronze", "build_silver", "build_gold")
+    silver = f"{tmp_path}/lake/{TABLES[0]}"
+    fence = Fence("fast", lake.epoch, "manifest", "rules", "digest")
+    one = table(lake, TABLES[0]).first()
+    assert one
+    statement = f"DELETE FROM delta.`{silver}` WHERE trade_id = '{one['trade_id']}'"  # noqa: S608
+    commit(lake.spark, silver, fence, lambda: lake.spark.sql(statement))
+    stood = versions(lake)
+    with pytest.raises(
+        StaleBaseError, match=r"silver\.trades moved .*batch fast.* clear build_silver"
+    ):
+        lake.run(slow, "commit")
+    assert versions(lake) == stood
+    overtaken = replace(plan, lake=f"{tmp_path}/lake")
+    with pytest.raises(BatchError, match="later batches are built on it"):
+        lake.run(overtaken, "build_silver")
+
+
+def test_commits_say_who_made_them(loaded: tuple[Lake, Plan]) -> None:
+    lake, plan = loaded
+    (newest, _) = commits(f"{lake.home}/lake/silver/trades")
+    assert (newest.batch_id, newest.epoch) == (plan.batch_id, lake.epoch)
+    assert newest.digest == lake.results["build_silver"]["datasets"]["trades"]["digest"]
