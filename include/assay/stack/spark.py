@@ -80,10 +80,12 @@ def _start_cache(settings: Settings) -> StartCache:
 
 def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     temporary = settings.home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    options = f"{JAVA_OPTIONS} -Djava.io.tmpdir={temporary} {start_cache_option}"
     return {
         **CONF,
         "spark.driver.extraClassPath": ":".join(str(path) for path in jar_paths(settings)),
-        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {start_cache_option}".strip(),
+        "spark.driver.extraJavaOptions": options.strip(),
         "spark.local.dir": str(temporary),
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
     }

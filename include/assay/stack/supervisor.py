@@ -56,6 +56,8 @@ def up(settings: Settings, say: Say) -> None:
         if not find_supervisor(settings):
             if end_orphans(settings):
                 say("ended processes that an earlier stack left behind")
+            # What killed jobs have left; nothing of ours runs now that could need it.
+            shutil.rmtree(settings.home / "tmp", ignore_errors=True)
             choose_ports(settings, say)
             ensure_cluster(settings)
             start_supervisor(settings)
