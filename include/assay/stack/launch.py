@@ -11,7 +11,7 @@ from assay.stack.spark import spark_environment, submit_conf
 
 # A job that is over before the second compiler has paid off does better without it.
 QUICK_START = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-SMALL_INPUT = 32 << 20
+SMALL_INPUT = 128 << 20
 
 
 @dataclass(frozen=True)
