@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.params import PARAM_SCHEMAS
+from assay.params import PARAM_SCHEMAS, resolve_params
 from assay.settings import REPOSITORY
 from assay_airflow.dag_factory import SPARK_POOL
 
@@ -67,3 +67,25 @@ def test_trigger_form_refuses_a_wrong_value(dag_bag: DagBag, name: str, value: o
 
     with pytest.raises(ParamValidationError):
         dag_bag.dags["trades"].params.get_param(name).resolve(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_date", None),
+        ("batch_date", "2026-01-31"),
+        ("landing_glob", "*2026-01*.csv"),
+        ("landing_glob", "north/*..csv"),
+        ("gate_policy", "override"),
+        ("override_reason", None),
+        ("override_reason", "a late correction"),
+        ("full_rebuild", True),
+        ("dry_run", True),
+    ],
+)
+def test_trigger_form_and_run_take_the_same_values(
+    dag_bag: DagBag, name: str, value: object
+) -> None:
+    assert dag_bag.dags["trades"].params.get_param(name).resolve(value) == value
+    reason = {"override_reason": "agreed"} if name == "gate_policy" else {}
+    resolve_params({name: value, **reason})
