@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
@@ -16,7 +16,15 @@ from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.validate import validate
 
-MANIFEST = pa.schema({"file_id": pa.string(), "file": pa.string(), "records_counted": pa.int64()})
+FILE_COUNTS = pa.schema(
+    {
+        "source_file": pa.string(),
+        "records_counted": pa.int64(),
+        "records_in_bronze": pa.int64(),
+        "unknown_columns": pa.int64(),
+        "in_manifest": pa.bool_(),
+    }
+)
 
 
 def validate_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -33,32 +41,31 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         rows = read_table(spark, plan.table("bronze", dataset)).where(
             F.col("batch_id") == plan.batch_id
         )
-        manifest = local_frame(
-            spark,
-            [
-                {"file_id": f.file_id, "file": f.source_file, "records_counted": f.records}
-                for f in plan.files
-            ],
-            MANIFEST,
-        )
-        unknown = F.max(F.coalesce(F.size("unknown_columns"), F.lit(0)))
-        found = rows.groupBy("file_id").agg(
-            F.count("*").alias("records"),
-            F.greatest(unknown, F.lit(0)).alias("unknown_columns"),
-        )
-        counts = manifest.join(found, on="file_id", how="full").select(
-            F.coalesce("file", "file_id").alias("source_file"),
-            F.coalesce("records_counted", F.lit(0)).alias("records_counted"),
-            F.coalesce("records", F.lit(0)).alias("records_in_bronze"),
-            F.coalesce("unknown_columns", F.lit(0)).alias("unknown_columns"),
-            F.col("file").isNotNull().alias("in_manifest"),
-        )
+        counts = local_frame(spark, _count_files(rows, plan), FILE_COUNTS)
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
-            GateFrame("file_counts", counts, tuple(counts.columns)),
+            GateFrame("file_counts", counts, tuple(FILE_COUNTS.names)),
         ]
         gates.append((load_contract("bronze", dataset), frames))
     return gates
+
+
+def _count_files(rows: DataFrame, plan: Plan) -> list[dict[str, Any]]:
+    """One row per file of the manifest or of bronze; counted once, for every expectation."""
+    unknown = F.max(F.coalesce(F.size("unknown_columns"), F.lit(0)))
+    counted = rows.groupBy("file_id").agg(F.count("*"), F.greatest(unknown, F.lit(0))).collect()
+    found = {file_id: (records, columns) for file_id, records, columns in counted}
+    manifest = {file.file_id: file for file in plan.files}
+    return [
+        {
+            "source_file": manifest[file_id].source_file if file_id in manifest else file_id,
+            "records_counted": manifest[file_id].records if file_id in manifest else 0,
+            "records_in_bronze": found.get(file_id, (0, 0))[0],
+            "unknown_columns": found.get(file_id, (0, 0))[1],
+            "in_manifest": file_id in manifest,
+        }
+        for file_id in sorted(manifest.keys() | found.keys())
+    ]
 
 
 if __name__ == "__main__":
