@@ -81,7 +81,7 @@ def test_make_target_is_in_readme_or_runbook(target: str) -> None:
 
 def test_readme_shows_what_make_help_prints() -> None:
     printed = subprocess.run(
-        ["make", "help"],
+        ["make", "--no-print-directory", "help"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
