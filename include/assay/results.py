@@ -49,6 +49,30 @@ def latest_result(folder: str, stage: str) -> dict[str, Any]:
     return read_result(folder, stage, max(epochs))
 
 
+def write_ahead(folder: str, gate: str, epoch: int, rules: str, result: dict[str, Any]) -> None:
+    """Leave the result of a gate that ran in the application of the stage with this epoch."""
+    ahead = {"rules": rules, "result": result}
+    write_whole(_ahead(folder, gate, epoch), json.dumps(ahead, default=str))
+
+
+def take_ahead(folder: str, gate: str, stage: str, rules: str) -> dict[str, Any] | None:
+    """What the gate found of the newest result of a stage; None when it must be run.
+
+    It is given once, so that a gate that is cleared runs anew, and only under the same rules.
+    """
+    path = _ahead(folder, gate, max(_epochs(folder, f"{stage}.*.json"), default=0))
+    if not path.is_file():
+        return None
+    ahead = json.loads(path.read_text())
+    path.unlink()
+    result: dict[str, Any] = ahead["result"]
+    return result if ahead["rules"] == rules else None
+
+
+def _ahead(folder: str, gate: str, epoch: int) -> Path:
+    return Path(folder) / "ahead" / f"{gate}.{epoch}.json"
+
+
 def next_epoch(folder: str) -> int:
     """The epoch after the newest one in this folder; for a dry run, which takes no lease."""
     return max(_epochs(folder, "*.json"), default=0) + 1

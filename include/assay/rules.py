@@ -14,7 +14,11 @@ def rules_version(datasets: Sequence[str]) -> str:
     contracts = [
         contract.version
         for dataset in datasets
-        for contract in (load_contract("silver", dataset), *gold_contracts(dataset))
+        for contract in (
+            load_contract("bronze", dataset),
+            load_contract("silver", dataset),
+            *gold_contracts(dataset),
+        )
     ]
     sources = sorted((SPARK_JOBS / "transformations").rglob("*.py"))
     content = "".join(contracts).encode() + b"".join(path.read_bytes() for path in sources)

@@ -14,6 +14,7 @@ from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse.tables import base_of, read_table
 from spark_jobs.registry import gold_functions
 from spark_jobs.transformations.touched_groups import gold_candidates
+from spark_jobs.validate_gold import validate_gold
 
 
 def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -73,4 +74,4 @@ def _count(candidates: DataFrame) -> tuple[int, int, str]:
 
 
 if __name__ == "__main__":
-    run_stage("build_gold", build_gold)
+    run_stage("build_gold", build_gold, gate=validate_gold)

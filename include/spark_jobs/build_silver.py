@@ -18,6 +18,7 @@ from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse.tables import base_of, read_table, read_unless_empty
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
+from spark_jobs.validate_silver import validate_silver
 
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -111,4 +112,4 @@ def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    run_stage("build_silver", build_silver)
+    run_stage("build_silver", build_silver, gate=validate_silver)

@@ -13,6 +13,7 @@ from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.landing import read_csv_files
 from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
+from spark_jobs.validate_bronze import validate_bronze
 
 
 def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -44,4 +45,4 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
 
 
 if __name__ == "__main__":
-    run_stage("ingest_bronze", ingest_bronze)
+    run_stage("ingest_bronze", ingest_bronze, gate=validate_bronze)

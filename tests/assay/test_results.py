@@ -12,6 +12,8 @@ from assay.results import (
     next_epoch,
     read_failure,
     read_result,
+    take_ahead,
+    write_ahead,
     write_failure,
     write_result,
 )
@@ -44,3 +46,20 @@ def test_a_failure_keeps_its_kind_and_text(tmp_path: Path) -> None:
     assert read_failure(str(tmp_path), "commit", 4) is None
     write_failure(str(tmp_path), "commit", 5, AssayError("plain"))
     assert type(read_failure(str(tmp_path), "commit", 5)) is AssayError
+
+
+def test_a_gate_that_ran_ahead_is_believed_once_and_under_the_same_rules(tmp_path: Path) -> None:
+    folder, found = str(tmp_path), {"verdicts": []}
+    write_result(folder, "build_silver", 7, {})
+    for rules, taken in (("abc", found), ("abc", None)):
+        if taken:
+            write_ahead(folder, "validate_silver", 7, "abc", found)
+        assert take_ahead(folder, "validate_silver", "build_silver", rules) == taken
+    write_ahead(folder, "validate_silver", 7, "abc", found)
+    assert take_ahead(folder, "validate_silver", "build_silver", "changed") is None
+
+
+def test_a_gate_that_ran_ahead_of_an_older_build_is_not_believed(tmp_path: Path) -> None:
+    write_ahead(str(tmp_path), "validate_silver", 7, "abc", {"verdicts": []})
+    write_result(str(tmp_path), "build_silver", 9, {})
+    assert take_ahead(str(tmp_path), "validate_silver", "build_silver", "abc") is None

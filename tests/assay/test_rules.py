@@ -36,7 +36,7 @@ def test_a_changed_transformation_changes_the_version(jobs: Path, name: str) -> 
     assert rules_version(["trades"]) != before
 
 
-@pytest.mark.parametrize("table", ["silver.trades", "gold.daily_trade_summary"])
+@pytest.mark.parametrize("table", ["bronze.trades", "silver.trades", "gold.daily_trade_summary"])
 def test_a_changed_contract_changes_the_version(
     jobs: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:

@@ -30,8 +30,8 @@ from assay.results import write_result
 from assay.settings import SPARK_JOBS, Settings
 from assay.stack.launch import launch
 from assay.stack.paths import child_environment
-from builders.batches import STAGES
 from builders.content import everything
+from spark_jobs.chain import STAGES
 
 PUBLISH = Path(__file__).with_name("publish_process.py")
 BUILD = ("ingest_bronze", "build_silver", "build_gold", "commit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,8 @@ from assay.contract import load_contract
 from assay.landing.records import inspect_file, matching_suffix
 from assay.plan import GatePolicy, ManifestFile, Plan
 from assay.results import next_epoch, write_result
-from spark_jobs.build_gold import build_gold
-from spark_jobs.build_silver import build_silver
-from spark_jobs.commit import commit_batch
-from spark_jobs.ingest_bronze import ingest_bronze
-from spark_jobs.validate_bronze import validate_bronze
-from spark_jobs.validate_gold import validate_gold
-from spark_jobs.validate_silver import validate_silver
+from spark_jobs.chain import STAGES
 
-STAGES: dict[str, Callable[[SparkSession, Plan, int], dict[str, Any]]] = {
-    "ingest_bronze": ingest_bronze,
-    "validate_bronze": validate_bronze,
-    "build_silver": build_silver,
-    "validate_silver": validate_silver,
-    "build_gold": build_gold,
-    "validate_gold": validate_gold,
-    "commit": commit_batch,
-}
 BUILD = ("build_silver", "build_gold", "commit")
 LOAD = ("ingest_bronze", *BUILD)
 

@@ -139,6 +139,11 @@ def api_client(settings: Settings) -> httpx.Client:
     login = {"username": USER, "password": load_credentials(settings)[USER]}
     try:
         answer = httpx.post(f"{url}/auth/token", json=login, timeout=30)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise StackError(
+                f"the Airflow at {url} refuses the login of {settings.home}: it belongs to another"
+                " stack, or its password file was changed; run make down, then make up"
+            )
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise StackError(f"Airflow at {url} gave no token ({error}); see make status") from error

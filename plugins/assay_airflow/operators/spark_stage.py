@@ -15,13 +15,14 @@ from assay.contract import Contract, gold_contracts, load_contract
 from assay.errors import BatchError, StaleBaseError
 from assay.gates import decide, explain, require_pass
 from assay.plan import Plan, read_plan
-from assay.results import read_failure, read_result
+from assay.results import read_failure, read_result, take_ahead, write_result
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS, load_settings
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 
 RECORDED = ("seconds", "versions", "rules")
+BUILT_BY = {"bronze": "ingest_bronze", "silver": "build_silver", "gold": "build_gold"}
 
 
 class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
@@ -115,11 +116,26 @@ def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
 
 
 class QualityGateOperator(SparkStageOperator):
-    """A Spark stage whose verdicts decide whether the batch goes on."""
+    """A Spark stage whose verdicts decide whether the batch goes on.
+
+    The application that built the layer has run the gate as well, when it could; the task then
+    takes these verdicts. Cleared, it starts an application of its own.
+    """
 
     def __init__(self, *, layer: str, **kwargs: Any) -> None:
         super().__init__(stage=f"validate_{layer}", **kwargs)
         self.layer = layer
+
+    def _submit(
+        self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
+    ) -> dict[str, Any]:
+        builder = BUILT_BY[self.layer]
+        ahead = take_ahead(plan.folder, self.stage, builder, rules_version(plan.datasets))
+        if ahead is None:
+            return super()._submit(context, path, plan, epoch)
+        self.log.info("these verdicts were found in the application of %s", builder)
+        write_result(plan.folder, self.stage, epoch, ahead)
+        return ahead
 
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
