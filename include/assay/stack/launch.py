@@ -32,6 +32,8 @@ def launch(settings: Settings, *, lock: str, holder: str, input_bytes: float) ->
     conf = submit_conf(settings)
     if input_bytes < SMALL_INPUT:
         conf["spark.driver.extraJavaOptions"] += QUICK_START
+        # Planning anew at run time has Delta list its files anew, a dozen times for one join.
+        conf["spark.sql.adaptive.enabled"] = "false"
     return SparkLaunch(
         program=str(Path(sys.prefix) / "bin" / "assay-spark-submit"),
         conf=conf,

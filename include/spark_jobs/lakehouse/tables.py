@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -83,8 +83,10 @@ def read_unless_empty(spark: SparkSession, path: str, version: int) -> DataFrame
     """A table at a pinned version; None when it has no rows, or is not there yet."""
     if version == NO_TABLE.version:
         return None
-    table = read_table(spark, path, version)
-    return None if table.isEmpty() else table
+    # Asked without Spark, whose answer to this takes seconds in a JVM that has just started.
+    base = QueryBuilder().register("base", DeltaTable(path, version=version))
+    has_rows = base.execute("SELECT 1 FROM base LIMIT 1").read_all().num_rows
+    return read_table(spark, path, version) if has_rows else None
 
 
 def commits(path: str, limit: int = 20) -> list[Commit]:
