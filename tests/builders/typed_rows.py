@@ -1,7 +1,8 @@
-"""Silver rows of any dataset for tests of gold: a test names the columns that it is about."""
+"""Rows of any dataset for tests of silver and gold: a test names the columns that it is about."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -23,3 +24,22 @@ def silver_rows(spark: SparkSession, dataset: str, *rows: dict[str, Any]) -> Dat
     }
     frame = spark.createDataFrame(pa.table(texts))  # Arrow: Spark plans it without a job
     return frame.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in columns))
+
+
+def bronze_rows(spark: SparkSession, dataset: str, *rows: dict[str, Any]) -> DataFrame:
+    """Bronze records, numbered from 1: texts as delivered, what is not named is null."""
+    names = [*load_contract("bronze", dataset).column_names, "malformed_record"]
+    unknown = {name for row in rows for name in row} - {*names}
+    assert not unknown, f"no bronze column of {dataset}: {unknown}"
+    columns = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in names}
+    lineage = {
+        name: pa.array([value] * len(rows))
+        for name, value in {
+            "batch_id": "batch_1",
+            "file_id": "file_1",
+            "source_file": "file_1",
+            "ingested_at": datetime(2026, 3, 1, tzinfo=UTC),
+        }.items()
+    }
+    lineage["record_number"] = pa.array(range(1, len(rows) + 1), pa.int64())
+    return spark.createDataFrame(pa.table(columns | lineage))
