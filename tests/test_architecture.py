@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "include/spark_jobs/transformations": (
         "__future__.",
         "collections.abc.",
+        "dataclasses.",
         "functools.",
         "operator.",
         "pyspark.sql.",

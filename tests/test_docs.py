@@ -148,7 +148,7 @@ def test_datasets_page_names_every_column_and_expectation() -> None:
 
 def test_datasets_page_states_rules_and_consequences() -> None:
     column = Column("c", "int", nullable=False, allowed=("A|B",), minimum="1", standardise="upper")
-    assert contract_docs._rules(column) == "not null; upper case; one of A|B; at least 1"
+    assert contract_docs._rules(column) == "upper case; not null; one of A|B; at least 1"
     assert contract_docs._line(["A|B"]) == "| A\\|B |"
     strict = Expectation("e", "expect_x", "rows", {"column": "c"}, overridable=False)
     assert contract_docs._consequence(strict) == "stops"

@@ -20,10 +20,10 @@ from pyspark.sql import functions as F
 from assay.contract import load_contract
 from assay.settings import REPOSITORY
 from builders.batches import take
-from spark_jobs.lakehouse.landing import read_csv_files
+from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.registry import gold_functions, silver_function
 from spark_jobs.transformations.change_set import classify
-from spark_jobs.transformations.touched_groups import gold_candidates
+from spark_jobs.transformations.touched_groups import SilverInput, gold_candidates
 
 SCENARIOS = REPOSITORY / "tests" / "scenarios"
 FOLDERS = sorted(path.parent for path in SCENARIOS.glob("*/*/*/expect.csv"))
@@ -31,8 +31,8 @@ FOLDERS = sorted(path.parent for path in SCENARIOS.glob("*/*/*/expect.csv"))
 
 def read_bronze(spark: SparkSession, home: Path, dataset: str, files: list[Path]) -> DataFrame:
     contract = load_contract("bronze", dataset)
-    manifest = [take(home, file) for file in files]
-    return read_csv_files(spark, manifest, contract, "batch").localCheckpoint()
+    manifest = [take(home, file, dataset) for file in files]
+    return read_files(spark, manifest, contract, "batch").localCheckpoint()
 
 
 def change_set_of(spark: SparkSession, home: Path, dataset: str, folder: Path) -> Any:
@@ -60,12 +60,20 @@ def outcome(spark: SparkSession, home: Path, folder: Path) -> tuple[DataFrame, D
         changes, _ = change_set_of(spark, home, table, folder)
         return changes, changes
     contract = load_contract("gold", table)
-    (dataset,) = contract.datasets
-    changes, silver = change_set_of(spark, home, dataset, folder)
     grain, summarise = gold_functions(table)
-    silver_contract = load_contract("silver", dataset)
-    candidates = gold_candidates(silver, changes, silver_contract, contract, grain, summarise)
-    return candidates, None
+    inputs = [_silver_input(spark, home, dataset, folder) for dataset in contract.datasets]
+    gold = None
+    if any(given.silver is not None for given in inputs):
+        befores = [grain(given.silver, given.contract.name) for given in inputs]
+        gold = summarise(contract, *befores).localCheckpoint()
+    return gold_candidates(inputs, gold, contract, grain, summarise), None
+
+
+def _silver_input(spark: SparkSession, home: Path, dataset: str, folder: Path) -> SilverInput:
+    """Of a table of several datasets, each has a folder of its own, named by the dataset."""
+    own = folder / dataset
+    changes, silver = change_set_of(spark, home, dataset, own if own.is_dir() else folder)
+    return SilverInput(load_contract("silver", dataset), silver, changes)
 
 
 def as_texts(frame: DataFrame, columns: list[str]) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,8 +25,24 @@ TYPES = {"string", "int", "bigint", "date", "timestamp", "boolean"}
 
 
 @dataclass(frozen=True)
+class Condition:
+    """Stricter rules of a column for the rows in which another column has one of some values."""
+
+    column: str
+    values: tuple[str, ...]
+    nullable: bool = True
+    minimum: str | None = None
+    maximum: str | None = None
+
+
+@dataclass(frozen=True)
 class Column:
-    """One column. `type` is a Spark SQL type; bounds are decimal texts, to stay exact."""
+    """One column. `type` is a Spark SQL type; bounds are decimal texts, to stay exact.
+
+    Of a silver column, `source` is the bronze column that its text is from. `synonyms` are other
+    spellings of a value; `categories` is a strict lookup, which finds nothing or a category. A
+    value that was not delivered is the hash of the columns in `hash_of`, where there are any.
+    """
 
     name: str
     type: str = "string"
@@ -34,10 +50,15 @@ class Column:
     description: str = ""
     header: str = ""
     required: bool = False
-    standardise: Literal["trim", "upper", "lower"] = "trim"
+    source: str = ""
+    standardise: Literal["trim", "upper", "lower", "as_delivered"] = "trim"
+    synonyms: dict[str, str] = field(default_factory=dict)
+    categories: dict[str, str] = field(default_factory=dict)
+    hash_of: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     minimum: str | None = None
     maximum: str | None = None
+    when: tuple[Condition, ...] = ()
     money: bool = False
     sensitive: bool = False
 
@@ -65,13 +86,17 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Source:
-    """How a dataset is delivered."""
+    """How a dataset is delivered; the suffix of a file says its format.
+
+    `shapes` are historic spellings of the header: name of the shape → bronze column → header.
+    A file is read by the shape that fits it; columns that a shape leaves out keep their own header.
+    """
 
     system: str
-    format: str
     patterns: tuple[str, ...]
     delimiter: str = ","
     encoding: str = "utf-8"
+    shapes: dict[str, dict[str, str]] = field(default_factory=lambda: {"": {}})
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,9 @@ class Contract:
     source: Source | None = None
     serving: str = ""
     totals: dict[str, str] = field(default_factory=dict)
+    touched_by: tuple[str, ...] = ()
+    partition_by: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
@@ -107,6 +135,16 @@ class Contract:
     @property
     def column_names(self) -> list[str]:
         return [column.name for column in self.columns]
+
+    def totals_of(self, dataset: str) -> dict[str, str]:
+        """Gold column → the column of this dataset's silver, or `rows`, that it must add up to.
+
+        A table of several datasets names each by `<dataset>.<column>`.
+        """
+        if len(self.datasets) == 1:
+            return self.totals
+        named = {gold: silver.partition(".") for gold, silver in self.totals.items()}
+        return {gold: column for gold, (of, _, column) in named.items() if of == dataset}
 
     @property
     def money(self) -> list[str]:
@@ -141,6 +179,7 @@ def read_contract(path: Path) -> Contract:
                 "expectations": tuple(Expectation(**e) for e in facts["expectations"]),
                 "keys": tuple(facts.get("keys", ())),
                 "datasets": tuple(facts.get("datasets", ())),
+                "touched_by": tuple(facts.get("touched_by", facts.get("keys", ()))),
                 "source": _source(facts.get("source")),
                 "path": path,
                 "version": hashlib.sha256(text).hexdigest()[:12],
@@ -153,7 +192,14 @@ def read_contract(path: Path) -> Contract:
 
 
 def _column(facts: dict[str, Any]) -> Column:
-    return Column(**{**facts, "allowed": tuple(facts.get("allowed", ()))})
+    lists = {name: tuple(facts.get(name, ())) for name in ("allowed", "hash_of")}
+    when = tuple(_condition(**condition) for condition in facts.get("when", ()))
+    return Column(**{**facts, **lists, "when": when})
+
+
+def _condition(*, column: str, **facts: Any) -> Condition:
+    """`is` lists the values, in YAML; it is no name that Python allows."""
+    return Condition(column=column, values=tuple(facts.pop("is")), **facts)
 
 
 def _source(facts: dict[str, Any] | None) -> Source | None:
@@ -179,9 +225,15 @@ def _column_faults(contract: Contract) -> Iterator[str]:
 
 def _reference_faults(contract: Contract) -> Iterator[str]:
     known = {*contract.column_names, ""}
-    for name in [*contract.keys, contract.event_time, contract.sequence, *contract.totals]:
+    named = [*contract.keys, contract.event_time, contract.sequence, *contract.totals]
+    for column in contract.columns:
+        named += [*column.hash_of, *(condition.column for condition in column.when)]
+    for name in [*named, contract.partition_by]:
         if name not in known:
-            yield f"{name} is named as key, time or total but is no column"
+            yield f"{name} is named as key, time, total or condition but is no column"
+    for shape in (contract.source.shapes if contract.source else {}).values():
+        for name in shape.keys() - known:
+            yield f"{name} has a header in a shape but is no column"
     if not contract.expectations:
         yield "expectations are empty; a gate without expectations proves nothing"
     for expectation in contract.expectations:
@@ -189,8 +241,15 @@ def _reference_faults(contract: Contract) -> Iterator[str]:
             yield f"expectation {expectation.name!r}: severity is fail or warn"
 
 
-def gold_contracts(dataset: str) -> list[Contract]:
-    """Every gold contract that is built from this dataset alone, by name."""
+def gold_contracts(datasets: Sequence[str]) -> list[Contract]:
+    """Every gold contract that is built from these datasets and no other, by name."""
     paths = sorted((CONTRACTS / "gold").glob("*.yaml"))
     contracts = [load_contract("gold", path.stem) for path in paths]
-    return [contract for contract in contracts if contract.datasets == (dataset,)]
+    return [contract for contract in contracts if {*contract.datasets} <= {*datasets}]
+
+
+def contracts_of(datasets: Sequence[str]) -> list[Contract]:
+    """Every contract that a pipeline with these datasets keeps."""
+    layers: tuple[Layer, Layer] = ("bronze", "silver")
+    own = [load_contract(layer, dataset) for dataset in datasets for layer in layers]
+    return [*own, *gold_contracts(datasets)]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from assay.contract import Column, Contract, Expectation, Layer, load_contract
+from assay.contract import Column, Condition, Contract, Expectation, Layer, Source, load_contract
 from assay.settings import CONTRACTS, REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "datasets.md"
@@ -66,11 +66,19 @@ def _dataset(silver: Contract) -> Iterator[str]:
     if bronze.source:
         source = bronze.source
         yield (
-            f"Delivered by the {source.system} as {source.format} ({_code(source.patterns)}), "
-            f"{source.encoding}, columns separated by `{source.delimiter}`.\n"
+            f"Delivered by the {source.system} as {_code(source.patterns)}, {source.encoding};"
+            f" CSV columns are separated by `{source.delimiter}`.\n"
         )
+        yield from _shapes(source)
     for contract in (bronze, silver, *_gold_of(silver.name)):
         yield from _contract(contract)
+
+
+def _shapes(source: Source) -> Iterator[str]:
+    for name, headers in source.shapes.items():
+        if headers:
+            spelt = ", ".join(f"`{header}` for `{column}`" for column, header in headers.items())
+            yield f"Shape {name}: {spelt}.\n"
 
 
 def _contract(contract: Contract) -> Iterator[str]:
@@ -94,20 +102,39 @@ def _contract(contract: Contract) -> Iterator[str]:
 
 
 def _rules(column: Column) -> str:
-    rules = [] if column.nullable else ["not null"]
-    if column.standardise != "trim":
-        rules.append(f"{column.standardise} case")
+    """How the value comes about, then what must hold of it."""
+    rules = [*_origin(column)] + ([] if column.nullable else ["not null"])
     if column.allowed:
         rules.append("one of " + ", ".join(column.allowed))
     if column.minimum is not None:
         rules.append(f"at least {column.minimum}")
     if column.maximum is not None:
         rules.append(f"at most {column.maximum}")
+    for condition in column.when:
+        rules.append(_condition(condition))
     if column.money:
         rules.append("its sum is reconciled")
     if column.sensitive:
         rules.append("sensitive")
     return "; ".join(rules)
+
+
+def _origin(column: Column) -> Iterator[str]:
+    if column.source:
+        yield f"from `{column.source}`"
+    if column.standardise in ("upper", "lower"):
+        yield (f"{column.standardise} case")
+    if column.hash_of:
+        yield (f"else the hash of {_code(column.hash_of)}")
+    for text, value in (column.synonyms | column.categories).items():
+        yield (f"`{text}` is {value}")
+
+
+def _condition(condition: Condition) -> str:
+    bounds = {"at least": condition.minimum, "at most": condition.maximum}
+    stricter = [] if condition.nullable else ["not null"]
+    stricter += [f"{words} {bound}" for words, bound in bounds.items() if bound is not None]
+    return f"{' and '.join(stricter)} when {condition.column} is {' or '.join(condition.values)}"
 
 
 def _call(expectation: Expectation) -> str:

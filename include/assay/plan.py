@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
+from assay.contract import Contract, gold_contracts
 from assay.errors import BatchError
 from assay.files import write_whole
 
@@ -22,9 +23,11 @@ class ManifestFile:
     """One accepted file.
 
     `records` is the count by the Python reader, independent of Spark; `header` the column names
-    as delivered; `source_file` the name it was delivered under.
+    as delivered; `source_file` the name it was delivered under; `format` how it is read.
     """
 
+    dataset: str
+    format: str
     file_id: str
     path: str
     source_file: str
@@ -46,9 +49,11 @@ class GatePolicy:
 class Plan:
     """What one batch shall do.
 
-    `source` is `files` (read the manifest) or `bronze` (rebuild from `rebuild_batches`);
-    `commit` is false for a dry run, whose bronze lies in a scratch lake below `folder`.
-    `generation` numbers the row ledger; a full rebuild starts the next one.
+    `source` is `files` (read the manifest), `bronze` (rebuild from `rebuild_batches`) or `silver`
+    (gold of several pipelines alone, from the released `silver_versions`). `inputs` are those of
+    the pipeline's `datasets` that have records in this batch. `commit` is false for a dry run,
+    whose bronze lies in a scratch lake below `folder`. `generation` numbers the row ledger; a full
+    rebuild starts the next one.
     """
 
     batch_id: str
@@ -56,7 +61,8 @@ class Plan:
     datasets: list[str]
     run_id: str
     batch_date: str
-    source: Literal["files", "bronze"]
+    inputs: list[str]
+    source: Literal["files", "bronze", "silver"]
     commit: bool
     generation: int
     files: list[ManifestFile]
@@ -65,11 +71,26 @@ class Plan:
     folder: str
     lake: str
     bronze_lake: str
+    silver_versions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def gold(self) -> list[Contract]:
+        """The gold tables that the input of this batch can change."""
+        tables = gold_contracts(self.datasets)
+        if self.source == "silver":
+            return [table for table in tables if len(table.datasets) > 1]
+        return [table for table in tables if {*table.datasets} & {*self.inputs}]
+
+    def files_of(self, dataset: str) -> list[ManifestFile]:
+        """The files of one of the pipeline's datasets."""
+        return [file for file in self.files if file.dataset == dataset]
 
     @property
     def manifest_hash(self) -> str:
         """Identity of the input: the content hashes of its files, in order."""
-        content = "\n".join([*sorted(file.file_id for file in self.files), *self.rebuild_batches])
+        versions = [f"{name}@{version}" for name, version in self.silver_versions.items()]
+        files = sorted(file.file_id for file in self.files)
+        content = "\n".join([*files, *self.rebuild_batches, *versions])
         return hashlib.sha256(content.encode()).hexdigest()
 
     @property
@@ -79,12 +100,14 @@ class Plan:
 
     @property
     def has_work(self) -> bool:
-        return bool(self.files or self.rebuild_batches)
+        return bool(self.files or self.rebuild_batches or self.silver_versions)
 
     def needs(self, stage: str) -> bool:
         """Whether this batch has anything to do in a stage."""
         if stage in ("ingest_bronze", "validate_bronze"):
             return bool(self.files)
+        if stage in ("build_silver", "validate_silver"):
+            return bool(self.files or self.rebuild_batches)
         return self.has_work and (self.commit or stage != "commit")
 
     def table(self, layer: str, name: str) -> str:

@@ -5,21 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from assay.contract import gold_contracts, load_contract
+from assay.contract import contracts_of
 from assay.settings import SPARK_JOBS
 
 
 def rules_version(datasets: Sequence[str]) -> str:
     """Hash of the datasets' contracts and of every transformation; written into each commit."""
-    contracts = [
-        contract.version
-        for dataset in datasets
-        for contract in (
-            load_contract("bronze", dataset),
-            load_contract("silver", dataset),
-            *gold_contracts(dataset),
-        )
-    ]
+    contracts = [contract.version for contract in contracts_of(datasets)]
     sources = sorted((SPARK_JOBS / "transformations").rglob("*.py"))
     content = "".join(contracts).encode() + b"".join(path.read_bytes() for path in sources)
     return hashlib.sha256(content).hexdigest()[:12]

@@ -7,57 +7,38 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, gold_contracts, load_contract
+from assay.contract import Contract
 from assay.plan import Plan
-from assay.results import latest_result
 from spark_jobs.entry import run_stage
-from spark_jobs.lakehouse.tables import base_of, read_table
+from spark_jobs.lakehouse.tables import base_of, read_unless_empty
 from spark_jobs.registry import gold_functions
+from spark_jobs.silver_input import silver_input
 from spark_jobs.transformations.touched_groups import gold_candidates
 from spark_jobs.validate_gold import validate_gold
 
 
 def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Recompute the groups that the batch touches from silver as it will be."""
-    silver = latest_result(plan.folder, "build_silver")["datasets"]
-    tables = {
-        contract.name: _build(spark, plan, epoch, contract, dataset, silver[dataset])
-        for dataset in plan.datasets
-        for contract in gold_contracts(dataset)
-    }
+    tables = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
     summary = ", ".join(f"{t['groups']:,} groups of {name}" for name, t in tables.items())
     return {"tables": tables, "summary": summary}
 
 
-def _build(
-    spark: SparkSession,
-    plan: Plan,
-    epoch: int,
-    contract: Contract,
-    dataset: str,
-    built: dict[str, Any],
-) -> dict[str, Any]:
+def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> dict[str, Any]:
     path = plan.table("gold", contract.name)
-    silver = (
-        None
-        if built["base_is_empty"]
-        else read_table(spark, plan.table("silver", dataset), built["base_version"])
-    )
+    base = base_of(path, plan.batch_id)
+    is_increment = plan.source == "files"
+    gold = read_unless_empty(spark, path, base.version) if is_increment else None
     grain, summarise = gold_functions(contract.name)
+    inputs = [silver_input(spark, plan, dataset) for dataset in contract.datasets]
     candidates = plan.work("gold", str(epoch), contract.name)
-    gold_candidates(
-        silver,
-        spark.read.parquet(built["change_set"]),
-        load_contract("silver", dataset),
-        contract,
-        grain,
-        summarise,
-    ).write.mode("overwrite").parquet(candidates)
+    made = gold_candidates(inputs, gold, contract, grain, summarise)
+    made.write.mode("overwrite").parquet(candidates)
     groups, deleted, digest = _count(spark.read.parquet(candidates))
     return {
         "candidates": candidates,
-        "base_version": base_of(path, plan.batch_id).version,
-        "base_is_empty": built["base_is_empty"],
+        "base_version": base.version,
+        "base_is_empty": gold is None,
         "groups": groups,
         "deleted": deleted,
         "digest": digest,

@@ -23,7 +23,7 @@ from spark_jobs.validate_silver import validate_silver
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
-    datasets = {name: _build(spark, plan, epoch, name) for name in plan.datasets}
+    datasets = {name: _build(spark, plan, epoch, name) for name in plan.inputs}
     return {"datasets": datasets, "summary": _summary(datasets)}
 
 

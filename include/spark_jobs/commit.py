@@ -48,7 +48,8 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     Raises StaleBaseError, before anything is written, when a table moved past its base by another
     batch, and FencedError when a newer attempt has committed.
     """
-    silver = latest_result(plan.folder, "build_silver")["datasets"]
+    has_silver = plan.source != "silver"
+    silver = latest_result(plan.folder, "build_silver")["datasets"] if has_silver else {}
     gold = latest_result(plan.folder, "build_gold")["tables"]
     targets = [*_targets(spark, plan, silver, gold)]
     for target in targets:
@@ -57,7 +58,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
     versions = {
         f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
-        for dataset in plan.datasets
+        for dataset in silver
     }
     totals: dict[str, Any] = {}
     for target in targets:
@@ -71,7 +72,6 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         "totals": totals,
         "silver": silver,
         "gold": gold,
-        "replace_all": any(silver[dataset]["base_is_empty"] for dataset in plan.datasets),
         "summary": f"committed {listed}",
     }
 
@@ -80,8 +80,8 @@ def _targets(
     spark: SparkSession, plan: Plan, silver: dict[str, Any], gold: dict[str, Any]
 ) -> Iterator[Target]:
     """Silver before gold: gold is made from it."""
-    for dataset in plan.datasets:
-        contract, built = load_contract("silver", dataset), silver[dataset]
+    for dataset, built in silver.items():
+        contract = load_contract("silver", dataset)
         winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
         columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
         yield _target(

@@ -11,7 +11,7 @@ from assay.contract import load_contract
 from assay.plan import Plan
 from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas
-from spark_jobs.lakehouse.landing import read_csv_files
+from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
 from spark_jobs.validate_bronze import validate_bronze
 
@@ -21,7 +21,7 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
     if plan.source == "bronze":
         batches = len(plan.rebuild_batches)
         return {"datasets": {}, "summary": f"rebuilding from {batches} batches already in bronze"}
-    datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.datasets}
+    datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.inputs}
     records = sum(sum(d["records"].values()) for d in datasets.values())
     return {"datasets": datasets, "summary": f"{records:,} records of {len(plan.files)} files"}
 
@@ -36,7 +36,7 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
         partition_by="batch_id",
         **schemas.BRONZE_PROPERTIES,
     )
-    rows = read_csv_files(spark, plan.files, contract, plan.batch_id)
+    rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     fence = Fence(plan.batch_id, epoch, plan.manifest_hash, contract.version, digest="")
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
     written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)

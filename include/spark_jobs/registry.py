@@ -9,9 +9,9 @@ from typing import cast
 from pyspark.sql import DataFrame
 
 from assay.contract import Contract
+from spark_jobs.transformations.touched_groups import Grain, Summary
 
 SilverFunction = Callable[[DataFrame, Contract], DataFrame]
-GoldFunction = Callable[[DataFrame], DataFrame]
 
 
 def silver_function(dataset: str) -> SilverFunction:
@@ -20,7 +20,7 @@ def silver_function(dataset: str) -> SilverFunction:
     return cast("SilverFunction", getattr(module, dataset))
 
 
-def gold_functions(table: str) -> tuple[GoldFunction, GoldFunction]:
+def gold_functions(table: str) -> tuple[Grain, Summary]:
     """`transformations/gold/<table>.py`: its `grain` and its `summarise`."""
     module = import_module(f"spark_jobs.transformations.gold.{table}")
     return module.grain, module.summarise

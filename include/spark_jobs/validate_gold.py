@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, gold_contracts, load_contract
+from assay.contract import Contract
 from assay.plan import Plan
 from assay.results import latest_result
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.silver_input import silver_input
 from spark_jobs.totals import sum_measures
-from spark_jobs.transformations.change_set import apply_change_set
 from spark_jobs.validate import validate
 
 TOTALS = pa.schema(
@@ -31,30 +32,18 @@ def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
 
 def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
     """Frames `rows` (candidates) and `totals` (one row per measure: gold and silver)."""
-    silver = latest_result(plan.folder, "build_silver")["datasets"]
     gold = latest_result(plan.folder, "build_gold")["tables"]
     gates = []
-    for dataset in plan.datasets:
-        after = _silver_after(spark, plan, dataset, silver[dataset])
-        for contract in gold_contracts(dataset):
-            built = gold[contract.name]
-            candidates = spark.read.parquet(built["candidates"])
-            totals = _totals(spark, contract, _gold_after(spark, plan, contract, built), after)
-            frames = [
-                GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys),
-                GateFrame("totals", totals, tuple(TOTALS.names)),
-            ]
-            gates.append((contract, frames))
+    for contract in plan.gold:
+        built = gold[contract.name]
+        candidates = spark.read.parquet(built["candidates"])
+        frames = [GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys)]
+        if contract.totals:
+            after = _gold_after(spark, plan, contract, built)
+            totals = _totals(spark, plan, contract, after)
+            frames.append(GateFrame("totals", totals, tuple(TOTALS.names)))
+        gates.append((contract, frames))
     return gates
-
-
-def _silver_after(
-    spark: SparkSession, plan: Plan, dataset: str, built: dict[str, Any]
-) -> DataFrame:
-    path = plan.table("silver", dataset)
-    base = None if built["base_is_empty"] else read_table(spark, path, built["base_version"])
-    change_set = spark.read.parquet(built["change_set"])
-    return apply_change_set(base, change_set, load_contract("silver", dataset))
 
 
 def _gold_after(
@@ -69,12 +58,14 @@ def _gold_after(
     return base.join(touched, on=list(contract.keys), how="left_anti").unionByName(groups)
 
 
-def _totals(
-    spark: SparkSession, contract: Contract, gold: DataFrame, silver: DataFrame
-) -> DataFrame:
+def _totals(spark: SparkSession, plan: Plan, contract: Contract, gold: DataFrame) -> DataFrame:
     """Sum each reconciled measure on both sides; `rows` stands for the number of silver rows."""
     in_gold = sum_measures(gold, {measure: measure for measure in contract.totals})
-    in_silver = sum_measures(silver, contract.totals)
+    in_silver: dict[str, Decimal] = {}
+    for dataset in contract.datasets:
+        if measures := contract.totals_of(dataset):
+            silver = silver_input(spark, plan, dataset).after()
+            in_silver |= sum_measures(silver, measures)
     rows = [
         {"measure": measure, "gold": in_gold[measure], "silver": in_silver[measure]}
         for measure in contract.totals

@@ -38,7 +38,7 @@ def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     """Frames `rows` (new and updated), `records` (all) and `classes` (one row of counts)."""
     built = latest_result(plan.folder, "build_silver")["datasets"]
     gates = []
-    for dataset in plan.datasets:
+    for dataset in plan.inputs:
         change_set = spark.read.parquet(built[dataset]["change_set"])
         rows = change_set.where(F.col("class").isin(*WINNERS))
         records = _records_to_classify(spark, plan, dataset)
@@ -68,7 +68,7 @@ def _judged_records(change_set: DataFrame) -> DataFrame:
 def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
     """What accept_files counted; on a rebuild, what stands in bronze."""
     if plan.source == "files":
-        return sum(file.records for file in plan.files)
+        return sum(file.records for file in plan.files_of(dataset))
     bronze = read_table(spark, plan.table("bronze", dataset))
     return bronze.where(F.col("batch_id").isin(plan.rebuild_batches)).count()
 

@@ -25,7 +25,7 @@ def test_every_contract_loads(path: Path) -> None:
 
 def test_the_three_layers_of_trades_have_enough_expectations() -> None:
     contracts = [load_contract("bronze", "trades"), load_contract("silver", "trades")]
-    contracts += gold_contracts("trades")
+    contracts += gold_contracts(["trades"])
     assert sum(len(contract.expectations) for contract in contracts) >= 14
 
 
@@ -33,8 +33,8 @@ def test_the_three_layers_of_trades_have_enough_expectations() -> None:
     ("change", "fault"),
     [
         ({"table": "silver.other"}, "the file is trades.yaml"),
-        ({"keys": ["nobody"]}, "nobody is named as key, time or total but is no column"),
-        ({"event_time": "nobody"}, "nobody is named as key, time or total"),
+        ({"keys": ["nobody"]}, "nobody is named as key, time, total or condition but is no column"),
+        ({"event_time": "nobody"}, "nobody is named as key, time, total"),
         ({"expectations": []}, "expectations are empty"),
         ({"colums": []}, "colums"),
         ({"columns": [{"name": "a", "type": "varchar"}]}, "type varchar is not one of"),

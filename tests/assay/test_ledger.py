@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conftest import Database
 
 Connection = psycopg.Connection[Any]
-ACCEPTED = Delivery("a.csv", "f1", "accepted", "", 10, 99, ["TradeId"], "accepted/f1.csv")
+ACCEPTED = Delivery("trades", "a.csv", "f1", "accepted", "", 10, 99, ["TradeId"], "accepted/f1.csv")
 
 
 def start(connection: Connection, batch_id: str, *, generation: int = 1) -> None:
@@ -167,7 +167,7 @@ def test_rebuild_counts_as_the_generation_once_it_is_committed(loader: Connectio
 
 def test_deliveries_come_back_as_recorded_and_a_new_verdict_replaces(loader: Connection) -> None:
     start(loader, "b1")
-    odd = Delivery('b "x"\n.csv', "f2", "rejected", "unclosed quote in line 7")
+    odd = Delivery("trades", 'b "x"\n.csv', "f2", "rejected", "unclosed quote in line 7")
     ledger.record_deliveries(loader, "b1", [ACCEPTED, odd])
     assert ledger.deliveries(loader, "b1") == [ACCEPTED, odd]
     duplicate = replace(ACCEPTED, verdict="duplicate", reason="seen in b0")
@@ -177,10 +177,10 @@ def test_deliveries_come_back_as_recorded_and_a_new_verdict_replaces(loader: Con
 
 def test_content_is_held_by_the_live_batch_that_accepted_it(loader: Connection) -> None:
     start(loader, "b1")
-    rejected = Delivery("r.csv", "f2", "rejected", "empty")
+    rejected = Delivery("trades", "r.csv", "f2", "rejected", "empty")
     ledger.record_deliveries(loader, "b1", [ACCEPTED, rejected])
-    asked = ["f1", "f2", "f3"]
-    assert ledger.batch_holding(loader, "trades", asked, besides="b2") == {"f1": "b1"}
+    asked = [("trades", "f1"), ("trades", "f2"), ("stocks", "f1")]
+    assert ledger.batch_holding(loader, "trades", asked, besides="b2") == {("trades", "f1"): "b1"}
     assert ledger.batch_holding(loader, "trades", asked, besides="b1") == {}
     assert ledger.batch_holding(loader, "finance", asked, besides="b2") == {}
     ledger.set_batch_state(loader, "b1", "ABANDONED")
@@ -262,6 +262,7 @@ def test_dry_run_leaves_one_batch_row_and_no_ingest_batch(loader: Connection) ->
         datasets=["trades"],
         run_id="r",
         batch_date="2026-01-01",
+        inputs=["trades"],
         source="files",
         commit=False,
         generation=1,
@@ -281,7 +282,7 @@ def test_dry_run_leaves_one_batch_row_and_no_ingest_batch(loader: Connection) ->
 def test_ingest_batch_view_tells_the_true_status_start_and_end(loader: Connection) -> None:
     start(loader, "b1")
     ledger.record_deliveries(
-        loader, "b1", [ACCEPTED, Delivery("r.csv", "f2", "rejected", "no header")]
+        loader, "b1", [ACCEPTED, Delivery("trades", "r.csv", "f2", "rejected", "no header")]
     )
     (row,) = ingest_batch_rows(loader)
     assert row["file_name"] == "a.csv"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assay import rules
-from assay.contract import Contract, load_contract
+from assay.contract import Contract
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS
 
@@ -45,9 +45,8 @@ def test_a_changed_contract_changes_the_version(
     def changed(contract: Contract) -> Contract:
         return replace(contract, version="changed") if contract.table == table else contract
 
-    gold = rules.gold_contracts("trades")
-    monkeypatch.setattr(rules, "load_contract", lambda *of: changed(load_contract(*of)))
-    monkeypatch.setattr(rules, "gold_contracts", lambda _: [changed(c) for c in gold])
+    everything = [changed(contract) for contract in rules.contracts_of(["trades"])]
+    monkeypatch.setattr(rules, "contracts_of", lambda _: everything)
     assert rules_version(["trades"]) != before
 
 

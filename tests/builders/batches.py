@@ -27,6 +27,7 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
         batch_id=batch_id,
         pipeline="trades",
         datasets=["trades"],
+        inputs=["trades"],
         run_id=f"run of {batch_id}",
         batch_date="2026-01-01",
         source="files",
@@ -42,15 +43,16 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
     return replace(facts, **changes)
 
 
-def take(home: Path, file: Path) -> ManifestFile:
+def take(home: Path, file: Path, dataset: str = "trades") -> ManifestFile:
     """Copy a delivered file to `accepted/<file_id><suffix>` and count its records."""
-    contract = load_contract("bronze", "trades")
+    contract = load_contract("bronze", dataset)
     found = inspect_file(file, contract)
-    assert contract.source
-    accepted = home / "accepted" / (found.file_id + matching_suffix(file.name, contract.source))
+    accepted = home / "accepted" / (found.file_id + matching_suffix(file.name, contract))
     accepted.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, accepted)
     return ManifestFile(
+        dataset=dataset,
+        format=found.format,
         file_id=found.file_id,
         path=str(accepted),
         source_file=file.name,

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from assay.contract import load_contract
 from builders.batches import take
 from corpus.trades import Case, all_cases
-from spark_jobs.lakehouse.landing import read_csv_files
+from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.transformations.change_set import classify
 from spark_jobs.transformations.silver.trades import trades
 
@@ -37,7 +37,7 @@ def verdicts(
         file = take(home, delivered)
         file_ids[case.name] = file.file_id
         manifest[file.file_id] = file
-    bronze = read_csv_files(
+    bronze = read_files(
         spark, list(manifest.values()), load_contract("bronze", "trades"), "batch"
     ).localCheckpoint()
     contract = load_contract("silver", "trades")

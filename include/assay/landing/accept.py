@@ -7,12 +7,11 @@ that was cut off has done, the next one finds and completes; once the plan exist
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from assay.contract import gold_contracts, load_contract
+from assay.contract import contracts_of
 from assay.errors import BatchError
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
 from assay.landing.moves import hold_files
@@ -89,15 +88,6 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
     """Record the batch as started, and return the ledger generation that it was given."""
     rebuild = run.params.full_rebuild
     generation = (next_generation if rebuild else current_generation)(connection, run.pipeline)
-    contracts = [
-        contract
-        for dataset in run.datasets
-        for contract in (
-            load_contract("bronze", dataset),
-            load_contract("silver", dataset),
-            *gold_contracts(dataset),
-        )
-    ]
     start_batch(
         connection,
         batch_id=run.batch_id,
@@ -107,7 +97,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         batch_date=run.batch_date,
         generation=generation,
         source="bronze" if rebuild else "files",
-        contract_versions={contract.table: contract.version for contract in contracts},
+        contract_versions={c.table: c.version for c in contracts_of(run.datasets)},
     )
     if run.params.dry_run:
         set_batch_state(connection, run.batch_id, "DRY_RUN")
@@ -133,10 +123,10 @@ def _accept(
             take_files(settings, dataset, names, folders)
     taken = taken_files(folders, run.datasets)
     if recorded:
-        judged = _match_recorded(taken, recorded, folders)
+        judged = _match_recorded(taken, recorded)
     else:
         found = inspect_taken(taken, say)
-        contents = [d.file_id for d in found if d.verdict == "accepted"]
+        contents = [(d.dataset, d.file_id) for d in found if d.verdict == "accepted"]
         held = batch_holding(connection, run.pipeline, contents, besides=run.batch_id)
         judged = judge_files(taken, found, held, folders, run.batch_id)
         recorded = [file.delivery for file in judged]
@@ -151,21 +141,10 @@ def _accept(
     return recorded
 
 
-def _match_recorded(
-    taken: list[TakenFile], recorded: list[Delivery], folders: Folders
-) -> list[JudgedFile]:
+def _match_recorded(taken: list[TakenFile], recorded: list[Delivery]) -> list[JudgedFile]:
     """Find, for the files that an earlier attempt left behind, the verdicts it recorded."""
-    known = {(_dataset_of(d, folders), d.source_file): d for d in recorded}
+    known = {(d.dataset, d.source_file): d for d in recorded}
     return [JudgedFile(file, known[file.dataset, file.source_file]) for file in taken]
-
-
-def _dataset_of(delivery: Delivery, folders: Folders) -> str:
-    roots = {
-        "accepted": folders.accepted,
-        "duplicate": folders.duplicates,
-        "rejected": folders.rejected,
-    }
-    return Path(delivery.location).relative_to(roots[delivery.verdict]).parts[0]
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:

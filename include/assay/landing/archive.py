@@ -24,7 +24,7 @@ from assay.plan import Plan
 from assay.settings import Settings
 
 RELEASED_FILES = """
-    SELECT file.batch_id, file.file_id, file.source_file, file.location,
+    SELECT file.batch_id, file.dataset, file.file_id, file.source_file, file.location,
            to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24')
     FROM ops.batch_file AS file
     JOIN ops.batch AS batch USING (batch_id)
@@ -42,6 +42,7 @@ class ReleasedFile:
     """An accepted file of a published batch; `hour` is when it was released, in UTC."""
 
     batch_id: str
+    dataset: str
     file_id: str
     source_file: str
     location: str
@@ -97,9 +98,9 @@ def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Path]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE ops.batch_file SET location = %s"
-            " WHERE batch_id = %s AND file_id = %s AND source_file = %s",
+            " WHERE batch_id = %s AND dataset = %s AND file_id = %s AND source_file = %s",
             [
-                (str(place), file.batch_id, file.file_id, file.source_file)
+                (str(place), file.batch_id, file.dataset, file.file_id, file.source_file)
                 for file, place in moved.items()
             ],
         )
@@ -116,14 +117,15 @@ def accepted_files_in_place(
     """Lend the archived files of a batch to their accepted paths, for a task that runs again."""
     with connect() as connection:
         archived = {
-            (d.file_id, d.source_file): d.location for d in deliveries(connection, plan.batch_id)
+            (d.dataset, d.file_id, d.source_file): d.location
+            for d in deliveries(connection, plan.batch_id)
         }
     lent: list[Path] = []
     try:
         for file in plan.files:
             path = Path(file.path)
             if not path.exists():
-                link_file(Path(archived[file.file_id, file.source_file]), path)
+                link_file(Path(archived[file.dataset, file.file_id, file.source_file]), path)
                 lent.append(path)
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Mapping
 
 from assay.contract import Column, Contract
 from assay.errors import FileRejectedError
@@ -14,24 +15,42 @@ OTHER_DELIMITERS = ";\t|"
 def match_header(header: list[str], contract: Contract) -> dict[str, int]:
     """Position of each contract column that the header has, by column name.
 
-    A name matches exactly, else without regard to case and surrounding space. Header columns
-    that no contract column matches are unknown: they are drift, not an error.
+    The header is read by the shape of the contract that fits it best. A name matches exactly,
+    else without regard to case and surrounding space. Header columns that no contract column
+    matches are unknown: they are drift, not an error.
     """
+    return _match_shape(header, contract, _nearest_shape(header, contract))
+
+
+def _match_shape(header: list[str], contract: Contract, shape: str) -> dict[str, int]:
     exact = {name: position for position, name in enumerate(header)}
     loose = {_fold(name): position for position, name in enumerate(header)}
     found: dict[str, int] = {}
     for column in contract.columns:
-        delivered = _delivered_name(column)
+        delivered = _delivered_name(column, contract, shape)
         position = exact.get(delivered, loose.get(_fold(delivered)))
         if position is not None:
             found[column.name] = position
     return found
 
 
+def _nearest_shape(header: list[str], contract: Contract) -> str:
+    """The shape that misses the fewest required columns, and of those the one that finds most."""
+
+    def distance(shape: str) -> tuple[int, int]:
+        found = _match_shape(header, contract, shape)
+        return len(_missing(contract, found)), -len(found)
+
+    return min(_shapes(contract), key=distance)
+
+
+def _missing(contract: Contract, found: Mapping[str, int]) -> list[Column]:
+    return [c for c in contract.columns if c.required and c.name not in found]
+
+
 def check_header(header: list[str], contract: Contract) -> None:
     """Raise FileRejectedError when the records of a file could not be told apart by this header."""
-    found = match_header(header, contract)
-    missing = [c for c in contract.columns if c.required and c.name not in found]
+    missing = _missing(contract, match_header(header, contract))
     if missing:
         raise FileRejectedError(
             _missing_reason(header, contract, missing, delimiter=_delimiter(contract))
@@ -56,18 +75,24 @@ def _missing_reason(
     if len(missing) == sum(column.required for column in contract.columns):
         first = ", ".join(repr(name[:40]) for name in header[:3])
         return f"no header: no required column found; the first record begins {first}"
+    shape = _nearest_shape(header, contract)
     known = {header[at] for at in match_header(header, contract).values()}
     loose = {_fold(name): name for name in header if name not in known}
     parts = []
     for column in missing:
-        name = _delivered_name(column)
+        name = _delivered_name(column, contract, shape)
         near = difflib.get_close_matches(_fold(name), loose, n=1)
         parts.append(f"{name} (nearest: {loose[near[0]]!r})" if near else name)
-    return f"required column missing: {', '.join(parts)}"
+    of_shape = f" of the nearest shape, {shape}" if shape else ""
+    return f"required column missing{of_shape}: {', '.join(parts)}"
 
 
-def _delivered_name(column: Column) -> str:
-    return column.header or column.name
+def _delivered_name(column: Column, contract: Contract, shape: str) -> str:
+    return _shapes(contract)[shape].get(column.name, column.header or column.name)
+
+
+def _shapes(contract: Contract) -> dict[str, dict[str, str]]:
+    return contract.source.shapes if contract.source else {"": {}}
 
 
 def _delimiter(contract: Contract) -> str:

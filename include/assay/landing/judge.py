@@ -12,7 +12,7 @@ from assay.errors import FileRejectedError
 from assay.files import write_whole
 from assay.landing.filenames import fit_name
 from assay.landing.moves import move_file, sync_file, sync_folders
-from assay.landing.records import csv_source, inspect_file, matching_suffix
+from assay.landing.records import inspect_file, matching_suffix
 from assay.landing.survey import hash_file
 from assay.landing.take import Folders, TakenFile
 from assay.ledger import Delivery
@@ -46,6 +46,7 @@ def _inspect(taken: TakenFile) -> Delivery:
     except FileRejectedError as error:
         file_id, size = _hash_if_regular(taken.path)
         return Delivery(
+            dataset=taken.dataset,
             source_file=taken.source_file,
             file_id=file_id,
             verdict="rejected",
@@ -53,12 +54,14 @@ def _inspect(taken: TakenFile) -> Delivery:
             size_bytes=size,
         )
     return Delivery(
+        dataset=taken.dataset,
         source_file=taken.source_file,
         file_id=found.file_id,
         verdict="accepted",
         records=found.records,
         size_bytes=found.size_bytes,
         header=found.header,
+        format=found.format,
     )
 
 
@@ -72,7 +75,7 @@ def _hash_if_regular(path: Path) -> tuple[str, int]:
 def judge_files(
     files: list[TakenFile],
     found: list[Delivery],
-    held: Mapping[str, str],
+    held: Mapping[tuple[str, str], str],
     folders: Folders,
     batch_id: str,
 ) -> list[JudgedFile]:
@@ -80,7 +83,7 @@ def judge_files(
 
     `held` maps contents to the batch that has accepted them.
     """
-    first_names: dict[str, str] = {}
+    first_names: dict[tuple[str, str], str] = {}
     used: set[Path] = set()
     judged = []
     for taken, delivery in zip(files, found, strict=True):
@@ -92,14 +95,17 @@ def judge_files(
 
 
 def _mark_duplicate(
-    delivery: Delivery, held: Mapping[str, str], first_names: dict[str, str]
+    delivery: Delivery,
+    held: Mapping[tuple[str, str], str],
+    first_names: dict[tuple[str, str], str],
 ) -> Delivery:
-    if delivery.file_id in held:
-        reason = f"same content as a file of batch {held[delivery.file_id]}"
-    elif delivery.file_id in first_names:
-        reason = f"same content as {first_names[delivery.file_id]!r} of this batch"
+    content = delivery.dataset, delivery.file_id
+    if content in held:
+        reason = f"same content as a file of batch {held[content]}"
+    elif content in first_names:
+        reason = f"same content as {first_names[content]!r} of this batch"
     else:
-        first_names[delivery.file_id] = delivery.source_file
+        first_names[content] = delivery.source_file
         return delivery
     return replace(delivery, verdict="duplicate", reason=reason)
 
@@ -108,7 +114,7 @@ def _location(
     taken: TakenFile, delivery: Delivery, folders: Folders, batch_id: str, used: set[Path]
 ) -> Path:
     if delivery.verdict == "accepted":
-        suffix = matching_suffix(taken.name, csv_source(load_contract("bronze", taken.dataset)))
+        suffix = matching_suffix(taken.name, load_contract("bronze", taken.dataset))
         return folders.accepted / taken.dataset / f"{delivery.file_id}{suffix}"
     root = folders.duplicates if delivery.verdict == "duplicate" else folders.rejected
     return free_place(root / taken.dataset / batch_id, taken.source_file, used)

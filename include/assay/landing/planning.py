@@ -19,6 +19,8 @@ def make_plan(
     """The plan of a run that has seen these deliveries."""
     params = run.params
     folder = settings.batches / run.batch_id
+    files = [_manifest_file(d) for d in seen if d.verdict == "accepted"]
+    rebuild = _bronze_batches(connection, run.pipeline) if params.full_rebuild else []
     # A rebuild reads the bronze that there is, also when it is only tried out.
     scratch = params.dry_run and not params.full_rebuild
     return Plan(
@@ -27,11 +29,12 @@ def make_plan(
         datasets=run.datasets,
         run_id=run.run_id,
         batch_date=run.batch_date,
+        inputs=_inputs(connection, run, files, rebuild),
         source="bronze" if params.full_rebuild else "files",
         commit=not params.dry_run,
         generation=generation,
-        files=[_manifest_file(d) for d in seen if d.verdict == "accepted"],
-        rebuild_batches=_bronze_batches(connection, run.pipeline) if params.full_rebuild else [],
+        files=files,
+        rebuild_batches=rebuild,
         gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
         folder=str(folder),
         lake=str(settings.lake),
@@ -42,6 +45,8 @@ def make_plan(
 def _manifest_file(delivery: Delivery) -> ManifestFile:
     """An accepted delivery as the plan lists it."""
     return ManifestFile(
+        dataset=delivery.dataset,
+        format=delivery.format,
         file_id=delivery.file_id,
         path=delivery.location,
         source_file=delivery.source_file,
@@ -60,6 +65,20 @@ def _bronze_batches(connection: Connection, pipeline: str) -> list[str]:
         [pipeline],
     )
     return [batch_id for (batch_id,) in rows]
+
+
+def _inputs(
+    connection: Connection, run: Run, files: list[ManifestFile], rebuild: list[str]
+) -> list[str]:
+    """The datasets of the run that have records to go through silver."""
+    delivered = fetch_all(
+        connection,
+        "SELECT DISTINCT dataset FROM ops.batch_file"
+        " WHERE batch_id = ANY(%s) AND verdict = 'accepted'",
+        [rebuild],
+    )
+    found = {file.dataset for file in files} | {dataset for (dataset,) in delivered}
+    return [dataset for dataset in run.datasets if dataset in found]
 
 
 def describe_plan(plan: Plan) -> str:

@@ -1,6 +1,6 @@
-"""Inspection of one delivered CSV file, and its record count, independent of Spark.
+"""Inspection of one delivered file by its format, and its record count, independent of Spark.
 
-A file that passes has as many records for Spark's reader (multiLine, escape='"') as are counted
+A CSV file that passes has as many records for Spark's reader (multiLine, escape='"') as are counted
 here; whatever could make the two disagree is a reason to reject the file.
 """
 
@@ -15,23 +15,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
-from assay.contract import Contract, Source
+from assay.contract import Contract
 from assay.errors import ContractError, FileRejectedError
 from assay.landing.header import check_header
+from assay.landing.json_files import inspect_json
+from assay.landing.parquet_files import inspect_parquet
 from assay.landing.survey import MOST_COLUMNS, Survey, hash_file, open_content, survey_bytes
 
 LONGEST_FIELD = 131_072
+FORMATS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+}
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a file that can be taken; `file_id` is the sha256 of its bytes."""
+    """What is known of a file that can be taken; `file_id` is the sha256 of its bytes.
+
+    `header` are the names of its columns, of JSON those of the fields of all its records.
+    """
 
     file_id: str
     size_bytes: int
+    format: str
     records: int
     header: list[str]
 
@@ -41,39 +54,49 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
 
     Raises FileRejectedError, with the reason that is recorded, when the file cannot be taken.
     """
-    csv.field_size_limit(LONGEST_FIELD)
-    source = csv_source(contract)
     file_id, size = hash_file(path)
-    matching_suffix(path.name, source)
+    kind = _format_of(matching_suffix(path.name, contract))
     if not size:
         raise FileRejectedError("empty file")
+    readers = {"csv": _inspect_csv, "json": inspect_json, "parquet": inspect_parquet}
     try:
-        with open_content(path) as content:
-            survey = survey_bytes(content, stored=size)
-        with _open_text(path) as text:
-            header = _read_header(text, source.delimiter)
-        check_header(header, contract)
-        records = _count_records(path, source.delimiter, survey) - 1
+        found, records, header = readers[kind](path, contract, size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         what = "truncated gzip" if isinstance(error, EOFError) else "not a sound gzip file"
         raise FileRejectedError(f"{what}: {error}") from error
-    return Inspection(file_id=file_id, size_bytes=size, records=records, header=header)
+    check_header(header, contract)
+    return Inspection(
+        file_id=file_id, size_bytes=size, format=found, records=records, header=header
+    )
 
 
-def csv_source(contract: Contract) -> Source:
-    """How the dataset is delivered. Raises ContractError when that is not as CSV."""
-    source = contract.source
-    if source is None or source.format != "csv":
-        raise ContractError(f"{contract.path}: source.format must be csv")
-    return source
+def _inspect_csv(path: Path, contract: Contract, size: int) -> tuple[str, int, list[str]]:
+    csv.field_size_limit(LONGEST_FIELD)
+    delimiter = contract.source.delimiter if contract.source else ","
+    with open_content(path) as content:
+        survey = survey_bytes(content, stored=size, kind="csv")
+    with _open_text(path) as text:
+        header = _read_header(text, delimiter)
+    check_header(header, contract)
+    return "csv", _count_records(path, delimiter, survey) - 1, header
 
 
-def matching_suffix(name: str, source: Source) -> str:
+def matching_suffix(name: str, contract: Contract) -> str:
     """The suffix, such as `.csv.gz`, of the longest pattern that a file name matches."""
+    source = contract.source
+    if source is None:
+        raise ContractError(f"{contract.path}: source is missing")
     fitting = [p for p in source.patterns if fnmatchcase(name.casefold(), p.casefold())]
     if not fitting:
         raise FileRejectedError(f"name is not {' or '.join(source.patterns)}")
-    return max(fitting, key=len).lstrip("*")
+    return "".join(PurePath(max(fitting, key=len)).suffixes)
+
+
+def _format_of(suffix: str) -> str:
+    plain = suffix.removesuffix(".gz")
+    if plain not in FORMATS:
+        raise ContractError(f"files named *{suffix} have no format; known: {', '.join(FORMATS)}")
+    return FORMATS[plain]
 
 
 @contextmanager

@@ -17,22 +17,22 @@ from typing import BinaryIO, cast
 from assay.errors import FileRejectedError
 
 BLOCK = 1 << 20
-LONGEST_LINE = 8 << 20
+LONGEST_LINE = {"csv": 8 << 20, "json": 64 << 20}
 MOST_COLUMNS = 20_480  # the limit of Spark's reader; above it the whole job fails
 BOMB_RATIO, BOMB_SIZE = 100, 64 << 20
 
 SIGNATURES = {
-    codecs.BOM_UTF32_LE: "not UTF-8: byte-order mark of UTF-32",
-    codecs.BOM_UTF32_BE: "not UTF-8: byte-order mark of UTF-32",
-    codecs.BOM_UTF16_LE: "not UTF-8: byte-order mark of UTF-16",
-    codecs.BOM_UTF16_BE: "not UTF-8: byte-order mark of UTF-16",
-    b"PAR1": "not CSV: a Parquet file",
-    b"PK\x03\x04": "not CSV: a ZIP archive",
-    b"\x1f\x8b": "not CSV: gzip data; a compressed file is named *.gz",
-    b"%PDF": "not CSV: a PDF file",
-    b"<": "not CSV: HTML or XML",
-    b"{": "not CSV: JSON",
-    b"[": "not CSV: JSON",
+    codecs.BOM_UTF32_LE: "byte-order mark of UTF-32",
+    codecs.BOM_UTF32_BE: "byte-order mark of UTF-32",
+    codecs.BOM_UTF16_LE: "byte-order mark of UTF-16",
+    codecs.BOM_UTF16_BE: "byte-order mark of UTF-16",
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "gzip data; a compressed file is named *.gz",
+    b"%PDF": "a PDF file",
+    b"<": "HTML or XML",
+    b"{": "JSON",
+    b"[": "JSON",
 }
 
 
@@ -91,20 +91,23 @@ def open_content(path: Path) -> Iterator[BinaryIO]:
             yield stored
 
 
-def survey_bytes(content: BinaryIO, *, stored: int) -> Survey:
-    """Read everything once, in constant memory. Raises FileRejectedError for what is not text."""
+def survey_bytes(content: BinaryIO, *, stored: int, kind: str) -> Survey:
+    """Read everything once, in constant memory. Raises FileRejectedError for what is not text.
+
+    `kind` is the format that the name of the file promises: csv or json.
+    """
     survey, carry, size = Survey(), b"", 0
     while block := content.read(BLOCK):
         if not size:
-            _refuse_signature(block)
+            _refuse_signature(block, kind)
             block = block.removeprefix(codecs.BOM_UTF8)
         size += len(block)
         if size > BOMB_SIZE and size > BOMB_RATIO * stored:
             raise FileRejectedError(f"compressed more than {BOMB_RATIO}:1")
         _check_bytes(block, survey)
         carry = _survey_lines(carry, block, survey)
-        if len(carry) > LONGEST_LINE:
-            raise FileRejectedError(f"line {survey.lines + 1} is longer than {LONGEST_LINE} bytes")
+        if len(carry) > (longest := LONGEST_LINE[kind]):
+            raise FileRejectedError(f"line {survey.lines + 1} is longer than {longest} bytes")
     if survey.decoder.getstate()[0]:
         raise FileRejectedError(
             f"not UTF-8: the last character is cut off at line {survey.lines + 1}"
@@ -115,10 +118,11 @@ def survey_bytes(content: BinaryIO, *, stored: int) -> Survey:
     return survey
 
 
-def _refuse_signature(block: bytes) -> None:
-    for signature, reason in SIGNATURES.items():
-        if block.startswith(signature):
-            raise FileRejectedError(reason)
+def _refuse_signature(block: bytes, kind: str) -> None:
+    for signature, what in SIGNATURES.items():
+        if block.startswith(signature) and what.lower() != kind:
+            promised = "UTF-8" if what.startswith("byte-order") else kind.upper()
+            raise FileRejectedError(f"not {promised}: {what}")
 
 
 def _check_bytes(block: bytes, survey: Survey) -> None:

@@ -77,8 +77,9 @@ def _still_accepted(
         if delivery.verdict == "accepted"
         and Path(delivery.location).is_relative_to(settings.accepted)
     ]
-    held = batch_holding(connection, pipeline, [d.file_id for d in own], besides=batch_id)
-    return [delivery for delivery in own if delivery.file_id not in held]
+    contents = [(d.dataset, d.file_id) for d in own]
+    held = batch_holding(connection, pipeline, contents, besides=batch_id)
+    return [delivery for delivery in own if (delivery.dataset, delivery.file_id) not in held]
 
 
 def _place_in_landing(settings: Settings, dataset: str, name: str) -> Path:

@@ -15,6 +15,7 @@ Verdict = Literal["accepted", "duplicate", "rejected"]
 class Delivery:
     """One file as it was delivered. `reason` says why it was not accepted; else it is empty."""
 
+    dataset: str
     source_file: str
     file_id: str
     verdict: Verdict
@@ -23,6 +24,7 @@ class Delivery:
     size_bytes: int = 0
     header: list[str] = field(default_factory=list)
     location: str = ""
+    format: str = ""
 
 
 def record_deliveries(
@@ -32,14 +34,14 @@ def record_deliveries(
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             """
-            INSERT INTO ops.batch_file (batch_id, file_id, source_file, verdict, reason, records,
-                                        size_bytes, header, location)
-            VALUES (%(batch_id)s, %(file_id)s, %(source_file)s, %(verdict)s, %(reason)s,
-                    %(records)s, %(size_bytes)s, %(header)s, %(location)s)
-            ON CONFLICT (batch_id, file_id, source_file) DO UPDATE
+            INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,
+                                        records, size_bytes, header, location, format)
+            VALUES (%(batch_id)s, %(dataset)s, %(file_id)s, %(source_file)s, %(verdict)s,
+                    %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s)
+            ON CONFLICT (batch_id, dataset, file_id, source_file) DO UPDATE
             SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
                 size_bytes = excluded.size_bytes, header = excluded.header,
-                location = excluded.location
+                location = excluded.location, format = excluded.format
             """,
             [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries],
         )
@@ -49,30 +51,31 @@ def deliveries(connection: Connection, batch_id: str) -> list[Delivery]:
     """Every delivery of the batch, by name."""
     rows = fetch_all(
         connection,
-        "SELECT source_file, file_id, verdict, reason, records, size_bytes, header, location"
-        " FROM ops.batch_file WHERE batch_id = %s ORDER BY source_file, file_id",
+        "SELECT dataset, source_file, file_id, verdict, reason, records, size_bytes, header,"
+        " location, format"
+        " FROM ops.batch_file WHERE batch_id = %s ORDER BY dataset, source_file, file_id",
         [batch_id],
     )
     return [Delivery(*row) for row in rows]
 
 
 def batch_holding(
-    connection: Connection, pipeline: str, file_ids: Sequence[str], *, besides: str
-) -> dict[str, str]:
-    """Which other live batch of the pipeline accepted each of these contents.
+    connection: Connection, pipeline: str, contents: Sequence[tuple[str, str]], *, besides: str
+) -> dict[tuple[str, str], str]:
+    """Which other live batch of the pipeline accepted each of these contents of a dataset.
 
-    A batch that was abandoned, or was a dry run, holds nothing.
+    A content is (dataset, file_id). A batch that was abandoned, or was a dry run, holds nothing.
     """
     rows = fetch_all(
         connection,
         """
-        SELECT DISTINCT ON (file.file_id) file.file_id, file.batch_id
+        SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id
         FROM ops.batch_file AS file
         JOIN ops.batch AS batch USING (batch_id)
         WHERE batch.pipeline = %s AND file.file_id = ANY(%s) AND file.batch_id <> %s
           AND file.verdict = 'accepted' AND batch.state NOT IN ('ABANDONED', 'DRY_RUN')
-        ORDER BY file.file_id, batch.started_at
+        ORDER BY file.dataset, file.file_id, batch.started_at
         """,
-        [pipeline, list(file_ids), besides],
+        [pipeline, [file_id for _, file_id in contents], besides],
     )
-    return dict(rows)
+    return {(dataset, file_id): batch for dataset, file_id, batch in rows}

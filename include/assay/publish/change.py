@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from assay.contract import gold_contracts, load_contract
+from assay.contract import load_contract
 from assay.plan import Plan
 from assay.publish.measures import measure_delta
 from assay.publish.reconciliation import (
@@ -35,15 +35,10 @@ class Change:
     silver: dict[str, Any]
     commit: dict[str, Any]
     targets: tuple[Target, ...]
-    reloads: bool = False
 
     @property
     def versions(self) -> dict[str, int]:
         return dict(self.commit["versions"])
-
-    @property
-    def replaces_all(self) -> bool:
-        return self.reloads or bool(self.commit["replace_all"])
 
     def as_reload(self) -> Change:
         """The same release made from the whole Delta tables instead of the change alone.
@@ -52,10 +47,14 @@ class Change:
         not say what its old one must give back.
         """
         targets = tuple(
-            replace(target, reload=(self.path_of(target), self.versions[target.source]))
+            replace(
+                target,
+                replaces_all=True,
+                reload=(self.path_of(target), self.versions[target.source]),
+            )
             for target in self.targets
         )
-        return replace(self, targets=targets, reloads=True)
+        return replace(self, targets=targets)
 
     def path_of(self, target: Target) -> str:
         layer, name = target.source.split(".")
@@ -67,35 +66,35 @@ def read_change(plan: Plan, epoch: int) -> Change:
     commit = latest_result(plan.folder, "commit")
     silver, gold = commit["silver"], commit["gold"]
     targets: list[Target] = []
-    for dataset in plan.datasets:
+    for dataset, built in silver.items():
         contract = load_contract("silver", dataset)
         if contract.serving:
-            targets.append(serving_target(contract, silver[dataset]["change_set"]))
-    for name in gold:
-        targets.append(gold_target(load_contract("gold", name), gold[name]["candidates"]))
+            targets.append(serving_target(contract, built))
+    targets += [gold_target(load_contract("gold", name), built) for name, built in gold.items()]
     return Change(plan, epoch, silver, commit, tuple(targets))
 
 
 def check_books(change: Change) -> None:
     """Check the row ledger and the sums of every dataset, by what the stages reported."""
     plan, totals = change.plan, change.commit["totals"]
-    counted = {f.file_id: f.records for f in plan.files} if plan.source == "files" else None
-    for dataset in plan.datasets:
-        contract, built = load_contract("silver", dataset), change.silver[dataset]
+    for dataset, built in change.silver.items():
+        contract = load_contract("silver", dataset)
+        files = plan.files_of(dataset)
+        counted = {f.file_id: f.records for f in files} if plan.source == "files" else None
         check_ledger(plan.batch_id, built["classes"], counted)
         silver = totals[contract.table]
         after = read_measures(silver["after"])
         before = {name: Decimal(0) for name in after}
         check_silver(
             contract.table,
-            before=before if change.commit["replace_all"] else read_measures(silver["before"]),
+            before=before if built["base_is_empty"] else read_measures(silver["before"]),
             after=after,
             new_rows=sum_classes(built["classes"])["new"],
             sums={name: read_measures(sums) for name, sums in built["sums"].items()},
             money=contract.money,
         )
-        for gold in gold_contracts(dataset):
-            check_gold(gold, gold=read_measures(totals[gold.table]), silver=after)
+        for gold in plan.gold:
+            check_gold(gold, dataset, gold=read_measures(totals[gold.table]), silver=after)
 
 
 def measure_targets(change: Change, say: Say) -> dict[str, Measures]:

@@ -99,9 +99,9 @@ def check_silver(
         )
 
 
-def check_gold(contract: Contract, *, gold: Measures, silver: Measures) -> None:
-    """The totals of a gold table are those of silver, as its contract pairs them."""
-    for gold_column, silver_column in contract.totals.items():
+def check_gold(contract: Contract, dataset: str, *, gold: Measures, silver: Measures) -> None:
+    """The totals of a gold table are those of a dataset's silver, as its contract pairs them."""
+    for gold_column, silver_column in contract.totals_of(dataset).items():
         require_equal(
             f"sum of {contract.table}.{gold_column} = silver {silver_column}",
             gold[gold_column],

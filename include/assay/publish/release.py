@@ -66,7 +66,7 @@ def _apply_target(connection: psycopg.Connection[Any], target: Target, change: C
     matches = sql.SQL(" AND ").join(
         sql.SQL("target.{0} = change.{0}").format(sql.Identifier(key)) for key in target.keys
     )
-    if change.replaces_all:
+    if target.replaces_all:
         connection.execute(sql.SQL("DELETE FROM {}").format(table))
     else:
         connection.execute(
@@ -92,13 +92,13 @@ def _record(
     plan = change.plan
     # A batch planned before a full rebuild and resumed after it belongs to the newer generation.
     generation = max(plan.generation, ledger.current_generation(connection, plan.pipeline))
-    for dataset in plan.datasets:
+    for dataset, built in change.silver.items():
         ledger.record_row_ledger(
             connection,
             batch_id=plan.batch_id,
             dataset=dataset,
             generation=generation,
-            classes=change.silver[dataset]["classes"],
+            classes=built["classes"],
         )
     ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
     return ledger.record_release(
@@ -113,5 +113,5 @@ def _record(
             table: {name: str(value) for name, value in measures.items() if name != "rows"}
             for table, measures in measured.items()
         },
-        content={dataset: change.silver[dataset]["digest"] for dataset in plan.datasets},
+        content={dataset: built["digest"] for dataset, built in change.silver.items()},
     )

@@ -6,7 +6,7 @@ Memory holds one batch of rows at a time, so it does not grow with their number.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ class Target:
     """One Postgres table that a release changes, and the Parquet files with the change.
 
     `source` is the lake's table; `measured` are the columns whose sums must agree with it.
-    `reload` is set when all its rows shall come from Delta instead: path and version.
+    `replaces_all` is set when nothing that the table holds shall stay, `reload` when all rows
+    shall come from Delta instead: path and version.
     """
 
     table: str
@@ -54,6 +55,7 @@ class Target:
     measured: tuple[str, ...]
     files: tuple[Path, ...]
     has_deletions: bool
+    replaces_all: bool
     reload: tuple[str, int] | None = None
 
     @property
@@ -68,7 +70,7 @@ class Target:
         return f"{self.table.split('.')[1]}_{epoch}"
 
 
-def serving_target(contract: Contract, change_set: str) -> Target:
+def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
     """The row-level table of a silver contract: the new and the updated rows of a change set."""
     return Target(
         table=contract.serving,
@@ -76,12 +78,13 @@ def serving_target(contract: Contract, change_set: str) -> Target:
         keys=contract.keys,
         columns=(*contract.columns, *LINEAGE),
         measured=tuple(contract.money),
-        files=_parquet_files(change_set, "class=new", "class=updated"),
+        files=_parquet_files(built["change_set"], "class=new", "class=updated"),
         has_deletions=False,
+        replaces_all=built["base_is_empty"],
     )
 
 
-def gold_target(contract: Contract, candidates: str) -> Target:
+def gold_target(contract: Contract, built: Mapping[str, Any]) -> Target:
     """A gold table: its touched groups, and which of them became empty."""
     summed = [c.name for c in contract.columns if c.is_decimal or c.type in ("int", "bigint")]
     return Target(
@@ -90,8 +93,9 @@ def gold_target(contract: Contract, candidates: str) -> Target:
         keys=contract.keys,
         columns=contract.columns,
         measured=tuple(summed),
-        files=_parquet_files(candidates, "."),
+        files=_parquet_files(built["candidates"], "."),
         has_deletions=True,
+        replaces_all=built["base_is_empty"],
     )
 
 

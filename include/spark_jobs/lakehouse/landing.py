@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import reduce
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    DoubleType,
+    FloatType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
 
 from assay.contract import Contract
-from assay.errors import ContractError
 from assay.landing.header import match_header
 from assay.plan import ManifestFile
+from spark_jobs.lakehouse.json_records import read_json
 from spark_jobs.lakehouse.session import local_frame
 
 FILE_ID_LENGTH = 64
@@ -27,21 +37,21 @@ ROW_IN_PARTITION = (1 << 33) - 1
 WRITE_TASKS = 4
 
 
-def read_csv_files(
+def read_files(
     spark: SparkSession, files: list[ManifestFile], contract: Contract, batch_id: str
 ) -> DataFrame:
     """One row per record: contract columns as text, unknown columns in a map, lineage.
 
     Columns are matched by header name; a missing optional column is null. `record_number` counts
-    RFC 4180 records from 1, without header and blank lines. A record that does not fit its header
-    has its text in `malformed_record`.
+    the records of a file from 1 (RFC 4180 records without header, lines that are not blank,
+    elements of a JSON array, rows). A record that does not fit has its text in `malformed_record`.
     """
     for setting, value in WHOLE_FILES.items():
         spark.conf.set(setting, value)
-    by_header: dict[tuple[str, ...], list[ManifestFile]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[ManifestFile]] = defaultdict(list)
     for file in files:
-        by_header[tuple(file.header)].append(file)
-    frames = [_read_same_header(spark, same, contract) for same in by_header.values()]
+        alike[_read_alike(file)].append(file)
+    frames = [_read(spark, same, contract) for same in alike.values()]
     names = local_frame(
         spark,
         [{"file_id": file.file_id, "source_file": file.source_file} for file in files],
@@ -55,46 +65,93 @@ def read_csv_files(
     )
 
 
-def _read_same_header(
-    spark: SparkSession, files: list[ManifestFile], contract: Contract
+def _read_alike(file: ManifestFile) -> tuple[str, ...]:
+    """Files that agree in this are read together; of Parquet they must have the same types."""
+    types = str(pq.read_schema(file.path)) if file.format == "parquet" else ""
+    return (file.format, types, *file.header)
+
+
+def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:
+    header, paths = files[0].header, [file.path for file in files]
+    delivered = {name: header[at] for name, at in match_header(header, contract).items()}
+    if files[0].format.startswith("json"):
+        is_array = files[0].format == "json_array"
+        rows = read_json(spark, paths, contract, delivered, is_array=is_array)
+    elif files[0].format == "parquet":
+        rows = _select(spark.read.parquet(*paths), header, contract, delivered, _plain_text)
+        rows = rows.withColumn(MALFORMED, F.lit(None).cast("string"))
+    else:
+        read = _read_csv(spark, paths, header, contract)
+        rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
+    return (
+        rows.withColumn("file_id", F.substring("file_name", 1, FILE_ID_LENGTH))
+        .drop("file_name")
+        .coalesce(WRITE_TASKS)
+    )
+
+
+def _read_csv(
+    spark: SparkSession, paths: list[str], header: list[str], contract: Contract
 ) -> DataFrame:
-    header = files[0].header
-    source = contract.source
-    if source is None:
-        raise ContractError(f"{contract.path}: source is missing")
     schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
-    rows = (
-        spark.read.schema(schema)
-        .option("header", value=True)
-        .option("sep", source.delimiter)
-        .option("encoding", source.encoding)
+    reader = spark.read.schema(schema)
+    if contract.source:
+        reader = reader.option("sep", contract.source.delimiter)
+        reader = reader.option("encoding", contract.source.encoding)
+    return (
+        reader.option("header", value=True)
         .option("quote", '"')
         .option("escape", '"')
         .option("multiLine", value=True)
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", MALFORMED)
-        .csv([file.path for file in files])
+        .csv(paths)
     )
-    delivered = {name: header[at] for name, at in match_header(header, contract).items()}
-    unknown = [name for name in header if name not in delivered.values()]
+
+
+def _select(
+    rows: DataFrame,
+    header: list[str],
+    contract: Contract,
+    delivered: dict[str, str],
+    as_text: Callable[[DataFrame, str], Column],
+) -> DataFrame:
+    """Columns of the contract by name, the others in a map, and where each row stands."""
+    known = {*delivered.values(), MALFORMED}
+    unknown = [name for name in header if name not in known]
     return rows.select(
-        *(_by_header(delivered.get(column.name)).alias(column.name) for column in contract.columns),
-        _unknown_columns(unknown).alias("unknown_columns"),
-        MALFORMED,
-        F.substring(F.col("_metadata.file_name"), 1, FILE_ID_LENGTH).alias("file_id"),
+        *(
+            (
+                as_text(rows, delivered[name]) if name in delivered else F.lit(None).cast("string")
+            ).alias(name)
+            for name in contract.column_names
+        ),
+        _unknown_columns({name: as_text(rows, name) for name in unknown}).alias("unknown_columns"),
+        *([MALFORMED] if MALFORMED in header else []),
+        F.col("_metadata.file_name").alias("file_name"),
         (F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_PARTITION)) + 1).alias(
             "record_number"
         ),
-    ).coalesce(WRITE_TASKS)
+    )
 
 
-def _by_header(name: str | None) -> Column:
-    if name is None:
-        return F.lit(None).cast("string")
+def _field(rows: DataFrame, name: str) -> Column:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _unknown_columns(unknown: list[str]) -> Column:
+def _plain_text(rows: DataFrame, name: str) -> Column:
+    """A typed value as a file of text would spell it: no exponent, exactly the digits there are."""
+    kind = rows.schema[name].dataType
+    value = _field(rows, name)
+    if isinstance(kind, FloatType | DoubleType):
+        exact = value.cast("string").try_cast("decimal(38,18)").cast("string")
+        return F.coalesce(exact, value.cast("string"))
+    if isinstance(kind, ArrayType | MapType | StructType):
+        return F.to_json(value)
+    return value.cast("string")
+
+
+def _unknown_columns(unknown: dict[str, Column]) -> Column:
     if not unknown:
         return F.lit(None).cast("map<string,string>")
-    return F.create_map(*(part for name in unknown for part in (F.lit(name), _by_header(name))))
+    return F.create_map(*(part for name, text in unknown.items() for part in (F.lit(name), text)))

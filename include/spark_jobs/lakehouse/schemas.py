@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pyspark.sql import DataFrame, SparkSession
+
 from assay.contract import Contract
 
 RETENTION = {
@@ -41,6 +43,11 @@ def silver_ddl(contract: Contract) -> str:
         f"{business}, row_hash string, batch_id string, file_id string, source_file string, "
         "record_number bigint, ingested_at timestamp"
     )
+
+
+def empty_silver(spark: SparkSession, contract: Contract) -> DataFrame:
+    """A silver table without rows, for a dataset of which none has been delivered."""
+    return spark.createDataFrame([], silver_ddl(contract))
 
 
 def ddl(contract: Contract) -> str:

@@ -7,29 +7,42 @@ reason, and the record goes to quarantine with all of its reasons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.contract import Column as ContractColumn
-from assay.contract import Contract
+from assay.contract import Condition, Contract
 
 LINEAGE = ["batch_id", "file_id", "source_file", "record_number", "ingested_at"]
 VALUE_SEPARATOR, NULL_MARK = "\u001f", "\u001e"
-PLAIN_TIMESTAMP = (
-    r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
-)
+# Spark alone would take 2026 for a date, and much else.
+PLAIN = {
+    "timestamp": (
+        r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+    ),
+    "date": r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00([.]0+)?)?)?$",
+}
 
 
 def standardise(text: Column, column: ContractColumn) -> Column:
-    """Trim, set the case that the contract asks for, and read blank as null."""
+    """Trim, set the case, replace synonyms as the contract asks for, and read blank as null."""
+    if column.standardise == "as_delivered":
+        return text
     cases = {"upper": F.upper, "lower": F.lower}
     trimmed = F.trim(text)
     cased = cases[column.standardise](trimmed) if column.standardise in cases else trimmed
-    return F.when(trimmed != "", cased)
+    found = F.when(trimmed != "", cased)
+    if column.categories:
+        return _look_up(column.categories, found)
+    return F.coalesce(_look_up(column.synonyms, found), found) if column.synonyms else found
+
+
+def _look_up(table: Mapping[str, str], text: Column) -> Column:
+    return F.create_map(*(F.lit(part) for pair in table.items() for part in pair))[text]
 
 
 def typed(text: Column, column: ContractColumn) -> Column:
@@ -39,8 +52,11 @@ def typed(text: Column, column: ContractColumn) -> Column:
     if column.is_decimal:
         plain = rf"^[+-]?\d+([.]\d{{1,{column.scale}}}0*)?$"
         return F.when(text.rlike(plain), text.try_cast(column.type))
-    if column.type == "timestamp":
-        return F.when(text.rlike(PLAIN_TIMESTAMP), text.try_cast("timestamp"))
+    if column.type in PLAIN:
+        return F.when(text.rlike(PLAIN[column.type]), text.try_cast(column.type))
+    if column.type in ("int", "bigint"):
+        # A whole number may have been written as a decimal, 12.0.
+        return F.regexp_replace(text, "[.]0+$", "").try_cast(column.type)
     return text.try_cast(column.type)
 
 
@@ -48,18 +64,43 @@ def column_rules(column: ContractColumn, text: Column) -> dict[str, Column]:
     """What must hold for this column: rule name → condition. Null satisfies all but `missing`."""
     value = F.col(column.name)
     rules: dict[str, Column] = {}
-    if not column.nullable:
-        rules["missing"] = text.isNotNull()
+    required = _required(column)
+    if required is not None and not column.hash_of:
+        rules["missing"] = text.isNotNull() | ~required
     if column.type != "string":
         rules["unparseable"] = text.isNull() | value.isNotNull()
     if column.allowed:
         rules["unknown"] = value.isNull() | value.isin(*column.allowed)
-    if column.minimum is not None or column.maximum is not None:
-        low = F.lit(column.minimum).cast(column.type)
-        high = F.lit(column.maximum).cast(column.type)
-        inside = F.coalesce(value >= low, F.lit(True)) & F.coalesce(value <= high, F.lit(True))
-        rules["out_of_range"] = inside
+    bounds = [_inside(column, column.minimum, column.maximum, F.lit(True))]
+    bounds += [_inside(column, c.minimum, c.maximum, _holds(c)) for c in column.when]
+    asked = [bound for bound in bounds if bound is not None]
+    if asked:
+        rules["out_of_range"] = reduce(and_, asked)
     return rules
+
+
+def _required(column: ContractColumn) -> Column | None:
+    """Where the column must have a value; None when it need not anywhere."""
+    if not column.nullable:
+        return F.lit(True)
+    asked = [_holds(condition) for condition in column.when if not condition.nullable]
+    return reduce(or_, asked) if asked else None
+
+
+def _holds(condition: Condition) -> Column:
+    return F.coalesce(F.col(condition.column).isin(*condition.values), F.lit(False))
+
+
+def _inside(
+    column: ContractColumn, minimum: str | None, maximum: str | None, where: Column
+) -> Column | None:
+    """Within the bounds, or not one of the rows that the bounds are for."""
+    if minimum is None and maximum is None:
+        return None
+    value = F.col(column.name)
+    low, high = (F.lit(bound).cast(column.type) for bound in (minimum, maximum))
+    inside = F.coalesce(value >= low, F.lit(True)) & F.coalesce(value <= high, F.lit(True))
+    return inside | ~where
 
 
 def conform(
@@ -72,7 +113,8 @@ def conform(
     Columns out: the contract's, lineage, row_hash, reasons, raw.
     """
     texts = {c.name: F.col(f"text.{c.name}") for c in contract.columns}
-    delivered = [c for c in contract.column_names if c in bronze.columns]
+    sources = [c.source or c.name for c in contract.columns]
+    delivered = [name for name in dict.fromkeys(sources) if name in bronze.columns]
     staged = bronze.select(
         *LINEAGE,
         "malformed_record",
@@ -80,14 +122,15 @@ def conform(
         F.struct(
             *(
                 standardise(
-                    F.col(c.name) if c.name in delivered else F.lit(None).cast("string"), c
+                    F.col(source) if source in delivered else F.lit(None).cast("string"), c
                 ).alias(c.name)
-                for c in contract.columns
+                for c, source in zip(contract.columns, sources, strict=True)
             )
         ).alias("text"),
     )
-    with_types = staged.select(
-        "*", *(typed(texts[c.name], c).alias(c.name) for c in contract.columns)
+    with_types = _with_hashes(
+        staged.select("*", *(typed(texts[c.name], c).alias(c.name) for c in contract.columns)),
+        contract,
     )
     judged = with_types.withColumn("reasons", _reasons(contract, texts, row_rules or {}))
     is_bad = F.size("reasons") > 0
@@ -98,6 +141,16 @@ def conform(
         "reasons",
         F.when(is_bad, F.coalesce("malformed_record", F.to_json("delivered"))).alias("raw"),
     )
+
+
+def _with_hashes(rows: DataFrame, contract: Contract) -> DataFrame:
+    """Give what was not delivered the hash of the columns that the contract names."""
+    for column in contract.columns:
+        if column.hash_of:
+            parts = [c for c in contract.columns if c.name in column.hash_of]
+            made = F.concat(F.lit("h"), _hash(parts))
+            rows = rows.withColumn(column.name, F.coalesce(column.name, made))
+    return rows
 
 
 def _reasons(
@@ -122,8 +175,8 @@ def _reasons(
 def _repeats_header(contract: Contract) -> Column:
     """True for a header line among the records: the keys hold the names of their columns."""
     folded = [
-        F.lower(F.regexp_replace(F.col(f"delivered.{key}"), "[_ ]", "")) == key.replace("_", "")
-        for key in contract.keys
+        F.lower(F.regexp_replace(F.col(f"delivered.{name}"), "[_ ]", "")) == name.replace("_", "")
+        for name in (c.source or c.name for c in contract.columns if c.name in contract.keys)
     ]
     return F.coalesce(reduce(and_, folded), F.lit(False))
 
@@ -134,9 +187,11 @@ def row_hash(contract: Contract) -> Column:
     Values are joined by U+001F; null is U+001E, a timestamp its microseconds since the epoch, a
     decimal plain text with all digits of its scale. Lineage is never part of it.
     """
-    canonical = [
-        F.coalesce(_canonical(F.col(c.name), c.type), F.lit(NULL_MARK)) for c in contract.columns
-    ]
+    return _hash(contract.columns)
+
+
+def _hash(columns: Sequence[ContractColumn]) -> Column:
+    canonical = [F.coalesce(_canonical(F.col(c.name), c.type), F.lit(NULL_MARK)) for c in columns]
     return F.sha2(F.concat_ws(VALUE_SEPARATOR, *canonical), 256)
 
 

@@ -1,8 +1,10 @@
-"""Recompute of a gold table for the groups that a change set touches, and no others."""
+"""Recompute of a gold table for the groups that change sets touch, and no others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,34 +12,63 @@ from pyspark.sql import functions as F
 from assay.contract import Contract
 from spark_jobs.transformations.change_set import WINNERS, apply_change_set
 
-Transformation = Callable[[DataFrame], DataFrame]
+Grain = Callable[[DataFrame, str], DataFrame]
+Summary = Callable[..., DataFrame]
+
+
+@dataclass(frozen=True)
+class SilverInput:
+    """One dataset that a gold table is made from.
+
+    `silver` is None when it is empty, `change_set` when the batch has no record of the dataset.
+    """
+
+    contract: Contract
+    silver: DataFrame | None
+    change_set: DataFrame | None
+
+    def after(self) -> DataFrame:
+        """Silver as it will be once the batch is committed."""
+        if self.change_set is not None:
+            return apply_change_set(self.silver, self.change_set, self.contract)
+        if self.silver is None:
+            raise ValueError(f"{self.contract.table} has neither rows nor changes")
+        return self.silver.select(*self.contract.column_names)
+
+    def changed(self) -> list[DataFrame]:
+        """The rows that the batch brings and those that it replaces."""
+        if self.change_set is None:
+            return []
+        winners = self.change_set.where(F.col("class").isin(*WINNERS))
+        replaced = self.change_set.where(F.col("class") == "updated")
+        return [winners.select(*self.contract.column_names), replaced.select("replaced.*")]
 
 
 def gold_candidates(
-    silver: DataFrame | None,
-    change_set: DataFrame,
-    silver_contract: Contract,
-    gold_contract: Contract,
-    grain: Transformation,
-    summarise: Transformation,
+    inputs: Sequence[SilverInput],
+    gold: DataFrame | None,
+    contract: Contract,
+    grain: Grain,
+    summarise: Summary,
 ) -> DataFrame:
     """The touched groups as they will be: the gold contract's columns, and `deleted`.
 
-    Touched are the groups of new and updated rows, and the groups of the rows that they replace.
-    A touched group that is left without rows is `deleted`, and has only its keys.
+    `gold` is the table as it stands, None when it is empty: then every group is made. Else the
+    groups of new and updated rows and of the rows that they replace are, found by the columns
+    `touched_by`; one that is left without rows is `deleted`, and has only its keys.
     """
-    columns = [F.col(c.name).cast(c.type).alias(c.name) for c in gold_contract.columns]
-    after = grain(apply_change_set(silver, change_set, silver_contract))
-    if silver is None:
-        return summarise(after).select(*columns, F.lit(False).alias("deleted"))
-    keys = list(gold_contract.keys)
-    touched = _touched(change_set, silver_contract, grain).select(*keys).distinct()
-    groups = summarise(after.join(touched, on=keys, how="left_semi")).select(*columns)
-    emptied = touched.join(groups, on=keys, how="left_anti").withColumn("deleted", F.lit(True))
+    columns = [F.col(c.name).cast(c.type).alias(c.name) for c in contract.columns]
+    after = [grain(given.after(), given.contract.name) for given in inputs]
+    if gold is None:
+        return summarise(contract, *after).select(*columns, F.lit(False).alias("deleted"))
+    by = list(contract.touched_by)
+    changed = [
+        grain(rows, given.contract.name).select(*by) for given in inputs for rows in given.changed()
+    ]
+    touched = reduce(DataFrame.unionByName, changed).distinct()
+    kept = [rows.join(touched, on=by, how="left_semi") for rows in after]
+    groups = summarise(contract, *kept).select(*columns)
+    keys = list(contract.keys)
+    before = gold.join(touched, on=by, how="left_semi").select(*keys)
+    emptied = before.join(groups, on=keys, how="left_anti").withColumn("deleted", F.lit(True))
     return groups.withColumn("deleted", F.lit(False)).unionByName(emptied, allowMissingColumns=True)
-
-
-def _touched(change_set: DataFrame, contract: Contract, grain: Transformation) -> DataFrame:
-    incoming = change_set.where(F.col("class").isin(*WINNERS)).select(*contract.column_names)
-    outgoing = change_set.where(F.col("class") == "updated").select("replaced.*")
-    return grain(incoming.unionByName(outgoing))

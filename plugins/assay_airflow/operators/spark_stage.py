@@ -11,7 +11,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
-from assay.contract import Contract, gold_contracts, load_contract
+from assay.contract import Contract, load_contract
 from assay.errors import BatchError, StaleBaseError
 from assay.gates import decide, explain, require_pass
 from assay.plan import Plan, read_plan
@@ -151,6 +151,6 @@ class QualityGateOperator(SparkStageOperator):
 
     def _contracts(self, plan: Plan) -> list[Contract]:
         if self.layer == "gold":
-            return [c for dataset in plan.datasets for c in gold_contracts(dataset)]
+            return plan.gold
         layer = "bronze" if self.layer == "bronze" else "silver"
-        return [load_contract(layer, dataset) for dataset in plan.datasets]
+        return [load_contract(layer, dataset) for dataset in plan.inputs]

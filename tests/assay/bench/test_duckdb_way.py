@@ -36,13 +36,16 @@ def test_it_finds_the_rows_the_hash_and_the_sums_of_the_truth(tmp_path: Path) ->
 
 
 def make_plan(folder: Path, files: list[Path]) -> Plan:
-    manifest = [ManifestFile(path.stem, str(path), path.name, 400, 1, []) for path in files]
+    manifest = [
+        ManifestFile("trades", "csv", path.stem, str(path), path.name, 400, 1, []) for path in files
+    ]
     return Plan(
         batch_id="bench",
         pipeline="trades",
         datasets=["trades"],
         run_id="bench",
         batch_date="2026-01-01",
+        inputs=["trades"],
         source="files",
         commit=True,
         generation=1,

@@ -131,7 +131,7 @@ class Lake:
         base = self.base
         plan = self._plan(len(new) + len(updated), rebuild=rebuild)
         after = {**base, **{key(row): row for row in [*new, *updated]}}
-        self._write_silver(plan, new, updated, [base[key(row)] for row in updated])
+        self._write_silver(plan, new, updated, [base[key(row)] for row in updated], not base)
         self._write_gold(plan, list(base.values()), list(after.values()))
         self._write_commit(plan, list(base.values()), list(after.values()))
         self.rows = after
@@ -140,13 +140,16 @@ class Lake:
 
     def _plan(self, records: int, *, rebuild: bool) -> Plan:
         name = f"b{self.number}"
-        file = ManifestFile(f"{self.number:064x}", f"/x/{name}", f"{name}.csv", records, 1, [])
+        file = ManifestFile(
+            "trades", "csv", f"{self.number:064x}", f"/x/{name}", f"{name}.csv", records, 1, []
+        )
         return Plan(
             batch_id=name,
             pipeline="trades",
             datasets=["trades"],
             run_id=f"run {name}",
             batch_date="2026-01-01",
+            inputs=["trades"],
             source="bronze" if rebuild else "files",
             commit=True,
             generation=2 if rebuild else 1,
@@ -159,7 +162,12 @@ class Lake:
         )
 
     def _write_silver(
-        self, plan: Plan, new: list[Row], updated: list[Row], replaced: list[Row]
+        self,
+        plan: Plan,
+        new: list[Row],
+        updated: list[Row],
+        replaced: list[Row],
+        base_is_empty: bool,
     ) -> None:
         schema = arrow_schema((*SILVER.columns, *LINEAGE))
         file_id = f"{self.number:064x}"
@@ -178,6 +186,7 @@ class Lake:
         built = {
             "change_set": plan.work("change_set"),
             "base_version": None,
+            "base_is_empty": base_is_empty,
             "classes": {file_id: {**counts, **none}},
             "sums": {**sums, "replaced": sum_money(replaced)},
             "digest": f"digest of {plan.batch_id}",
@@ -197,7 +206,11 @@ class Lake:
             filled = [{**dict.fromkeys(schema.names), **row} for row in rows]
             table = pa.Table.from_pylist(decimal_columns(filled, schema), schema)
             pq.write_table(table, folder / "part-0.parquet")
-            tables[contract.name] = {"candidates": str(folder), "groups": len(rows)}
+            tables[contract.name] = {
+                "candidates": str(folder),
+                "groups": len(rows),
+                "base_is_empty": not before,
+            }
         write_result(plan.folder, "build_gold", 1, {"tables": tables})
 
     def _write_commit(self, plan: Plan, before: list[Row], after: list[Row]) -> None:
@@ -226,7 +239,6 @@ class Lake:
             1,
             {
                 "versions": dict.fromkeys(live, self.version),
-                "replace_all": not before,
                 "totals": totals,
                 "silver": latest_result(plan.folder, "build_silver")["datasets"],
                 "gold": latest_result(plan.folder, "build_gold")["tables"],

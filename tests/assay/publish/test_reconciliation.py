@@ -89,9 +89,13 @@ def test_row_that_is_no_new_row_is_found() -> None:
 def test_gold_totals_are_compared_as_the_contract_pairs_them() -> None:
     contract = load_contract("gold", "customer_exposure")
     silver = read_measures({"rows": 7, "from_cost": "1.00", "to_cost": "2.50"})
-    check_gold(contract, gold=read_measures({"trades": 7, "to_cost": "2.50"}), silver=silver)
+    check_gold(
+        contract, "trades", gold=read_measures({"trades": 7, "to_cost": "2.50"}), silver=silver
+    )
     with pytest.raises(ReconciliationError, match=r"customer_exposure\.trades = silver rows"):
-        check_gold(contract, gold=read_measures({"trades": 8, "to_cost": "2.50"}), silver=silver)
+        check_gold(
+            contract, "trades", gold=read_measures({"trades": 8, "to_cost": "2.50"}), silver=silver
+        )
 
 
 def test_stores_that_differ_are_named_with_both_numbers() -> None:

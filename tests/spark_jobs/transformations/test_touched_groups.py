@@ -10,9 +10,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
 from assay.contract import load_contract
-from builders.trades import SILVER, change_set, silver
-from spark_jobs.transformations.gold import customer_exposure, daily_trade_summary
-from spark_jobs.transformations.touched_groups import gold_candidates
+from builders.gold import candidates_of
+from builders.trades import change_set, silver
 
 EXPOSURE = load_contract("gold", "customer_exposure")
 SUMMARY = load_contract("gold", "daily_trade_summary")
@@ -25,9 +24,7 @@ def trade(trade_id: str, customer: str, currency: str, cost: str, **others: Any)
 
 
 def exposure(base: DataFrame | None, changes: DataFrame) -> DataFrame:
-    return gold_candidates(
-        base, changes, SILVER, EXPOSURE, customer_exposure.grain, customer_exposure.summarise
-    )
+    return candidates_of("customer_exposure", [base], [changes])
 
 
 def group(customer: str, currency: str, trades: int, cost: str) -> Row:
@@ -114,13 +111,9 @@ def test_nothing_touched_makes_no_candidate(spark: SparkSession) -> None:
 def test_candidates_have_exactly_the_columns_of_the_contract(spark: SparkSession) -> None:
     base = silver(spark, {"trade_id": "old"})
     changes = change_set(spark, {"trade_id": "t", "class": "new"})
-    modules = {"customer_exposure": customer_exposure, "daily_trade_summary": daily_trade_summary}
     for contract in (EXPOSURE, SUMMARY):
-        module = modules[contract.name]
         for silver_rows in (None, base):
-            made = gold_candidates(
-                silver_rows, changes, SILVER, contract, module.grain, module.summarise
-            )
+            made = candidates_of(contract.name, [silver_rows], [changes])
             expected = [(c.name, c.type) for c in contract.columns] + [("deleted", "boolean")]
             assert made.dtypes == expected
 
@@ -133,13 +126,6 @@ def test_day_of_a_summary_may_change_too(spark: SparkSession) -> None:
         "transaction_date": "2026-01-02T00:00:00",
         "old_transaction_date": "2026-01-01T23:59:59.999999",
     }
-    made = gold_candidates(
-        base,
-        change_set(spark, moved),
-        SILVER,
-        SUMMARY,
-        daily_trade_summary.grain,
-        daily_trade_summary.summarise,
-    )
+    made = candidates_of("daily_trade_summary", [base], [change_set(spark, moved)])
     found = {(row["trade_day"], row["trades"], row["deleted"]) for row in made.collect()}
     assert found == {(date(2026, 1, 2), 1, False), (date(2026, 1, 1), None, True)}

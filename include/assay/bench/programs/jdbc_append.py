@@ -19,7 +19,8 @@ from assay.publish.staging import serving_target
 
 def main(change_set: str) -> None:
     """Append the rows that publish would stage."""
-    target = serving_target(load_contract("silver", "trades"), change_set)
+    built = {"change_set": change_set, "base_is_empty": True}
+    target = serving_target(load_contract("silver", "trades"), built)
     spark = SparkSession.builder.appName("jdbc-append").getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     rows = spark.read.parquet(change_set).where(F.col("class").isin("new", "updated"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from assay.contract import Contract
 
-def grain(trades: DataFrame) -> DataFrame:
+
+def grain(trades: DataFrame, dataset: str) -> DataFrame:
     """A trade already carries its customer and currency."""
     return trades
 
 
-def summarise(trades: DataFrame) -> DataFrame:
+def summarise(contract: Contract, trades: DataFrame) -> DataFrame:
     """One row per customer and currency bought."""
     return trades.groupBy("customer_id", "to_currency").agg(
         F.count("*").alias("trades"),

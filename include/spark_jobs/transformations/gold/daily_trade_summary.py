@@ -5,13 +5,15 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from assay.contract import Contract
 
-def grain(trades: DataFrame) -> DataFrame:
+
+def grain(trades: DataFrame, dataset: str) -> DataFrame:
     """Add the day in UTC that a trade counts for."""
     return trades.withColumn("trade_day", F.to_date("transaction_date"))
 
 
-def summarise(trades: DataFrame) -> DataFrame:
+def summarise(contract: Contract, trades: DataFrame) -> DataFrame:
     """One row per day and currency pair; sums and counts only, for averages do not add."""
     return trades.groupBy("trade_day", "from_currency", "to_currency").agg(
         F.count("*").alias("trades"),

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pyspark.sql import Row, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
+from builders.gold import summary_of
 from builders.trades import trades
-from spark_jobs.transformations.gold.customer_exposure import grain, summarise
 
 
 def test_one_row_for_each_customer_and_currency_bought(spark: SparkSession) -> None:
@@ -24,7 +24,7 @@ def test_one_row_for_each_customer_and_currency_bought(spark: SparkSession) -> N
     )
     columns = Row("customer_id", "to_currency", "trades", "to_cost", "last_trade_day")
     assertDataFrameEqual(
-        summarise(grain(frame)),
+        summary_of("customer_exposure", frame),
         [
             columns("ann", "INR", 3, Decimal("7.70"), date(2026, 1, 7)),
             columns("ann", "CHF", 2, Decimal("9.00"), date(2026, 1, 1)),
@@ -35,5 +35,5 @@ def test_one_row_for_each_customer_and_currency_bought(spark: SparkSession) -> N
 
 def test_last_trade_day_is_a_day_in_utc(spark: SparkSession) -> None:
     frame = trades(spark, {"transaction_date": "2026-01-02T00:30:00+01:00"})
-    (found,) = summarise(grain(frame)).select("last_trade_day").collect()
+    (found,) = summary_of("customer_exposure", frame).select("last_trade_day").collect()
     assert found["last_trade_day"] == date(2026, 1, 1)

@@ -9,8 +9,8 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
+from builders.gold import summary_of
 from builders.trades import trades
-from spark_jobs.transformations.gold.daily_trade_summary import grain, summarise
 
 
 def day(**others: Any) -> Row:
@@ -53,7 +53,7 @@ def test_sums_counts_and_status_mix_of_a_group(spark: SparkSession) -> None:
         to_pip_sum=Decimal("31.6665"),
         to_pip_count=3,
     )
-    assertDataFrameEqual(summarise(grain(frame)), [expected])
+    assertDataFrameEqual(summary_of("daily_trade_summary", frame), [expected])
 
 
 def test_one_group_for_each_day_in_utc_and_pair(spark: SparkSession) -> None:
@@ -67,7 +67,9 @@ def test_one_group_for_each_day_in_utc_and_pair(spark: SparkSession) -> None:
         {"to_currency": "CHF"},
         {"from_currency": "EUR"},
     )
-    found = summarise(grain(frame)).select("trade_day", "from_currency", "to_currency", "trades")
+    found = summary_of("daily_trade_summary", frame).select(
+        "trade_day", "from_currency", "to_currency", "trades"
+    )
     columns = Row("trade_day", "from_currency", "to_currency", "trades")
     expected = [
         columns(date(2026, 1, 1), "USD", "INR", 3),
@@ -83,10 +85,10 @@ def test_group_without_any_pip_sums_to_zero_of_none(spark: SparkSession) -> None
     frame = trades(spark, {"from_pip": None, "to_pip": None})
     none = {"from_pip_sum": Decimal("0.0000"), "from_pip_count": 0}
     none |= {"to_pip_sum": Decimal("0.0000"), "to_pip_count": 0}
-    assertDataFrameEqual(summarise(grain(frame)), [day(**none)])
+    assertDataFrameEqual(summary_of("daily_trade_summary", frame), [day(**none)])
 
 
 def test_sums_of_cents_are_exact(spark: SparkSession) -> None:
     frame = trades(spark, *({"from_cost": "0.10", "to_cost": "999999999.99"} for _ in range(1000)))
-    (found,) = summarise(grain(frame)).select("from_cost", "to_cost").collect()
+    (found,) = summary_of("daily_trade_summary", frame).select("from_cost", "to_cost").collect()
     assert found == Row(from_cost=Decimal("100.00"), to_cost=Decimal("999999999990.00"))

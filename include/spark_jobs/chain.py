@@ -1,0 +1,22 @@
+"""The Spark stages of a batch in their order, for whoever runs several in one session."""
+
+from __future__ import annotations
+
+from spark_jobs.build_gold import build_gold
+from spark_jobs.build_silver import build_silver
+from spark_jobs.commit import commit_batch
+from spark_jobs.entry import Stage
+from spark_jobs.ingest_bronze import ingest_bronze
+from spark_jobs.validate_bronze import validate_bronze
+from spark_jobs.validate_gold import validate_gold
+from spark_jobs.validate_silver import validate_silver
+
+STAGES: dict[str, Stage] = {
+    "ingest_bronze": ingest_bronze,
+    "validate_bronze": validate_bronze,
+    "build_silver": build_silver,
+    "validate_silver": validate_silver,
+    "build_gold": build_gold,
+    "validate_gold": validate_gold,
+    "commit": commit_batch,
+}

@@ -1,0 +1,28 @@
+"""Silver as the gold stages of a batch find it: at its base, with the batch's own change set."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from assay.contract import load_contract
+from assay.plan import Plan
+from assay.results import latest_result
+from spark_jobs.lakehouse.schemas import empty_silver
+from spark_jobs.lakehouse.tables import base_of, read_table, read_unless_empty
+from spark_jobs.transformations.touched_groups import SilverInput
+
+
+def silver_input(spark: SparkSession, plan: Plan, dataset: str) -> SilverInput:
+    """A dataset as this batch finds it, and what the batch changes of it."""
+    contract, path = load_contract("silver", dataset), plan.table("silver", dataset)
+    if dataset in plan.silver_versions:
+        silver = read_table(spark, path, plan.silver_versions[dataset])
+        return SilverInput(contract, silver, None)
+    if dataset in plan.inputs:
+        built = latest_result(plan.folder, "build_silver")["datasets"][dataset]
+        base = None if built["base_is_empty"] else read_table(spark, path, built["base_version"])
+        return SilverInput(contract, base, spark.read.parquet(built["change_set"]))
+    head = base_of(path, plan.batch_id).version
+    return SilverInput(
+        contract, read_unless_empty(spark, path, head) or empty_silver(spark, contract), None
+    )
