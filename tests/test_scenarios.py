@@ -1,6 +1,7 @@
 """Situations as folders of data: scenarios/<layer>/<table>/<situation>/.
 
-`input*.csv` are delivered as one batch; `silver.csv`, if there, is what was delivered before.
+`input*` are delivered as one batch; `silver.*`, if there, is what was delivered before. They have
+any suffix that the contract takes. A gold table of several datasets has a folder of them for each.
 `expect.csv` is the outcome, all rows of it, by the columns that its header names (empty is null):
 of bronze the records, of silver the change set, of gold the candidates. `quarantine.json` holds
 every quarantined record; without it there may be none.
@@ -41,12 +42,12 @@ def change_set_of(spark: SparkSession, home: Path, dataset: str, folder: Path) -
     Each is made once, as the stages make it; plans that hold all of it would grow without end.
     """
     contract = load_contract("silver", dataset)
-    before = folder / "silver.csv"
+    before = sorted(folder.glob("silver.*"))
     silver = None
-    if before.is_file():
+    if before:
         judge = silver_function(dataset)
-        silver = judge(read_bronze(spark, home, dataset, [before]), contract).localCheckpoint()
-    delivered = read_bronze(spark, home, dataset, sorted(folder.glob("input*.csv")))
+        silver = judge(read_bronze(spark, home, dataset, before), contract).localCheckpoint()
+    delivered = read_bronze(spark, home, dataset, sorted(folder.glob("input*")))
     judged = silver_function(dataset)(delivered, contract)
     return classify(judged, contract, silver).localCheckpoint(), silver
 
@@ -55,7 +56,7 @@ def outcome(spark: SparkSession, home: Path, folder: Path) -> tuple[DataFrame, D
     """The frame that the scenario is about, and its change set."""
     layer, table = folder.parts[-3:-1]
     if layer == "bronze":
-        return read_bronze(spark, home, table, sorted(folder.glob("input*.csv"))), None
+        return read_bronze(spark, home, table, sorted(folder.glob("input*"))), None
     if layer == "silver":
         changes, _ = change_set_of(spark, home, table, folder)
         return changes, changes
@@ -91,7 +92,8 @@ def quarantined(changes: DataFrame) -> list[dict[str, Any]]:
     rows = changes.where("class = 'quarantined'").select("record_number", "reasons", "raw")
     found = [row.asDict() for row in rows.orderBy("record_number").collect()]
     for row in found:
-        row["raw"] = json.loads(row["raw"]) if row["raw"].startswith("{") else row["raw"]
+        if row["reasons"] != ["record.malformed"]:
+            row["raw"] = json.loads(row["raw"])
     return found
 
 
@@ -107,7 +109,14 @@ def test_situation_has_its_outcome(spark: SparkSession, folder: Path, tmp_path: 
         assert quarantined(frame) == wanted
 
 
+def parts_of(folder: Path) -> list[Path]:
+    """The folders with the deliveries of a scenario: its own, or one for each dataset."""
+    datasets = load_contract("gold", folder.parent.name).datasets if "gold" in folder.parts else ()
+    return [folder / dataset for dataset in datasets] if len(datasets) > 1 else [folder]
+
+
 def test_every_scenario_folder_is_complete() -> None:
     folders = {path.parent for path in SCENARIOS.rglob("*") if path.is_file()}
-    assert folders == set(FOLDERS)
-    assert all(list(folder.glob("input*.csv")) for folder in FOLDERS)
+    parts = [part for folder in FOLDERS for part in parts_of(folder)]
+    assert folders == {*FOLDERS, *parts}
+    assert all(list(part.glob("input*")) for part in parts)

@@ -9,6 +9,7 @@ AssayError
 │   └── StaleBaseError   silver or gold has moved since the batch was built
 ├── GateFailedError      an expectation stopped the batch
 ├── FencedError          a newer attempt has taken over; this one changed nothing
+├── ExportError          a table or release cannot be exported
 └── ReconciliationError  an equation of the row ledger or of the sums does not hold
 """
 
@@ -49,6 +50,10 @@ class GateFailedError(AssayError):
 
 class FencedError(AssayError):
     """A newer attempt holds the lease; this attempt changed nothing."""
+
+
+class ExportError(AssayError):
+    """A table or release cannot be exported; the text says which can, or what to do."""
 
 
 class ReconciliationError(AssayError):

@@ -8,8 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpus.trades import GROUPS, Case
+from corpus import stocks, trades
+from corpus.trades import Case
 
+GROUPS = trades.GROUPS | stocks.GROUPS
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
 

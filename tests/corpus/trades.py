@@ -47,6 +47,7 @@ class Case:
     good: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
     file_name: str = ""
+    dataset: str = "trades"
 
     @property
     def delivered_as(self) -> str:

@@ -9,13 +9,16 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import load_contract
+from assay.plan import ManifestFile
 from builders.batches import take
-from corpus.trades import Case, all_cases
+from corpus import stocks, trades
+from corpus.trades import Case
 from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
-from spark_jobs.transformations.silver.trades import trades
 
-ACCEPTED = [case for case in all_cases() if case.verdict == "accepted"]
+CASES = [*trades.all_cases(), *stocks.all_cases()]
+ACCEPTED = [case for case in CASES if case.verdict == "accepted"]
 Verdict = tuple[int, int, dict[str, int]]
 
 
@@ -30,18 +33,30 @@ def verdicts(
 ) -> dict[str, Verdict]:
     """Per file: records, good records, and quarantined records by reason."""
     home = tmp_path_factory.mktemp("corpus")
-    manifest = {}
-    for case in ACCEPTED:
-        delivered = home / case.delivered_as
-        delivered.write_bytes(case.content)
-        file = take(home, delivered)
-        file_ids[case.name] = file.file_id
-        manifest[file.file_id] = file
+    found: dict[str, Verdict] = {}
+    for dataset in {case.dataset: None for case in ACCEPTED}:
+        manifest = {}
+        for case in ACCEPTED:
+            if case.dataset == dataset:
+                delivered = home / case.delivered_as
+                delivered.write_bytes(case.content)
+                file = take(home, delivered, dataset)
+                file_ids[case.name] = file.file_id
+                manifest[file.file_id] = file
+        found |= judge(spark, dataset, manifest)
+    return found
+
+
+def judge(
+    spark: SparkSession, dataset: str, manifest: dict[str, ManifestFile]
+) -> dict[str, Verdict]:
+    """The files of one dataset, as one batch."""
     bronze = read_files(
-        spark, list(manifest.values()), load_contract("bronze", "trades"), "batch"
+        spark, list(manifest.values()), load_contract("bronze", dataset), "batch"
     ).localCheckpoint()
-    contract = load_contract("silver", "trades")
-    classified = classify(trades(bronze, contract), contract, None)
+    contract = load_contract("silver", dataset)
+    judged = silver_function(dataset)(bronze, contract)
+    classified = classify(judged, contract, None)
     counted = classified.groupBy("file_id", "class", "reasons").agg(F.count("*").alias("records"))
     records: Counter[str] = Counter()
     good: Counter[str] = Counter()

@@ -22,6 +22,14 @@ READABLE = [
     "gold.customer_exposure",
     "serving.trade_event",
     "serving.trade_event_ingest_batch",
+    "serving.stock_prices",
+    "serving.stocks",
+    "serving.mutual_funds",
+    "gold.fund_holdings_value",
+    "gold.company_coverage",
+    "gold.company_without_counterpart",
+    "gold.sector_totals",
+    "gold.adjusted_prices",
     "ops.batch",
     "ops.current_release",
     "ops.migration",
@@ -95,6 +103,12 @@ def test_failing_migration_leaves_nothing_and_can_be_tried_again(
         ("silver", "trades", "serving.trade_event", LINEAGE),
         ("gold", "daily_trade_summary", "gold.daily_trade_summary", []),
         ("gold", "customer_exposure", "gold.customer_exposure", []),
+        ("silver", "stocks", "serving.stock_prices", LINEAGE),
+        ("silver", "mutual_funds", "serving.mutual_funds", LINEAGE),
+        ("gold", "fund_holdings_value", "gold.fund_holdings_value", []),
+        ("gold", "company_coverage", "gold.company_coverage", []),
+        ("gold", "sector_totals", "gold.sector_totals", []),
+        ("gold", "adjusted_prices", "gold.adjusted_prices", []),
     ],
 )
 def test_table_has_the_columns_of_its_contract(
@@ -176,3 +190,22 @@ def test_row_ledger_refuses_a_file_that_does_not_balance(
         loader.execute(
             "INSERT INTO ops.row_ledger VALUES ('b1', 'trades', 1, 'f1', 10, 5, 1, 1, 1, 1)"
         )
+
+
+def test_stocks_are_the_latest_prices(loader: psycopg.Connection[Any]) -> None:
+    quotes = [(1, "09:00", 10), (1, "11:00", 30), (1, "10:00", 20), (2, "09:00", 40)]
+    for stock, time, price in quotes:
+        loader.execute(
+            "INSERT INTO serving.stock_prices VALUES"
+            " (%s, 7, 'S', %s, 1, %s, NULL, NULL, 'b', 'f', 'f.jsonl', 1)",
+            [stock, price, f"2026-01-01 {time}Z"],
+        )
+    latest = loader.execute("SELECT stock_id, price FROM serving.stocks ORDER BY 1").fetchall()
+    assert latest == [(1, 30), (2, 40)]
+
+
+def test_companies_without_counterpart_are_visible(loader: psycopg.Connection[Any]) -> None:
+    loader.execute("INSERT INTO gold.company_coverage VALUES (1,1,2,1,5), (2,0,0,1,5), (3,1,1,0,0)")
+    query = "SELECT company_id, missing FROM gold.company_without_counterpart ORDER BY 1"
+    found = loader.execute(query).fetchall()
+    assert found == [(2, "fund without stock"), (3, "stock without fund")]

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from assay.cli import batch, bench, demo, generate, stack
+from assay.cli import batch, bench, demo, export, generate, stack
 from assay.errors import AssayError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 stack.register(app)
 demo.register(app)
 bench.register(app)
+export.register(app)
 app.add_typer(generate.app, name="generate")
 app.add_typer(batch.app, name="batch")
 

@@ -28,6 +28,9 @@ from assay.ledger.releases import (
     find_release,
     record_release,
     record_row_ledger,
+    release_exists,
+    released_tables,
+    released_version,
     was_released,
 )
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
@@ -52,6 +55,9 @@ __all__ = [
     "record_release",
     "record_row_ledger",
     "record_validation",
+    "release_exists",
+    "released_tables",
+    "released_version",
     "require_epoch",
     "resume_batch",
     "rules_of_commit",

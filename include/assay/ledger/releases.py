@@ -33,6 +33,45 @@ def was_released(connection: Connection, batch_id: str) -> bool:
     )
 
 
+def release_exists(connection: Connection, release_id: int, pipeline: str | None = None) -> bool:
+    """Whether there is such a release, of this pipeline if one is named."""
+    return bool(
+        fetch_all(
+            connection,
+            "SELECT FROM ops.release WHERE release_id = %(release)s"
+            " AND (%(pipeline)s::text IS NULL OR pipeline = %(pipeline)s)",
+            {"release": release_id, "pipeline": pipeline},
+        )
+    )
+
+
+def released_version(
+    connection: Connection, table: str, as_of: int | None = None
+) -> tuple[int, int] | None:
+    """Release and Delta version of what readers saw of a table when `as_of` was the newest release.
+
+    Without `as_of`, what they see now. None when no release up to then has the table.
+    """
+    rows = fetch_all(
+        connection,
+        "SELECT release_id, (versions ->> %(table)s)::bigint FROM ops.release"
+        " WHERE versions ? %(table)s AND (%(as_of)s::bigint IS NULL OR release_id <= %(as_of)s)"
+        " ORDER BY release_id DESC LIMIT 1",
+        {"table": table, "as_of": as_of},
+    )
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def released_tables(connection: Connection, release_id: int) -> list[str]:
+    """The tables whose versions a release names."""
+    rows = fetch_all(
+        connection,
+        "SELECT jsonb_object_keys(versions) FROM ops.release WHERE release_id = %s ORDER BY 1",
+        [release_id],
+    )
+    return [table for (table,) in rows]
+
+
 def record_release(
     connection: Connection,
     *,

@@ -166,8 +166,12 @@ def _read_delta(target: Target) -> Iterator[pa.RecordBatch]:
     path, version = target.reload or ("", 0)
     names = ", ".join(f'"{name}"' for name in target.names)
     deleted = ", false AS deleted" if target.has_deletions else ""
-    query = f"SELECT {names}{deleted} FROM source"  # noqa: S608  # names from the contract
-    table = DeltaTable(path, version=version)
+    return read_delta(DeltaTable(path, version=version), f"{names}{deleted}")
+
+
+def read_delta(table: DeltaTable, columns: str) -> Iterator[pa.RecordBatch]:
+    """Stream a Delta table at its version; `columns` is an SQL list made of contract names."""
+    query = f"SELECT {columns} FROM source"  # noqa: S608  # names from the contract
     return iter(
         pa.RecordBatchReader.from_stream(QueryBuilder().register("source", table).execute(query))
     )

@@ -13,11 +13,12 @@ from assay.errors import FileRejectedError
 from assay.landing.header import match_header
 from assay.landing.records import inspect_file
 from assay.landing.survey import BLOCK, hash_file
+from corpus import stocks, trades
 from corpus.document import PAGE, document
-from corpus.trades import HEADER, Case, all_cases, row, rows, text
+from corpus.trades import HEADER, Case, row, rows, text
 
 CONTRACT = load_contract("bronze", "trades")
-CASES = all_cases()
+CASES = [*trades.all_cases(), *stocks.all_cases()]
 
 
 def deliver(folder: Path, case: Case) -> Path:
@@ -29,12 +30,13 @@ def deliver(folder: Path, case: Case) -> Path:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_of_the_corpus_gets_its_verdict(case: Case, tmp_path: Path) -> None:
     path = deliver(tmp_path, case)
+    contract = load_contract("bronze", case.dataset)
     if case.verdict == "rejected":
         with pytest.raises(FileRejectedError) as refusal:
-            inspect_file(path, CONTRACT)
+            inspect_file(path, contract)
         assert str(refusal.value) == case.reason
     else:
-        found = inspect_file(path, CONTRACT)
+        found = inspect_file(path, contract)
         assert found.records == case.records
         assert found.file_id == hash_file(path)[0]
         assert found.size_bytes == len(case.content)

@@ -1,0 +1,31 @@
+"""
+### Finance: quotes of stocks and holdings of mutual funds → bronze → silver → gold → Postgres
+
+Takes every JSON file (`*.jsonl`, `*.ndjson`, `*.json`, plain or `.gz`) that is complete in
+`landing/stocks/` and `landing/mutual_funds/`, every day at 04:00 UTC, or when triggered. A run
+takes both feeds as one batch; either may be empty. Owner: market-data.
+
+**Where to look.** Postgres: `serving.stock_prices`, `serving.stocks` (latest quotes),
+`serving.mutual_funds`, `gold.fund_holdings_value`, `gold.sector_totals`, `gold.adjusted_prices`;
+`gold.company_coverage` says which stocks have no fund, and the other way round. `ops.release` says
+what is published, `ops.row_ledger` where each record went. The note of a run sums up its batch.
+
+**When a gate fails** nothing has been published: read the task's log, which names the expectation
+and the failing records. Give the files back with `assay batch abandon`; then correct them, or
+trigger again with `gate_policy` = `override` and a reason.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from assay_airflow.dag_factory import pipeline_dag
+
+dag: DAG = pipeline_dag(
+    "finance",
+    datasets=["stocks", "mutual_funds"],
+    schedule="0 4 * * *",
+    owner="market-data",
+    tags=["medallion", "finance", "daily"],
+    doc_md=__doc__,
+)
