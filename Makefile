@@ -22,8 +22,8 @@ doctor: ## Say what is missing on this machine, and how to install it
 	$(ASSAY) doctor
 url: ## Print the addresses and the login
 	$(ASSAY) url
-generate: ## Make landing files of trades (FILES=20 ROWS=10000 ARGS="--seed 7")
-	$(ASSAY) generate trades $(SIZE) $(ARGS)
+generate: ## Make landing files (DATASET=trades FILES=20 ROWS=10000 ARGS="--seed 7")
+	$(ASSAY) generate $(or $(DATASET),trades) $(SIZE) $(ARGS)
 test: ## Run all tests (ARGS="-k name" for some)
 	@$(TOOL) pytest -- $(ARGS)
 check: ## Lint, formatting and types

@@ -14,9 +14,9 @@ import psycopg
 
 from assay.airflow_runs import ENDED, AirflowRuns, RunState, TaskState
 from assay.errors import AssayError
-from assay.generate.options import TradeOptions
-from assay.generate.trades import Progress, generate_trades
+from assay.generate.options import SetOptions
 from assay.generate.truth import read_truth
+from assay.generate.write import Progress, generate
 from assay.ledger.reports import BatchReport, batch_reports
 from assay.settings import Settings
 from assay.stack.postgres import dsn
@@ -48,7 +48,7 @@ def deliver_samples(
     tells the next call that the delivery was complete.
     """
     truth = settings.home / "truth" / "trades.json"
-    options = TradeOptions(
+    options = SetOptions(
         out=settings.landing / "trades", truth=truth, files=files, rows=rows, damaged=True
     )
     if truth.is_file() and _same_files(read_truth(truth).options, options):
@@ -58,7 +58,7 @@ def deliver_samples(
     making = settings.home / "tmp" / "samples"
     shutil.rmtree(making, ignore_errors=True)
     made = dataclasses.replace(options, out=making / "trades", truth=making / "truth.json")
-    generate_trades(made, progress=progress)
+    generate(PIPELINE, made, progress=progress)
     options.out.mkdir(parents=True, exist_ok=True)
     truth.parent.mkdir(parents=True, exist_ok=True)
     for path in sorted(made.out.iterdir()):
@@ -67,7 +67,7 @@ def deliver_samples(
     truth.write_text(text)
 
 
-def _same_files(one: TradeOptions, other: TradeOptions) -> bool:
+def _same_files(one: SetOptions, other: SetOptions) -> bool:
     """Whether both ask for the same bytes, wherever these are written."""
     return dataclasses.replace(one, out=other.out, truth=other.truth) == other
 

@@ -5,33 +5,34 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from assay.files import sync_folder
-from assay.generate import trades as generator
-from assay.generate.options import TradeOptions
-from assay.generate.truth import Truth, conclude, create_good_records
+from assay.generate.options import SetOptions
+from assay.generate.recipes import recipe_of
+from assay.generate.truth import Truth
+from assay.generate.write import generate, remake_first
 
 UNKNOWN_CURRENCY = "XXX"
 
 
 def truth_of_first(truth: Truth, files: int) -> Truth:
     """The truth of the first files of a set, taken as one batch: made by making them again."""
-    again = replace(truth.options, out=truth.options.out.with_name("again"))
-    again.out.mkdir(exist_ok=True)
-    with generator._database() as connection:
-        create_good_records(connection)
-        made = tuple(
-            generator._write_file(connection, again, number) for number in range(1, files + 1)
-        )
-        return conclude(connection, again, made, ())
+    return remake_first(truth, files, truth.options.out.with_name("again"))
 
 
-def make_set(folder: Path, **options: object) -> Truth:
-    """Generate a set of trade files below the folder, outside landing."""
-    facts = TradeOptions(out=folder / "trades", customers=200, **options)  # type: ignore[arg-type]
-    return generator.generate_trades(facts)
+def make_set(folder: Path, dataset: str = "trades", **options: object) -> Truth:
+    """Generate a set of files below the folder, outside landing."""
+    facts = recipe_of(dataset).options(folder / dataset, **{"customers": 200, **options})
+    return generate(dataset, facts)
+
+
+def small(dataset: str, out: Path, **changes: Any) -> SetOptions:
+    """Options of 3,000 records with many defects, copies and versions."""
+    facts = {"files": 6, "rows": 500, "customers": 50, "defects": 0.1, "updates": 0.1, "late": 0.1}
+    facts |= {"duplicates": 0.05, "gzip_every": 0}
+    return recipe_of(dataset).options(out, **{**facts, **changes})
 
 
 def deliver(landing: Path, files: Iterable[Path]) -> list[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from assay.generate.options import TradeOptions
-from assay.generate.trades import generate_trades
+from assay.generate.options import SetOptions
 from assay.generate.truth import Truth
+from assay.generate.write import generate
 from assay.plan import Plan
 from builders.batches import LOAD, STAGES, Lake
 
@@ -21,8 +21,8 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
     """4 files of 300 records: updates, late versions, duplicates and every kind of bad record."""
     out = tmp_path_factory.mktemp("generated") / "landing"
     shares = {"defects": 0.05, "duplicates": 0.05, "updates": 0.1, "late": 0.1}
-    options = TradeOptions(out=out, files=4, rows=300, customers=10, days=3, gzip_every=4, **shares)
-    return generate_trades(options)
+    options = SetOptions(out=out, files=4, rows=300, customers=10, days=3, gzip_every=4, **shares)
+    return generate("trades", options)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def files(truth: Truth) -> list[Path]:
 def later(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A file of other trades."""
     out = tmp_path_factory.mktemp("later") / "landing"
-    made = generate_trades(TradeOptions(out=out, files=1, rows=40, customers=10, days=3, seed=8))
+    made = generate("trades", SetOptions(out=out, files=1, rows=40, customers=10, days=3, seed=8))
     return [out / file.name for file in made.files]
 
 

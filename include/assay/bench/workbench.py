@@ -20,9 +20,9 @@ import psycopg
 from psycopg import sql
 
 from assay.errors import StackError
-from assay.generate.options import TradeOptions
-from assay.generate.trades import generate_trades
+from assay.generate.options import SetOptions
 from assay.generate.truth import Truth
+from assay.generate.write import generate
 from assay.migrations import migrate
 from assay.settings import Settings
 from assay.stack.airflow import unhealthy_parts
@@ -100,8 +100,8 @@ class Workbench:
 
     def generate(self, name: str, *, files: int, rows: int, seed: int) -> Truth:
         folder = self.settings.home / "generated" / name
-        options = TradeOptions(out=folder, files=files, rows=rows, seed=seed)
-        return generate_trades(options)
+        options = SetOptions(out=folder, files=files, rows=rows, seed=seed)
+        return generate("trades", options)
 
     def full_files(self, limit: int | None = None) -> list[Path]:
         """The files of the full load, or the first of them."""

@@ -38,7 +38,7 @@ def demo(
     settings = load_settings()
     console = Console(stderr=as_json, highlight=False)
     up(settings, say)
-    with reporting() as progress:
+    with reporting("trades files") as progress:
         deliver_samples(settings, files, rows, say, progress)
     with watch_tasks(console) as watch:
         followed = run_pipeline(settings, {}, watch)

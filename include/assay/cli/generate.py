@@ -3,90 +3,123 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from assay.errors import SettingsError
-from assay.generate.options import TradeOptions
-from assay.generate.trades import Progress as Report
-from assay.generate.trades import generate_trades
+from assay.generate.options import SetOptions
+from assay.generate.recipe import Recipe
+from assay.generate.recipes import RECIPES
 from assay.generate.truth import Truth
+from assay.generate.write import Progress as Report
+from assay.generate.write import generate
 from assay.settings import load_settings
+
+Files = Annotated[int | None, typer.Option(help="Number of files.")]
+Rows = Annotated[int | None, typer.Option(help="Records of each file, in total.")]
+Customers = Annotated[
+    int | None, typer.Option(help="Number of customers, users, or companies of stocks and funds.")
+]
+Seed = Annotated[int | None, typer.Option(help="Same seed and options, same bytes.")]
+Start = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day of the records.")
+]
+Days = Annotated[int | None, typer.Option(help="Number of days.")]
+Defects = Annotated[float | None, typer.Option(help="Share of bad records, over all classes.")]
+Duplicates = Annotated[float | None, typer.Option(help="Share of exact copies.")]
+Updates = Annotated[float | None, typer.Option(help="Share of newer versions.")]
+Late = Annotated[float | None, typer.Option(help="Share of older versions, which lose.")]
+Shape = Annotated[str | None, typer.Option(help="Shape of the files, where there are several.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder of the files (default: landing of the home).")
+]
+TruthFile = Annotated[
+    Path | None,
+    typer.Option(help="Truth file (default: beside --out; else truth/ of the home)."),
+]
+Damaged = Annotated[bool, typer.Option(help="Add files that cannot be taken.")]
+GzipEvery = Annotated[int | None, typer.Option(help="Compress every n-th file; 0 for none.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def name_the_group() -> None:
-    """Generate landing files with known defects."""
+    """Generate landing files with known defects, and the truth: what must become of them."""
 
 
-@app.command()
-def trades(
-    files: Annotated[int, typer.Option(help="Number of files.")] = 200,
-    rows: Annotated[int, typer.Option(help="Records of each file, in total.")] = 10_000,
-    customers: Annotated[int, typer.Option(help="Number of customers.")] = 20_000,
-    seed: Annotated[int, typer.Option(help="Same seed and options, same bytes.")] = 7,
-    start: Annotated[
-        datetime,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="First day of the trades.", show_default="2026-01-01"
-        ),
-    ] = datetime(2026, 1, 1),
-    days: Annotated[int, typer.Option(help="Number of days.")] = 30,
-    defects: Annotated[float, typer.Option(help="Share of bad records, over all classes.")] = 0.01,
-    duplicates: Annotated[float, typer.Option(help="Share of exact copies.")] = 0.005,
-    updates: Annotated[float, typer.Option(help="Share of newer versions.")] = 0.01,
-    late: Annotated[float, typer.Option(help="Share of older versions, which lose.")] = 0.01,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the files (default: landing/trades of the home).")
-    ] = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option(help="Truth file (default: beside --out; else truth/trades.json)."),
-    ] = None,
-    damaged: Annotated[bool, typer.Option(help="Add files that cannot be taken.")] = False,
-    gzip_every: Annotated[int, typer.Option(help="Compress every n-th file; 0 for none.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-) -> None:
-    """Write trade files into landing, and outside it the truth: what must become of them."""
-    settings = load_settings()
-    if out is None:
-        out = settings.landing / "trades"
-        truth = truth or settings.home / "truth" / "trades.json"
-    try:
-        options = TradeOptions(
-            out=out,
-            truth=truth,
-            files=files,
-            rows=rows,
-            customers=customers,
-            seed=seed,
-            start=start.date(),
-            days=days,
-            defects=defects,
-            duplicates=duplicates,
-            updates=updates,
-            late=late,
-            damaged=damaged,
-            gzip_every=gzip_every,
+def command_for(recipe: Recipe) -> Callable[..., None]:
+    """The command of one dataset; all datasets have the same options."""
+
+    def command(
+        files: Files = None,
+        rows: Rows = None,
+        customers: Customers = None,
+        seed: Seed = None,
+        start: Start = None,
+        days: Days = None,
+        defects: Defects = None,
+        duplicates: Duplicates = None,
+        updates: Updates = None,
+        late: Late = None,
+        shape: Shape = None,
+        out: Out = None,
+        truth: TruthFile = None,
+        damaged: Damaged = False,
+        gzip_every: GzipEvery = None,
+        as_json: AsJson = False,
+    ) -> None:
+        given = dict(locals())
+        names = {option.name for option in fields(SetOptions)}
+        options = read_options(
+            recipe, {name: given[name] for name in names if given[name] is not None}
         )
+        with reporting(f"{recipe.dataset} files") as report:
+            made = generate(recipe.dataset, options, progress=report)
+        print(json.dumps(made.summary, indent=1) if as_json else _describe(made))
+
+    return command
+
+
+def describe_defaults(recipe: Recipe) -> str:
+    """The help of a dataset's command."""
+    lines = [recipe.summary]
+    for shape in recipe.defaults:
+        options = recipe.options(Path("landing"), shape=shape)
+        values = (f"{f.name} {getattr(options, f.name)}" for f in fields(options)[2:-1])
+        lines.append(f"Defaults{f' of shape {shape}' if shape else ''}: {', '.join(values)}.")
+    return "\n\n".join(lines)
+
+
+for _recipe in RECIPES.values():
+    app.command(_recipe.dataset, help=describe_defaults(_recipe))(command_for(_recipe))
+
+
+def read_options(recipe: Recipe, given: dict[str, Any]) -> SetOptions:
+    """The options of a set; without a folder it goes to the home's landing."""
+    if "out" not in given:
+        settings = load_settings()
+        given["out"] = settings.landing / recipe.dataset
+        given.setdefault("truth", settings.home / "truth" / f"{recipe.dataset}.json")
+    if "start" in given:
+        given["start"] = given["start"].date()
+    try:
+        return recipe.options(**given)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    with reporting() as report:
-        made = generate_trades(options, progress=report)
-    print(json.dumps(made.summary, indent=1) if as_json else _describe(made))
 
 
 @contextmanager
-def reporting() -> Iterator[Report | None]:
+def reporting(what: str) -> Iterator[Report | None]:
     """A live bar on a terminal, nothing elsewhere; it never goes to standard output."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -99,7 +132,7 @@ def reporting() -> Iterator[Report | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("trade files", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

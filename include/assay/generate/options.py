@@ -1,8 +1,9 @@
-"""What a set of trade files shall hold, and the arithmetic that spreads its records.
+"""What a set of files shall hold, and the arithmetic that spreads its records.
 
 Every record has a position in the set. A step that has no factor in common with the number of
-records maps positions to ranks one to one, so each file can be made alone and still no trade
-occurs twice; the lowest ranks are the special records, and the step spreads them evenly.
+records maps positions to ranks one to one, so each file can be made alone and still no subject
+(trade, event, …) occurs twice; the lowest ranks are the special records, and the step spreads them
+evenly.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SHARES = ("defects", "duplicates", "updates", "late")
 
 
 @dataclass(frozen=True)
-class TradeOptions:
+class SetOptions:
     """One set of files. `rows` counts all records of a file; shares are of all records."""
 
     out: Path
@@ -39,6 +40,7 @@ class TradeOptions:
     late: float = 0.01
     damaged: bool = False
     gzip_every: int = 0
+    shape: str = ""
 
     def __post_init__(self) -> None:
         for name, least in COUNTS.items():
@@ -49,10 +51,8 @@ class TradeOptions:
                 raise SettingsError(f"{name}={getattr(self, name)}: must be a share from 0 to 1")
         if self.records > MOST_RECORDS:
             raise SettingsError(f"files x rows = {self.records:,}: at most {MOST_RECORDS:,}")
-        if self.trades < 1:
-            raise SettingsError(
-                f"{' + '.join(SHARES)} leave no record for a plain trade; lower one"
-            )
+        if self.subjects < 1:
+            raise SettingsError(f"{' + '.join(SHARES)} leave no plain record; lower one")
         if self.truth_path.resolve().is_relative_to(self.out.resolve()):
             raise SettingsError(f"truth={self.truth_path}: must lie outside {self.out}")
 
@@ -67,7 +67,7 @@ class TradeOptions:
 
     @property
     def special(self) -> dict[str, int]:
-        """Records by kind, for every kind that is not the first version of a trade."""
+        """Records by kind, for every kind that is not the first version of a subject."""
         shares = {
             "update": self.updates,
             "late": self.late,
@@ -77,8 +77,8 @@ class TradeOptions:
         return {kind: round(self.records * share) for kind, share in shares.items()}
 
     @property
-    def trades(self) -> int:
-        """Distinct good trades."""
+    def subjects(self) -> int:
+        """Distinct good subjects: trades, events, …"""
         return self.records - sum(self.special.values())
 
     @property
@@ -93,9 +93,9 @@ class TradeOptions:
         """Makes every seed place its special records elsewhere."""
         return int(hashlib.sha256(str(self.seed).encode()).hexdigest(), 16) % self.records
 
-    def file_name(self, number: int) -> str:
-        """Name of file `number`, from 1; holds date and seed, so that no two sets collide."""
-        day = self.start + timedelta(days=(number - 1) * self.days // self.files)
-        width = max(3, len(str(self.files)))
-        zipped = self.gzip_every and number % self.gzip_every == 0
-        return f"trades_{day}_s{self.seed}_part_{number:0{width}d}.csv{'.gz' if zipped else ''}"
+    def day_of(self, number: int) -> date:
+        """The day in the name of file `number`, from 1."""
+        return self.start + timedelta(days=(number - 1) * self.days // self.files)
+
+    def is_zipped(self, number: int) -> bool:
+        return self.gzip_every > 0 and number % self.gzip_every == 0

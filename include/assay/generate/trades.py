@@ -1,166 +1,119 @@
-"""Writes trade files into a landing folder, each whole or not at all, and their truth beside it."""
+"""Trade files: sixteen columns of CSV, quoted where a text needs it."""
 
 from __future__ import annotations
 
-import gzip
-import os
-import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
+from assay.generate.recipe import Defect, Layout, Recipe
 
-import duckdb
-
-from assay.files import sync_folder
-from assay.generate.damage import DAMAGES
-from assay.generate.defects import DEFECTS, HEADER
-from assay.generate.options import TradeOptions
-from assay.generate.records import make_records
-from assay.generate.truth import (
-    FileTruth,
-    RejectedFile,
-    Truth,
-    conclude,
-    create_good_records,
-    write_truth,
+HEADERS = [
+    "TradeId",
+    "CustomerId",
+    "From_Currency",
+    "To_Currency",
+    "From_Cost",
+    "To_Cost",
+    "From_Pip",
+    "To_Pip",
+    "Transaction_Date",
+    "Transaction_Status",
+    "Created_By",
+    "Created_On",
+    "Updated_By",
+    "Updated_on",
+    "From_Deposited_Account",
+    "To_Debited_Account",
+]
+NAMES = (
+    "['ashah', 'bgreen', 'cmoreau', 'dkim', 'eokafor',"
+    " 'fweber', 'gsilva', 'hnovak', 'ijones', 'jpatel']"
 )
 
-RECORDS_PER_QUERY = 20_000
-RECORDS_PER_DAMAGED_FILE = 20
-MEMORY = "600MB"
-MOST_THREADS = 4  # each holds the records of one query and their text
+# A plain trade was updated in the second and third quarter of the time, an update in the fourth, a
+# late version in the first. Customers do not depend on the seed: another set of trades is of the
+# same customers.
+SILVER = f"""
+    subject as key,
+    1000000 + c % 5000001 as from_cost_units,
+    1000000 + d % 5000001 as to_cost_units,
+    $start + b % $span as created_us,
+    $start + c % $span as transaction_us,
+    $start + $span // 4 * quarter + d % ($span // if(quarter = 1, 2, 4)) as version_us,
+    md5(concat($seed, ':trade:', subject))::uuid::text as tradeid,
+    md5(concat('customer:', a % $customers))::uuid::text as customerid,
+    ['USD', 'EUR', 'GBP', 'JPY', 'CAD'][1 + b % 5] as from_currency,
+    ['INR', 'CHF', 'AUD', 'NZD', 'ZAR'][1 + b // 5 % 5] as to_currency,
+    format('{{}}.{{:02d}}', from_cost_units // 100, from_cost_units % 100) as from_cost,
+    format('{{}}.{{:02d}}', to_cost_units // 100, to_cost_units % 100) as to_cost,
+    format('{{}}.{{:02d}}', 40 + c // 7 % 60, c // 420 % 100) as from_pip,
+    if(oddity = 2, null, format('{{}}.{{:02d}}', 40 + d // 7 % 60, d // 420 % 100)) as to_pip,
+    ['COMPLETED', 'FAILED', 'PENDING'][1 + d // 100000 % 3] as transaction_status,
+    concat({NAMES}[1 + a // 3 % 10], a // 60 % 100) as creator,
+    case oddity when 1 then concat('Desk "', creator, '", London', chr(10), 'Floor 2')
+        when 2 then null else creator end as created_by,
+    concat({NAMES}[1 + c // 3 % 10], c // 60 % 100) as updated_by,
+    format('GB{{:02d}}MIDL{{:014d}}', 10 + a % 89, a % 100000000000000) as from_deposited_account,
+    format('GB{{:02d}}NWBK{{:014d}}', 10 + b % 89, b % 100000000000000) as to_debited_account
+"""
 
-Progress = Callable[[int, int], None]
+# Harmless oddities in few good records: quotes, blanks, lower case, nothing at all.
+DELIVERED = """
+    * replace (
+        if(oddity = 0, concat(' ', lower(from_currency), '  '), from_currency) as from_currency,
+        if(oddity = 0, concat(lower(to_currency), ' '), to_currency) as to_currency,
+        if(oddity = 0, concat(' ', lower(transaction_status)), transaction_status)
+            as transaction_status,
+        if(oddity = 0, concat('  ', updated_by, ' '), updated_by) as updated_by,
+        case oddity when 1 then concat('"', replace(created_by, '"', '""'), '"')
+            when 2 then '  ' else created_by end as created_by,
+        coalesce(to_pip, '') as to_pip),
+    strftime(make_timestamp(transaction_us), '%Y-%m-%dT%H:%M:%S.%f') as transaction_date,
+    strftime(make_timestamp(created_us), '%Y-%m-%dT%H:%M:%S.%f') as created_on,
+    strftime(make_timestamp(version_us), '%Y-%m-%dT%H:%M:%S.%f') as updated_on
+"""
 
+ROW_HASH = (
+    *("tradeid", "customerid", "from_currency", "to_currency", "from_cost", "to_cost"),
+    *("concat(from_pip, '00')", "coalesce(to_pip || '00', chr(30))", "transaction_us"),
+    *("transaction_status", "coalesce(created_by, chr(30))", "created_us", "updated_by"),
+    *("version_us", "from_deposited_account", "to_debited_account"),
+)
 
-def generate_trades(
-    options: TradeOptions, *, progress: Progress | None = None, threads: int | None = None
-) -> Truth:
-    """Write the files and the truth file. `progress` is told (files done, files in all).
+# Every reason once, then further ways to earn one, so that a small set shows the most reasons.
+DEFECTS = (
+    Defect(("record.malformed",), {"line": "regexp_replace(line, ',[^,]*$', '')"}),
+    Defect(("record.repeated_header",), {"line": "'<header>'"}),
+    Defect(("trade_id.missing",), {"tradeid": "''"}),
+    Defect(("customer_id.missing",), {"customerid": "''"}),
+    Defect(("updated_on.missing",), {"updated_on": "''"}),
+    Defect(("from_cost.unparseable",), {"from_cost": """'"12,3x"'"""}),
+    Defect(("to_cost.unparseable",), {"to_cost": "'n/a'"}),
+    Defect(("transaction_date.unparseable",), {"transaction_date": "'not-a-date'"}),
+    Defect(("updated_on.unparseable",), {"updated_on": "'yesterday'"}),
+    Defect(("from_cost.out_of_range",), {"from_cost": "concat('-', from_cost)"}),
+    Defect(("to_cost.out_of_range",), {"to_cost": "concat('9999999', to_cost)"}),
+    Defect(("from_currency.unknown",), {"from_currency": "'XXX'"}),
+    Defect(("to_currency.unknown",), {"to_currency": "'XXX'"}),
+    Defect(("transaction_status.unknown",), {"transaction_status": "'DONE'"}),
+    Defect(("record.malformed",), {"line": "concat(line, ',surplus')"}),
+    Defect(("from_cost.unparseable",), {"from_cost": "concat(from_cost, '5')"}),
+    Defect(("transaction_date.unparseable",), {"transaction_date": "'2026-02-30T10:15:00.000000'"}),
+    Defect(
+        ("from_currency.unknown", "from_cost.out_of_range"),
+        {"from_currency": "'XXX'", "from_cost": "concat('-', from_cost)"},
+    ),
+    Defect(
+        ("to_cost.unparseable", "updated_on.missing"),
+        {"to_cost": "'n/a'", "updated_on": "''"},
+    ),
+)
 
-    The bytes do not depend on `threads`, which is one per processor, up to four, when not given.
-    Raises SettingsError, naming the option, when the options contradict each other.
-    """
-    options.out.mkdir(parents=True, exist_ok=True)
-    with _database() as connection:
-        create_good_records(connection)
-        files = _write_files(connection, options, progress, threads or _usual_threads())
-        rejected = _write_damaged(connection, options) if options.damaged else ()
-        sync_folder(options.out)
-        truth = conclude(connection, options, files, rejected)
-    write_truth(truth)
-    return truth
-
-
-def _usual_threads() -> int:
-    return min(os.cpu_count() or 1, MOST_THREADS)
-
-
-@contextmanager
-def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory that spills to a temporary folder, not to the current one."""
-    with (
-        tempfile.TemporaryDirectory(prefix="assay-generate-") as spill,
-        duckdb.connect(
-            config={"memory_limit": MEMORY, "temp_directory": spill, "threads": 2}
-        ) as connection,
-    ):
-        yield connection
-
-
-def _write_files(
-    connection: duckdb.DuckDBPyConnection,
-    options: TradeOptions,
-    progress: Progress | None,
-    threads: int,
-) -> tuple[FileTruth, ...]:
-    numbers = range(1, options.files + 1)
-    with ThreadPoolExecutor(threads) as pool:
-        tasks = [pool.submit(_write_file, connection, options, number) for number in numbers]
-        try:
-            for done, task in enumerate(as_completed(tasks), start=1):
-                task.result()
-                if progress:
-                    progress(done, options.files)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return tuple(task.result() for task in tasks)
-
-
-def _write_file(
-    connection: duckdb.DuckDBPyConnection, options: TradeOptions, number: int
-) -> FileTruth:
-    """Write file `number` and put its good records into the table of the truth."""
-    defects: Counter[int] = Counter()
-    end = number * options.rows
-    path = options.out / options.file_name(number)
-    with connection.cursor() as cursor, _open_whole(path) as file:
-        file.write(f"{HEADER}\n".encode())
-        for first in range(end - options.rows, end, RECORDS_PER_QUERY):
-            make_records(cursor, options, first=first, last=min(end, first + RECORDS_PER_QUERY))
-            file.write(_lines(cursor))
-            cursor.execute(
-                "insert into good_record select trade, updated_us, unhex(row_hash), from_cents,"
-                " to_cents from record where defect is null"
-            )
-            counted = cursor.execute(
-                "select defect, count(*) from record where defect is not null group by defect"
-            )
-            defects.update(dict(counted.fetchall()))
-    quarantined = defects.total()
-    return FileTruth(
-        name=path.name,
-        records=options.rows,
-        good=options.rows - quarantined,
-        quarantined=quarantined,
-        reasons=_count_reasons(defects),
-    )
-
-
-def _lines(cursor: duckdb.DuckDBPyConnection) -> bytes:
-    rows = cursor.execute("select line from record order by position").fetchall()
-    return "".join(f"{line}\n" for (line,) in rows).encode()
-
-
-def _count_reasons(defects: Counter[int]) -> dict[str, int]:
-    reasons: Counter[str] = Counter()
-    for defect, records in defects.items():
-        reasons.update(dict.fromkeys(DEFECTS[defect].reasons, records))
-    return dict(sorted(reasons.items()))
-
-
-@contextmanager
-def _open_whole(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """Open a file that appears under its name only when all of it is written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile("", "wb", compresslevel=5, fileobj=raw, mtime=0) as file:
-                    yield file
-            else:
-                yield raw
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_damaged(
-    connection: duckdb.DuckDBPyConnection, options: TradeOptions
-) -> tuple[RejectedFile, ...]:
-    """One file of further trades for each kind of damage."""
-    rejected = []
-    for number, (damage, (suffix, spoil)) in enumerate(DAMAGES.items()):
-        first = options.records + number * RECORDS_PER_DAMAGED_FILE
-        make_records(connection, options, first=first, last=first + RECORDS_PER_DAMAGED_FILE)
-        text = f"{HEADER}\n{_lines(connection).decode()}"
-        name = f"trades_{options.start}_s{options.seed}_damaged_{damage}{suffix}"
-        temporary = options.out / f".{name}.{os.getpid()}.tmp"
-        temporary.write_bytes(spoil(text))
-        temporary.replace(options.out / name)
-        rejected.append(RejectedFile(name=name, damage=damage))
-    return tuple(rejected)
+TRADES = Recipe(
+    dataset="trades",
+    summary="Trades between two currencies, as CSV.",
+    layouts=(Layout("csv", "csv", {head: head.lower() for head in HEADERS}, "trades"),),
+    layout_name=lambda options, number: "csv",
+    silver=SILVER,
+    row_hash=ROW_HASH,
+    delivered=DELIVERED,
+    sums={"from_cost": 2, "to_cost": 2},
+    defects=DEFECTS,
+)

@@ -1,4 +1,4 @@
-"""The truth of a set of trade files: what the pipeline must make of it, worked out without Spark.
+"""The truth of a set of files: what the pipeline must make of it, worked out without Spark.
 
 A row hash is the sha256 of the silver values in contract order, joined by U+001F: null as U+001E,
 decimals with all digits of their scale, timestamps as microseconds since the epoch. The content
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ import duckdb
 
 from assay.errors import SettingsError
 from assay.files import write_whole
-from assay.generate.options import TradeOptions
+from assay.generate.options import SetOptions
+from assay.generate.recipe import Recipe
 
 CONTENT_HASH_SQL = "sha256(string_agg(row_hash, '' order by row_hash))"
 
@@ -29,12 +31,12 @@ CONTENT_HASH_SQL = "sha256(string_agg(row_hash, '' order by row_hash))"
 # are neighbours: looking one record back finds every duplicate.
 CLASSIFY_SQL = """
 create or replace temp table classified as
-select row_hash, from_cents, to_cents, case
+select * exclude (key, version_us), case
     when row_number() over key_order = 1 then 'new'
     when lag(row_hash) over key_order = row_hash then 'duplicate'
     else 'superseded' end as class
 from good_record
-window key_order as (partition by trade order by updated_us desc, row_hash desc)
+window key_order as (partition by key order by version_us desc, row_hash desc)
 """
 
 
@@ -61,7 +63,8 @@ class RejectedFile:
 class Truth:
     """All files taken as one batch into an empty silver table; sums are decimal texts."""
 
-    options: TradeOptions
+    dataset: str
+    options: SetOptions
     files: tuple[FileTruth, ...]
     rejected: tuple[RejectedFile, ...]
     records: int
@@ -84,7 +87,7 @@ class Truth:
         options["out"] = Path(options["out"])
         options["truth"] = Path(options["truth"]) if options["truth"] else None
         options["start"] = date.fromisoformat(options["start"])
-        facts["options"] = TradeOptions(**options)
+        facts["options"] = SetOptions(**options)
         facts["files"] = tuple(FileTruth(**file) for file in facts["files"])
         facts["rejected"] = tuple(RejectedFile(**file) for file in facts["rejected"])
         return cls(**facts)
@@ -99,7 +102,7 @@ class Truth:
 def read_truth(path: Path) -> Truth:
     """Read a truth file. Raises SettingsError when there is none."""
     if not path.is_file():
-        raise SettingsError(f"{path}: no truth file; `assay generate trades` writes one")
+        raise SettingsError(f"{path}: no truth file; `assay generate` writes one")
     return Truth.from_json(path.read_text())
 
 
@@ -116,37 +119,42 @@ def content_hash(row_hashes: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def create_good_records(connection: duckdb.DuckDBPyConnection) -> None:
+def create_good_records(connection: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
     """The table that collects what the truth needs of every good record."""
+    units = "".join(f", {name}_units bigint" for name in recipe.sums)
     connection.execute(
-        "create table good_record (trade bigint, updated_us bigint, row_hash blob,"
-        " from_cents bigint, to_cents bigint)"
+        f"create table good_record (key bigint, version_us bigint, row_hash blob{units})"
     )
+
+
+def collect_good_records(connection: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
+    """Put the good records of table `record` into the table of the truth."""
+    sql = f"select key, version_us, unhex(row_hash), {recipe.units} from record"  # noqa: S608
+    connection.execute(f"insert into good_record {sql} where defect is null")
 
 
 def conclude(
     connection: duckdb.DuckDBPyConnection,
-    options: TradeOptions,
+    recipe: Recipe,
+    options: SetOptions,
     files: tuple[FileTruth, ...],
     rejected: tuple[RejectedFile, ...],
 ) -> Truth:
     """Classify the table `good_record` and sum everything up."""
     connection.execute(CLASSIFY_SQL)
-    counted = connection.execute(
-        "select class, count(*), sum(from_cents), sum(to_cents) from classified group by class"
-    ).fetchall()
-    by_class = {name: (records, start, end) for name, records, start, end in counted}
-    none = (0, 0, 0)
+    counted = connection.execute("select class, count(*) from classified group by class")
+    by_class: dict[str, int] = dict(counted.fetchall())
     quarantined = sum(file.quarantined for file in files)
     classes = {
-        "new": by_class.get("new", none)[0],
+        "new": by_class.get("new", 0),
         "updated": 0,
-        "duplicate": by_class.get("duplicate", none)[0],
-        "superseded": by_class.get("superseded", none)[0],
+        "duplicate": by_class.get("duplicate", 0),
+        "superseded": by_class.get("superseded", 0),
         "quarantined": quarantined,
     }
     reasons = sum((Counter(file.reasons) for file in files), Counter[str]())
     return Truth(
+        dataset=recipe.dataset,
         options=options,
         files=files,
         rejected=rejected,
@@ -157,8 +165,8 @@ def conclude(
         classes=classes,
         silver_rows=classes["new"],
         content_hash=_silver_hash(connection),
-        good_sums=_sums(by_class.values()),
-        silver_sums=_sums([by_class.get("new", none)]),
+        good_sums=_sums(connection, recipe, "true"),
+        silver_sums=_sums(connection, recipe, "class = 'new'"),
     )
 
 
@@ -171,9 +179,11 @@ def _silver_hash(connection: duckdb.DuckDBPyConnection) -> str:
     return digest.hexdigest()
 
 
-def _sums(counted: Iterable[tuple[int, int, int]]) -> dict[str, str]:
-    totals = [sum(values) for values in zip(*counted, strict=True)] or [0, 0, 0]
+def _sums(connection: duckdb.DuckDBPyConnection, recipe: Recipe, rows: str) -> dict[str, str]:
+    """The exact sum of each money column over some rows of `classified`."""
+    sums = ", ".join(f"coalesce(sum({column}_units), 0)" for column in recipe.sums)
+    found = connection.execute(f"select {sums} from classified where {rows}").fetchall()[0]  # noqa: S608
     return {
-        "from_cost": f"{totals[1] // 100}.{totals[1] % 100:02d}",
-        "to_cost": f"{totals[2] // 100}.{totals[2] % 100:02d}",
+        column: f"{Decimal(int(units)).scaleb(-scale):f}"
+        for (column, scale), units in zip(recipe.sums.items(), found, strict=True)
     }

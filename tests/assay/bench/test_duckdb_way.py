@@ -10,14 +10,14 @@ from pathlib import Path
 import duckdb
 
 from assay.bench.commands import PROGRAMS, run_timed
-from assay.generate.options import TradeOptions
-from assay.generate.trades import generate_trades
+from assay.generate.options import SetOptions
 from assay.generate.truth import content_hash
+from assay.generate.write import generate
 from assay.plan import GatePolicy, ManifestFile, Plan, write_plan
 
 
 def test_it_finds_the_rows_the_hash_and_the_sums_of_the_truth(tmp_path: Path) -> None:
-    truth = generate_trades(TradeOptions(out=tmp_path / "trades", files=3, rows=400))
+    truth = generate("trades", SetOptions(out=tmp_path / "trades", files=3, rows=400))
     plan = make_plan(tmp_path, [truth.options.out / file.name for file in truth.files])
     out = tmp_path / "out"
     out.mkdir()
