@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -87,16 +88,14 @@ class Plan:
 
     @property
     def manifest_hash(self) -> str:
-        """Identity of the input: the content hashes of its files, in order."""
-        versions = [f"{name}@{version}" for name, version in self.silver_versions.items()]
-        files = sorted(file.file_id for file in self.files)
-        content = "\n".join([*files, *self.rebuild_batches, *versions])
-        return hashlib.sha256(content.encode()).hexdigest()
+        """Identity of the input of this batch."""
+        files = [file.file_id for file in self.files]
+        return manifest_hash(files, self.rebuild_batches, self.silver_versions)
 
     @property
     def input_bytes(self) -> float:
         """Size of the files to read; a rebuild, which reads bronze, has no bound."""
-        return sum(f.size_bytes for f in self.files) if self.source == "files" else inf
+        return inf if self.source == "bronze" else sum(f.size_bytes for f in self.files)
 
     @property
     def has_work(self) -> bool:
@@ -118,6 +117,13 @@ class Plan:
     def work(self, *parts: str) -> str:
         """Path of an intermediate result of this batch."""
         return "/".join([self.folder, *parts])
+
+
+def manifest_hash(files: Sequence[str], batches: Sequence[str], versions: Mapping[str, int]) -> str:
+    """One hash of content hashes of files, of batches in their order, and of table versions."""
+    pinned = [f"{name}@{version}" for name, version in sorted(versions.items())]
+    content = "\n".join([*sorted(files), *batches, *pinned])
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def write_plan(plan: Plan) -> Path:

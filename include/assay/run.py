@@ -11,7 +11,10 @@ from assay.params import RunParams
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a pipeline, as the orchestrator knows it."""
+    """One run of a pipeline, as the orchestrator knows it.
+
+    `from_silver` is set for a pipeline that takes no files but the released silver of others.
+    """
 
     pipeline: str
     datasets: list[str]
@@ -21,6 +24,14 @@ class Run:
     batch_date: str
     params: RunParams
     user: str = ""
+    from_silver: bool = False
+
+    @property
+    def source(self) -> Literal["files", "bronze", "silver"]:
+        """What the batch of this run is made from."""
+        if self.from_silver:
+            return "silver"
+        return "bronze" if self.params.full_rebuild else "files"
 
     @property
     def only_day(self) -> str | None:

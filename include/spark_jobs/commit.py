@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, load_contract
+from assay.contract import Contract, gold_contracts, load_contract
 from assay.errors import StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
@@ -60,6 +60,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
         for dataset in silver
     }
+    versions |= _versions_of_others(plan, versions.keys() | {t.contract.table for t in targets})
     totals: dict[str, Any] = {}
     for target in targets:
         table = target.contract.table
@@ -74,6 +75,19 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         "gold": gold,
         "summary": f"committed {listed}",
     }
+
+
+def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:
+    """Where the tables that the batch does not change stand: a release names all of them."""
+    own = [f"{layer}.{name}" for name in plan.datasets for layer in ("quarantine", "silver")]
+    if plan.source == "silver":
+        return {}
+    found = {}
+    for table in {*own, *(contract.table for contract in gold_contracts(plan.datasets))} - touched:
+        head = tables.base_of(plan.table(*table.split(".")), plan.batch_id)
+        if head != tables.NO_TABLE:
+            found[table] = head.version
+    return found
 
 
 def _targets(

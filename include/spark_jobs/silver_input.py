@@ -8,7 +8,7 @@ from assay.contract import load_contract
 from assay.plan import Plan
 from assay.results import latest_result
 from spark_jobs.lakehouse.schemas import empty_silver
-from spark_jobs.lakehouse.tables import base_of, read_table, read_unless_empty
+from spark_jobs.lakehouse.tables import NO_TABLE, base_of, read_table, read_unless_empty
 from spark_jobs.transformations.touched_groups import SilverInput
 
 
@@ -22,7 +22,7 @@ def silver_input(spark: SparkSession, plan: Plan, dataset: str) -> SilverInput:
         built = latest_result(plan.folder, "build_silver")["datasets"][dataset]
         base = None if built["base_is_empty"] else read_table(spark, path, built["base_version"])
         return SilverInput(contract, base, spark.read.parquet(built["change_set"]))
-    head = base_of(path, plan.batch_id).version
-    return SilverInput(
-        contract, read_unless_empty(spark, path, head) or empty_silver(spark, contract), None
-    )
+    # Of other pipelines only what is released counts.
+    version = NO_TABLE.version if plan.source == "silver" else base_of(path, plan.batch_id).version
+    standing = read_unless_empty(spark, path, version)
+    return SilverInput(contract, standing or empty_silver(spark, contract), None)

@@ -15,8 +15,6 @@ from assay.plan import Plan
 from assay.results import next_epoch
 from assay_airflow.connections import connect
 
-PLAN_FROM = "accept_files"
-
 
 @dataclass
 class Attempt:
@@ -31,8 +29,9 @@ class Attempt:
 
 
 def pull_plan_path(context: Mapping[str, Any]) -> str:
-    """The path of the plan that accept_files froze for this run."""
-    path: str = context["ti"].xcom_pull(task_ids=PLAN_FROM)
+    """The path of the plan that the first task froze for this run."""
+    first = context["dag"].topological_sort()[0]
+    path: str = context["ti"].xcom_pull(task_ids=first.task_id)
     return path
 
 

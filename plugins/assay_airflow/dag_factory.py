@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, TaskGroup, chain
+from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.params import PARAM_SCHEMAS
 from assay_airflow.operators import (
@@ -35,7 +35,43 @@ def pipeline_dag(
     Infrastructure failures are retried with back-off; a failed gate, a refused param or an error
     that a person must act on is not (see `attempts`).
     """
-    with DAG(
+    with _dag(dag_id, schedule, owner, tags, doc_md) as dag:
+        accept = AcceptFilesOperator(task_id="accept_files", pipeline=dag_id, datasets=datasets)
+        with TaskGroup("bronze", prefix_group_id=False, tooltip="As delivered"):
+            bronze = [_stage("ingest_bronze"), _gate("bronze")]
+        with TaskGroup("silver", prefix_group_id=False, tooltip="Typed, one row per key"):
+            silver = [_stage("build_silver"), _gate("silver")]
+        silver_assets = [silver_asset(dataset) for dataset in datasets]
+        chain(accept, *bronze, *silver, *_gold_and_release(silver_assets, archives=True))
+    return dag
+
+
+def gold_dag(
+    dag_id: str, *, datasets: Sequence[str], owner: str, tags: Sequence[str], doc_md: str | None
+) -> DAG:
+    """The gold tables of datasets of several pipelines, whenever one of these is released."""
+    schedule = AssetAny(*(silver_asset(dataset) for dataset in datasets))
+    with _dag(dag_id, schedule, owner, tags, doc_md) as dag:
+        accept = AcceptFilesOperator(
+            task_id="accept_releases", pipeline=dag_id, datasets=datasets, from_silver=True
+        )
+        chain(accept, *_gold_and_release([Asset(f"gold.{dag_id}")], archives=False))
+    return dag
+
+
+def silver_asset(dataset: str) -> Asset:
+    """The released silver of a dataset; its events carry the release."""
+    return Asset(f"silver.{dataset}")
+
+
+def _dag(
+    dag_id: str,
+    schedule: str | AssetAny,
+    owner: str,
+    tags: Sequence[str],
+    doc_md: str | None,
+) -> DAG:
+    return DAG(
         dag_id,
         schedule=schedule,
         start_date=FIRST_DAY,
@@ -54,20 +90,18 @@ def pipeline_dag(
             # A stage that a batch does not need skips itself; that must not skip the rest.
             "trigger_rule": "none_failed",
         },
-    ) as dag:
-        accept = AcceptFilesOperator(task_id="accept_files", pipeline=dag_id, datasets=datasets)
-        with TaskGroup("bronze", prefix_group_id=False, tooltip="As delivered"):
-            bronze = [_stage("ingest_bronze"), _gate("bronze")]
-        with TaskGroup("silver", prefix_group_id=False, tooltip="Typed, one row per key"):
-            silver = [_stage("build_silver"), _gate("silver")]
-        with TaskGroup("gold", prefix_group_id=False, tooltip="Aggregates"):
-            gold = [_stage("build_gold"), _gate("gold")]
-        with TaskGroup("release", prefix_group_id=False, tooltip="What readers see"):
-            commit = _stage("commit")
-            publish = PublishOperator(task_id="publish")
-            archive = ArchiveFilesOperator(task_id="archive_files")
-        chain(accept, *bronze, *silver, *gold, commit, publish, archive)
-    return dag
+    )
+
+
+def _gold_and_release(released: list[Asset], *, archives: bool) -> list[BaseOperator]:
+    """The tasks that every pipeline ends with, inside a DAG."""
+    with TaskGroup("gold", prefix_group_id=False, tooltip="Aggregates"):
+        gold = [_stage("build_gold"), _gate("gold")]
+    with TaskGroup("release", prefix_group_id=False, tooltip="What readers see"):
+        commit = _stage("commit")
+        publish = PublishOperator(task_id="publish", outlets=released)
+        archive = [ArchiveFilesOperator(task_id="archive_files")] if archives else []
+    return [*gold, commit, publish, *archive]
 
 
 def _stage(name: str) -> SparkStageOperator:

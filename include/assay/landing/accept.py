@@ -65,7 +65,8 @@ def accept_files(
             return plan
         generation = _register(connection, run)
         folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
-        seen = [] if run.params.full_rebuild else _accept(settings, connection, run, folders, say)
+        takes_files = run.source == "files"
+        seen = _accept(settings, connection, run, folders, say) if takes_files else []
         plan = make_plan(settings, connection, run, generation, seen)
         _record_outcome(connection, run, plan)
         write_plan(plan)
@@ -86,8 +87,8 @@ def _refuse_unfinished(connection: psycopg.Connection[Any], run: Run) -> None:
 
 def _register(connection: psycopg.Connection[Any], run: Run) -> int:
     """Record the batch as started, and return the ledger generation that it was given."""
-    rebuild = run.params.full_rebuild
-    generation = (next_generation if rebuild else current_generation)(connection, run.pipeline)
+    is_rebuild = run.source == "bronze"
+    generation = (next_generation if is_rebuild else current_generation)(connection, run.pipeline)
     start_batch(
         connection,
         batch_id=run.batch_id,
@@ -96,7 +97,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         run_type=run.run_type,
         batch_date=run.batch_date,
         generation=generation,
-        source="bronze" if rebuild else "files",
+        source=run.source,
         contract_versions={c.table: c.version for c in contracts_of(run.datasets)},
     )
     if run.params.dry_run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay.ledger import Delivery
 from assay.ledger.query import Connection, fetch_all
-from assay.plan import GatePolicy, ManifestFile, Plan
+from assay.plan import GatePolicy, ManifestFile, Plan, manifest_hash
 from assay.run import Run
 from assay.settings import Settings
 
@@ -20,7 +20,7 @@ def make_plan(
     params = run.params
     folder = settings.batches / run.batch_id
     files = [_manifest_file(d) for d in seen if d.verdict == "accepted"]
-    rebuild = _bronze_batches(connection, run.pipeline) if params.full_rebuild else []
+    rebuild = _bronze_batches(connection, run.pipeline) if run.source == "bronze" else []
     # A rebuild reads the bronze that there is, also when it is only tried out.
     scratch = params.dry_run and not params.full_rebuild
     return Plan(
@@ -30,7 +30,7 @@ def make_plan(
         run_id=run.run_id,
         batch_date=run.batch_date,
         inputs=_inputs(connection, run, files, rebuild),
-        source="bronze" if params.full_rebuild else "files",
+        source=run.source,
         commit=not params.dry_run,
         generation=generation,
         files=files,
@@ -38,6 +38,7 @@ def make_plan(
         gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
         folder=str(folder),
         lake=str(settings.lake),
+        silver_versions=_released_silver(connection, run) if run.source == "silver" else {},
         bronze_lake=str(folder / "scratch" / "lake" if scratch else settings.lake),
     )
 
@@ -81,8 +82,35 @@ def _inputs(
     return [dataset for dataset in run.datasets if dataset in found]
 
 
+def _released_silver(connection: Connection, run: Run) -> dict[str, int]:
+    """Dataset → version of its silver that readers see; empty when the last batch had the same.
+
+    A full rebuild builds from the same versions once more.
+    """
+    released = dict(
+        fetch_all(
+            connection,
+            "SELECT split_part(key, '.', 2), value::int"
+            " FROM ops.current_release, jsonb_each_text(versions)"
+            " WHERE key = ANY(%s)",
+            [[f"silver.{dataset}" for dataset in run.datasets]],
+        )
+    )
+    last = fetch_all(
+        connection,
+        "SELECT manifest_hash FROM ops.batch WHERE pipeline = %s AND state = 'PUBLISHED'"
+        " ORDER BY committed_at DESC LIMIT 1",
+        [run.pipeline],
+    )
+    seen_before = [(manifest_hash([], [], released),)] == last
+    return {} if seen_before and not run.params.full_rebuild else released
+
+
 def describe_plan(plan: Plan) -> str:
     """One line for a person: what the plan will do."""
+    if plan.silver_versions:
+        listed = ", ".join(f"silver.{name}@{v}" for name, v in sorted(plan.silver_versions.items()))
+        return f"from {listed}"
     if plan.source == "bronze" and plan.has_work:
         return f"rebuild from {len(plan.rebuild_batches):,} batches in bronze"
     if not plan.has_work:

@@ -27,10 +27,21 @@ RUN_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
 
 
 class AcceptFilesOperator(BaseOperator):
-    """Takes the pending files and freezes the plan; returns the plan's path."""
+    """Takes the pending files and freezes the plan; returns the plan's path.
 
-    def __init__(self, *, pipeline: str, datasets: Sequence[str], **kwargs: Any) -> None:
+    With `from_silver` it takes no files, but the released versions of the datasets' silver.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        datasets: Sequence[str],
+        from_silver: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.from_silver = from_silver
         self.pipeline = pipeline
         self.datasets = list(datasets)
 
@@ -45,7 +56,7 @@ class AcceptFilesOperator(BaseOperator):
         with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
             lines: list[str] = []
             plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
-            now.summary = f"accept_files: {lines[-1]}"
+            now.summary = f"{self.task_id}: {lines[-1]}"
         path = str(folder / "plan.json")
         self._skip_idle_stages(context, plan, path)
         return path
@@ -80,6 +91,7 @@ class AcceptFilesOperator(BaseOperator):
             batch_id=batch_id_of(self.pipeline, dag_run.run_id, batch_date),
             batch_date=batch_date,
             params=params,
+            from_silver=self.from_silver,
             user=getattr(dag_run, "triggering_user_name", None) or "airflow",
         )
 

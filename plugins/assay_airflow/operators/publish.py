@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
 from assay.plan import Plan, read_plan
@@ -16,35 +17,56 @@ from assay_airflow.connections import connect, postgres_uri
 
 
 class PublishOperator(BaseOperator):
-    """Releases every committed batch, each in one transaction; of a dry run only its summary."""
+    """Releases every committed batch, each in one transaction; of a dry run only its summary.
+
+    A release is told to the Assets of its tables. A task that is skipped tells them nothing.
+    """
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.publish.publish_pending`."""
-        from assay.publish import publish_pending
-
+        """See `assay.publish.publish_pending`; skipped when there is nothing to release."""
         plan = read_plan(pull_plan_path(context))
         with planned_attempt(context, plan) as now:
-            if plan.commit:
-                batches = load_settings().batches
-                releases = publish_pending(
-                    connect,
-                    postgres_uri(),
-                    plan.pipeline,
-                    now.epoch,
-                    lambda batch_id: read_plan(batches / batch_id / "plan.json"),
-                    self.log.info,
-                )
-                now.metrics = {"releases": releases}
-                now.summary = f"publish: {len(releases)} releases"
-            else:
-                now.summary = f"publish: {_record_dry_run(context, plan)}"
+            if not plan.commit:
+                raise AirflowSkipException(f"publish: {_record_dry_run(context, plan)}")
+            releases = self._publish(plan, now.epoch)
+            if not releases:
+                raise AirflowSkipException("publish: nothing to release")
+            now.metrics = {"releases": releases}
+            now.summary = f"publish: {len(releases)} releases"
+            self._tell_assets(context, releases)
         self.log.info(now.summary)
         return str(now.summary)
+
+    def _publish(self, plan: Plan, epoch: int) -> list[dict[str, Any]]:
+        from assay.publish import publish_pending
+
+        batches = load_settings().batches
+        return publish_pending(
+            connect,
+            postgres_uri(),
+            plan.pipeline,
+            epoch,
+            lambda batch_id: read_plan(batches / batch_id / "plan.json"),
+            self.log.info,
+        )
+
+    def _tell_assets(
+        self, context: Mapping[str, Any], releases: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """The Delta version and what the release counted, for the Assets page."""
+        newest = releases[-1]
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {
+                "release": newest["release_id"],
+                "batch": newest["batch_id"],
+                "version": newest["versions"].get(asset.name),
+                "rows": newest["counts"],
+            }
 
 
 def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:
     """Keep what the run would have changed; returns it as a line."""
-    stages = ("build_silver", "build_gold") if plan.has_work else ()
+    stages = [stage for stage in ("build_silver", "build_gold") if plan.needs(stage)]
     change = "; ".join(latest_result(plan.folder, stage)["summary"] for stage in stages)
     summary = {"would_change": change or "nothing: no file is waiting"}
     with connect() as connection:
