@@ -18,10 +18,7 @@ def silver_rows(spark: SparkSession, dataset: str, *rows: dict[str, Any]) -> Dat
     named = {name for row in rows for name in row}
     unknown = named - {column.name for column in columns}
     assert not unknown, f"no column of {dataset}: {unknown}"
-    texts = {
-        c.name: pa.array([str(row[c.name]) if c.name in row else None for row in rows], pa.string())
-        for c in columns
-    }
+    texts = {c.name: pa.array([_text(row.get(c.name)) for row in rows], "string") for c in columns}
     frame = spark.createDataFrame(pa.table(texts))  # Arrow: Spark plans it without a job
     return frame.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in columns))
 
@@ -43,3 +40,7 @@ def bronze_rows(spark: SparkSession, dataset: str, *rows: dict[str, Any]) -> Dat
     }
     lineage["record_number"] = pa.array(range(1, len(rows) + 1), pa.int64())
     return spark.createDataFrame(pa.table(columns | lineage))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

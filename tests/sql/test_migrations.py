@@ -30,6 +30,11 @@ READABLE = [
     "gold.company_without_counterpart",
     "gold.sector_totals",
     "gold.adjusted_prices",
+    "serving.ecommerce_event",
+    "serving.user_activity",
+    "serving.events",
+    "gold.hourly_product_activity_rates",
+    "gold.daily_conversion_rates",
     "ops.batch",
     "ops.current_release",
     "ops.migration",
@@ -109,6 +114,9 @@ def test_failing_migration_leaves_nothing_and_can_be_tried_again(
         ("gold", "company_coverage", "gold.company_coverage", []),
         ("gold", "sector_totals", "gold.sector_totals", []),
         ("gold", "adjusted_prices", "gold.adjusted_prices", []),
+        ("silver", "ecommerce_events", "serving.ecommerce_event", LINEAGE),
+        ("gold", "hourly_product_activity", "gold.hourly_product_activity", []),
+        ("gold", "daily_conversion", "gold.daily_conversion", []),
     ],
 )
 def test_table_has_the_columns_of_its_contract(

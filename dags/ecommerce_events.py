@@ -1,0 +1,31 @@
+"""
+### Shop events: landing files → bronze → silver → gold → Postgres
+
+Takes every event file (`*.csv`, `*.csv.gz`) that is complete in `landing/ecommerce_events/`, every
+day at 04:00 UTC, or when triggered. Both spellings of the header may be in one batch: `event_type`,
+`event_time`, and `action`, `timestamp`. Owner: web-analytics.
+
+**Where to look.** Postgres: `serving.ecommerce_event` (also as `serving.user_activity` and
+`serving.events`), `gold.hourly_product_activity`, `gold.daily_conversion`; `ops.release` says what
+is published, `ops.row_ledger` where each record went, `serving.user_activity_errors` and
+`serving.corrupt_records` what is in quarantine. The note of a run sums up its batch.
+
+**When a gate fails** nothing has been published: read the task's log, which names the expectation
+and the failing records. Give the files back with `assay batch abandon`; then correct them, or
+trigger again with `gate_policy` = `override` and a reason.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from assay_airflow.dag_factory import pipeline_dag
+
+dag: DAG = pipeline_dag(
+    "ecommerce_events",
+    datasets=["ecommerce_events"],
+    schedule="0 4 * * *",
+    owner="web-analytics",
+    tags=["medallion", "ecommerce_events", "daily"],
+    doc_md=__doc__,
+)
