@@ -167,7 +167,7 @@ def values() -> list[Case]:
         one("volume_above_bigint", "volume.unparseable", volume=10**20),
         one("time_is_epoch", "stock_timestamp.unparseable", timestamp=1767225600),
         one("time_is_words", "stock_timestamp.unparseable", timestamp="yesterday"),
-        one("nul_escape", "", symbol="A\0B"),
+        one("nul_escape", "record.malformed", symbol="A\0B"),
         one("lone_surrogate", "record.malformed", symbol="\ud800"),
         one("emoji_and_escapes", "", symbol='\U0001f600 "\\\n'),
     ]

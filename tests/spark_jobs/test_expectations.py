@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import Contract, Expectation
+from assay.contract import Contract, Expectation, read_contract
 from assay.errors import ContractError
+from assay.settings import CONTRACTS
 from builders.trades import SILVER, silver
 from spark_jobs.expectations import GateFrame, open_context, run_gate, write_data_docs
 
+CONTRACT_FILES = sorted(CONTRACTS.glob("*/*.yaml"))
 LOCATED = ("source_file", "record_number")
 
 
@@ -115,3 +117,12 @@ def test_data_docs_show_what_was_checked(spark: SparkSession, tmp_path: Path) ->
     assert (tmp_path / "index.html").is_file()
     pages = [path.read_text() for path in (tmp_path / "validations").rglob("*.html")]
     assert any("documented" in page for page in pages)
+
+
+@pytest.mark.parametrize("path", CONTRACT_FILES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_great_expectations_takes_every_expectation_of_a_contract(path: Path) -> None:
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    for expectation in read_contract(path).expectations:
+        made = get_expectation_impl(expectation.type)(**expectation.kwargs)
+        assert made.expectation_type == expectation.type

@@ -1,7 +1,7 @@
 """Reading JSON records as text: a line, or an element of an array, is one record.
 
 No value is rounded. A text that is not exactly one JSON object, each name in it once and each
-number exact, is malformed; it is kept whole.
+number exact, is malformed; so is one with a NUL character. It is kept whole.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from assay.contract import Contract
 from assay.landing.json_files import INEXACT
 
+NUL = r"\\u0000"  # this escape is the one character that Postgres cannot hold
 BLANKS = " \t\r\n"
 
 
@@ -30,7 +31,7 @@ def read_json(
     texts = _read_elements(spark, paths) if is_array else _read_lines(spark, paths)
     outer = sorted({name.partition(".")[0] for name in delivered.values() if "." in name})
     one = F.try_parse_json(F.concat(F.lit("["), "text", F.lit("]")))
-    parsed = texts.withColumn("one", F.when(~F.col("text").rlike(INEXACT), one)).select(
+    parsed = texts.withColumn("one", F.when(~F.col("text").rlike(f"{INEXACT}|{NUL}"), one)).select(
         "*",
         F.when(F.try_variant_get("one", "$[1]", "variant").isNull(), _fields("")).alias("fields"),
         *(_fields(f"['{name}']").alias(f"in.{name}") for name in outer),

@@ -59,7 +59,7 @@ def properties(contract: Contract) -> dict[str, str]:
     """Statistics only where a reader prunes by them; deletion vectors make a small MERGE cheap."""
     if contract.layer == "gold":
         return RETENTION
-    indexed = [*contract.keys, contract.event_time, *contract.money]
+    indexed = dict.fromkeys([*contract.keys, contract.event_time, *contract.money])  # each once
     return {
         **RETENTION,
         "delta.enableDeletionVectors": "true",
