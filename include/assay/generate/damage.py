@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import duckdb
+
+from assay.generate.layouts import write_layout
+from assay.generate.options import SetOptions
+from assay.generate.recipe import SUFFIXES, Layout, Recipe
+from assay.generate.records import make_records
+from assay.generate.truth import RejectedFile
+
+RECORDS_PER_DAMAGED_FILE = 20
 
 
 def leave_quote_open(content: bytes) -> bytes:
@@ -47,3 +59,39 @@ DAMAGES = {
     "unclosed_array": Damage(("array",), cut_half),
     "truncated_parquet": Damage(("parquet",), cut_half),
 }
+
+
+def write_damaged(
+    connection: duckdb.DuckDBPyConnection, recipe: Recipe, options: SetOptions
+) -> tuple[RejectedFile, ...]:
+    """One file of further records for each kind of damage that the dataset's layouts allow."""
+    rejected: list[RejectedFile] = []
+    for name, damage in DAMAGES.items():
+        layout = next((each for each in recipe.layouts if each.form in damage.forms), None)
+        if layout is None:
+            continue
+        first = options.records + len(rejected) * RECORDS_PER_DAMAGED_FILE
+        positions = range(first, first + RECORDS_PER_DAMAGED_FILE)
+        content = _content_of(connection, recipe, layout, options, positions)
+        file_name = (
+            f"{layout.prefix}_{options.start}_s{options.seed}_damaged_{name}"
+            f"{SUFFIXES[layout.form]}{damage.suffix}"
+        )
+        temporary = options.out / f".{file_name}.{os.getpid()}.tmp"
+        temporary.write_bytes(damage.spoil(content))
+        temporary.replace(options.out / file_name)
+        rejected.append(RejectedFile(name=file_name, damage=name))
+    return tuple(rejected)
+
+
+def _content_of(
+    connection: duckdb.DuckDBPyConnection,
+    recipe: Recipe,
+    layout: Layout,
+    options: SetOptions,
+    positions: range,
+) -> bytes:
+    make_records(connection, recipe, layout, options, positions)
+    file = io.BytesIO()
+    write_layout(layout, file, [connection])
+    return file.getvalue()

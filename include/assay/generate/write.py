@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import tempfile
 from collections import Counter
@@ -16,15 +15,14 @@ from typing import IO
 import duckdb
 
 from assay.files import sync_folder
-from assay.generate.damage import DAMAGES
+from assay.generate.damage import write_damaged
 from assay.generate.layouts import write_layout
 from assay.generate.options import SetOptions
-from assay.generate.recipe import SUFFIXES, Layout, Recipe
+from assay.generate.recipe import Recipe
 from assay.generate.recipes import recipe_of
 from assay.generate.records import make_records
 from assay.generate.truth import (
     FileTruth,
-    RejectedFile,
     Truth,
     collect_good_records,
     conclude,
@@ -33,7 +31,6 @@ from assay.generate.truth import (
 )
 
 RECORDS_PER_QUERY = 20_000
-RECORDS_PER_DAMAGED_FILE = 20
 MEMORY = "600MB"
 MOST_THREADS = 4  # each holds the records of one query and their text
 
@@ -58,7 +55,7 @@ def generate(
     with _database() as connection:
         create_good_records(connection, recipe)
         files = _write_files(connection, recipe, options, progress, threads or _usual_threads())
-        rejected = _write_damaged(connection, recipe, options) if options.damaged else ()
+        rejected = write_damaged(connection, recipe, options) if options.damaged else ()
         sync_folder(options.out)
         truth = conclude(connection, recipe, options, files, rejected)
     write_truth(truth)
@@ -178,39 +175,3 @@ def _open_whole(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _write_damaged(
-    connection: duckdb.DuckDBPyConnection, recipe: Recipe, options: SetOptions
-) -> tuple[RejectedFile, ...]:
-    """One file of further records for each kind of damage that the dataset's layouts allow."""
-    rejected: list[RejectedFile] = []
-    for name, damage in DAMAGES.items():
-        layout = next((each for each in recipe.layouts if each.form in damage.forms), None)
-        if layout is None:
-            continue
-        first = options.records + len(rejected) * RECORDS_PER_DAMAGED_FILE
-        positions = range(first, first + RECORDS_PER_DAMAGED_FILE)
-        content = _content_of(connection, recipe, layout, options, positions)
-        file_name = (
-            f"{layout.prefix}_{options.start}_s{options.seed}_damaged_{name}"
-            f"{SUFFIXES[layout.form]}{damage.suffix}"
-        )
-        temporary = options.out / f".{file_name}.{os.getpid()}.tmp"
-        temporary.write_bytes(damage.spoil(content))
-        temporary.replace(options.out / file_name)
-        rejected.append(RejectedFile(name=file_name, damage=name))
-    return tuple(rejected)
-
-
-def _content_of(
-    connection: duckdb.DuckDBPyConnection,
-    recipe: Recipe,
-    layout: Layout,
-    options: SetOptions,
-    positions: range,
-) -> bytes:
-    make_records(connection, recipe, layout, options, positions)
-    file = io.BytesIO()
-    write_layout(layout, file, [connection])
-    return file.getvalue()
