@@ -27,6 +27,14 @@ BANNED_AT_TOP: dict[str, tuple[str, ...]] = {
 BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
     "plugins": ("pyspark", "delta", "great_expectations", "spark_jobs", "dags"),
     "include/assay": ("airflow", "assay_airflow", "dags"),
+    "include/assay/verify": (
+        "assay.landing",
+        "assay.publish",
+        "assay.ledger",
+        "assay.plan",
+        "assay.results",
+        "spark_jobs",
+    ),
     "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg"),
     "include/spark_jobs/lakehouse": ("spark_jobs.transformations", "great_expectations"),
 }

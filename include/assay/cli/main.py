@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from assay.cli import batch, bench, demo, export, generate, stack
+from assay.cli import batch, bench, demo, export, generate, stack, verify
 from assay.errors import AssayError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ stack.register(app)
 demo.register(app)
 bench.register(app)
 export.register(app)
+verify.register(app)
 app.add_typer(generate.app, name="generate")
 app.add_typer(batch.app, name="batch")
 

@@ -1,0 +1,118 @@
+"""The audit as a whole: one snapshot of the books, and every check on it in turn."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from assay.contract import contract_path
+from assay.errors import BatchError, ContractError, SettingsError
+from assay.settings import Settings
+from assay.verify.books import Books, read_books
+from assay.verify.conservation import check_conservation
+from assay.verify.evidence import Evidence
+from assay.verify.history import check_atomicity, check_idempotence
+from assay.verify.logs import check_fencing, check_logs
+from assay.verify.places import check_places
+from assay.verify.proofs import check_gates, check_readability
+from assay.verify.report import Check
+from assay.verify.rows import check_duplicates, check_versions
+from assay.verify.stores import check_gold, check_stores
+
+CHECKS: dict[str, Callable[[Evidence, Check], None]] = {
+    "I1": check_conservation,
+    "I2": check_duplicates,
+    "I3": check_versions,
+    "I4": check_gold,
+    "I5": check_stores,
+    "I6": check_atomicity,
+    "I7": check_idempotence,
+    "I9": check_fencing,
+    "I10": check_places,
+    "I11": check_gates,
+    "I12": check_readability,
+    "I13": check_logs,
+}
+# What a check may meet in evidence that was spoilt; each is a finding, and no end of the audit.
+UNREADABLE: tuple[type[Exception], ...] = (
+    DeltaError,
+    OSError,
+    duckdb.Error,
+    pa.ArrowException,
+    ContractError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+MOVED_BY = ("row_id", "from_batch", "to_batch", "how", "dataset")
+MOVEMENT = pa.schema([(name, pa.string()) for name in MOVED_BY])
+
+
+def audit(settings: Settings, uri: str, *, dataset: str = "", batch: str = "") -> list[Check]:
+    """Check every invariant, on everything or on what concerns a dataset or a batch.
+
+    `uri` is that of a role that may read. Nothing is written but a scratch database. Raises
+    SettingsError for an unknown dataset and BatchError for an unknown batch.
+    """
+    if dataset and not contract_path("silver", dataset).is_file():
+        raise SettingsError(
+            f"--dataset {dataset!r}: there is no such dataset; see docs/datasets.md"
+        )
+    with _open_evidence(settings, uri, dataset, batch) as evidence:
+        if batch and batch not in evidence.books.batches:
+            raise BatchError(f"{batch}: no such batch; see `assay batch list`")
+        checks = [_run(name, evidence) for name in CHECKS]
+    moved = next(check for check in checks if check.invariant == "I10")
+    if not moved.holds:  # a file may have been on its way: what is wrong is so both times
+        with _open_evidence(settings, uri, dataset, batch) as evidence:
+            again = {*_run("I10", evidence).violations}
+        moved.violations = [found for found in moved.violations if found in again]
+    return checks
+
+
+def _run(invariant: str, evidence: Evidence) -> Check:
+    """One check; what cannot be read is a violation of it."""
+    check = Check(invariant)
+    try:
+        CHECKS[invariant](evidence, check)
+    except UNREADABLE as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        check.broken("evidence", "can be read", first)
+    return check
+
+
+@contextmanager
+def _open_evidence(settings: Settings, uri: str, dataset: str, batch: str) -> Iterator[Evidence]:
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-verify-") as scratch,
+        duckdb.connect(str(Path(scratch, "audit.duckdb"))) as database,
+        psycopg.connect(uri) as connection,
+    ):
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute("SET preserve_insertion_order = false")
+        books = read_books(connection)
+        _make_movements(database, books)
+        yield Evidence(settings, books, uri, database, dataset, batch)
+
+
+def _make_movements(database: duckdb.DuckDBPyConnection, books: Books) -> None:
+    datasets = {file["file_id"]: file["dataset"] for file in books.files}
+    rows: list[dict[str, Any]] = [
+        {
+            **{name: row[name] for name in MOVED_BY[:-1]},
+            "dataset": datasets.get(row["row_id"].partition(":")[0], ""),
+        }
+        for row in books.movements
+    ]
+    database.register("movement_rows", pa.Table.from_pylist(rows, MOVEMENT))
+    database.execute("CREATE TABLE movements AS SELECT * FROM movement_rows")

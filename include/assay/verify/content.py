@@ -1,0 +1,42 @@
+"""Two tables of DuckDB compared as multisets of rows, and the rows by which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.verify.evidence import Evidence
+from assay.verify.report import Check
+
+SHOWN = 5
+
+
+def fingerprint(evidence: Evidence, source: str, columns: str) -> tuple[int, int]:
+    """Rows, and the sum of their hashes: equal for equal multisets, in any order."""
+    query = f"SELECT count(*), coalesce(sum(hash({columns})::hugeint), 0) FROM {source}"
+    rows, total = evidence.ask(query)[0]
+    return rows, int(total)
+
+
+def compare_rows(
+    evidence: Evidence,
+    check: Check,
+    what: str,
+    *,
+    expected: str,
+    found: str,
+    columns: str,
+    keys: Sequence[str],
+) -> None:
+    """Report the keys of rows that only one of two relations has, and how many there are."""
+    only = {
+        "missing": f"SELECT {columns} FROM {expected} EXCEPT ALL SELECT {columns} FROM {found}",
+        "beyond": f"SELECT {columns} FROM {found} EXCEPT ALL SELECT {columns} FROM {expected}",
+    }
+    key = ", ".join(f'"{name}"' for name in keys)
+    for kind, difference in only.items():
+        count = evidence.ask_one(f"SELECT count(*) FROM ({difference})")
+        if count:
+            some = evidence.ask(f"SELECT {key} FROM ({difference}) LIMIT {SHOWN}")
+            names = "; ".join(", ".join(map(str, row)) for row in some)
+            told = f"{count:,} rows {'not there' if kind == 'missing' else 'more'}: {names}"
+            check.broken(what, "the same rows", told)

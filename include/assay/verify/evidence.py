@@ -1,0 +1,191 @@
+"""What an audit works on: the books, the logs, and tables of both stores in one DuckDB."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+
+from assay.contract import Column, Contract, Layer, load_contract
+from assay.settings import Settings
+from assay.verify.books import Books, Row
+from assay.verify.delta_log import LogEntry, read_log
+
+LINEAGE = ("batch_id", "file_id", "source_file", "record_number")
+
+
+@dataclass(frozen=True)
+class ReleasedTable:
+    """A Delta table as the newest release of its pipeline names it."""
+
+    contract: Contract
+    path: Path
+    version: int
+    release: Row
+
+    @property
+    def serving(self) -> str:
+        """The Postgres table that must hold the same rows; empty when there is none."""
+        return self.contract.serving if self.contract.layer == "silver" else self.contract.table
+
+    @property
+    def columns(self) -> list[Column]:
+        """What both stores have: the contract's columns, and of a row its lineage."""
+        kinds = {"record_number": "bigint"}
+        lineage = [Column(name, kinds.get(name, "string")) for name in LINEAGE]
+        return [*self.contract.columns, *(lineage if self.contract.layer == "silver" else [])]
+
+
+@dataclass
+class Evidence:
+    """Everything that the checks may look at; `dataset` and `batch` narrow what they do."""
+
+    settings: Settings
+    books: Books
+    uri: str
+    database: duckdb.DuckDBPyConnection
+    dataset: str = ""
+    batch: str = ""
+    made: set[str] = field(default_factory=set)
+    _logs: dict[str, list[LogEntry]] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> list[ReleasedTable]:
+        """Every released silver and gold table of the scope; a pipeline owns what it commits."""
+        batch = self.books.batches.get(self.batch)
+        return [
+            table
+            for table in self.everywhere
+            if batch is None or batch["pipeline"] == table.release["pipeline"]
+            if self.dataset in ("", table.contract.name, *table.contract.datasets)
+        ]
+
+    @cached_property
+    def everywhere(self) -> list[ReleasedTable]:
+        """Every released table, silver first; only who commits it has its quarantine too."""
+        layers: tuple[Layer, ...] = ("silver", "gold")
+        return [
+            ReleasedTable(
+                load_contract(layer, name), self.path(table), release["versions"][table], release
+            )
+            for layer in layers
+            for (_, table), release in sorted(self.books.current.items())
+            for owner, name in [table.split(".")]
+            if owner == layer and (layer == "gold" or f"quarantine.{name}" in release["versions"])
+        ]
+
+    def sources(self, gold: ReleasedTable) -> list[ReleasedTable]:
+        """The silver tables that a gold table was made of; empty when that is not known any more.
+
+        Gold over several pipelines has the versions in the plan of its batch; any other is as new
+        as the silver of its own pipeline.
+        """
+        batch_id = gold.release["batch_id"]
+        pinned: dict[str, int] = {}
+        if self.books.batches[batch_id]["source"] == "silver":
+            plan = self.settings.batches / batch_id / "plan.json"
+            pinned = json.loads(plan.read_text())["silver_versions"] if plan.is_file() else {}
+            if not {*gold.contract.datasets} <= pinned.keys():
+                return []
+        return [
+            replace(table, version=pinned.get(name, table.version))
+            for name in gold.contract.datasets
+            for table in self.everywhere
+            if table.contract.table == f"silver.{name}"
+        ]
+
+    @property
+    def silver(self) -> list[ReleasedTable]:
+        return [table for table in self.tables if table.contract.layer == "silver"]
+
+    @property
+    def gold(self) -> list[ReleasedTable]:
+        return [table for table in self.tables if table.contract.layer == "gold"]
+
+    def path(self, table: str) -> Path:
+        return self.settings.lake.joinpath(*table.split("."))
+
+    def log(self, table: str) -> list[LogEntry]:
+        if table not in self._logs:
+            self._logs[table] = read_log(self.path(table))
+        return self._logs[table]
+
+    def table_names(self) -> list[str]:
+        """Every Delta table in the lake that the scope concerns, as `<layer>.<name>`."""
+        folders = sorted(self.settings.lake.glob("*/*/_delta_log"))
+        names = [f"{folder.parent.parent.name}.{folder.parent.name}" for folder in folders]
+        if not self.dataset:
+            return names
+        scope = {t.contract.table for t in self.tables}
+        scope |= {f"{layer}.{self.dataset}" for layer in ("bronze", "quarantine", "silver")}
+        return [name for name in names if name in scope]
+
+    def in_scope(self, batch_id: str) -> bool:
+        return self.batch in ("", batch_id)
+
+    def has_dataset(self, dataset: str) -> bool:
+        return self.dataset in ("", dataset)
+
+    def load(self, table: str, version: int | None, select: str = "*") -> str:
+        """A Delta table as one of DuckDB's, read once; returns its quoted name."""
+        name = f"{table}@{'head' if version is None else version}"
+        if name not in self.made:
+            delta = DeltaTable(self.path(table), version=version)
+            query = f"SELECT {select} FROM source"
+            rows = QueryBuilder().register("source", delta).execute(query)
+            self._create(name, pa.RecordBatchReader.from_stream(rows), "*")
+        return f'"{name}"'
+
+    def load_released(self, table: ReleasedTable) -> str:
+        return self.load(table.contract.table, table.version)
+
+    def load_postgres(self, table: str, columns: Sequence[Column]) -> str:
+        """A table of Postgres, as the snapshot of the books has it, as one of DuckDB's."""
+        if table not in self.made:
+            with self.read_postgres(table, columns) as rows:
+                self._create(table, rows, exact(columns))
+        return f'"{table}"'
+
+    @contextmanager
+    def read_postgres(
+        self, table: str, columns: Sequence[Column]
+    ) -> Iterator[pa.RecordBatchReader]:
+        """Stream a table of Postgres; decimals come as text, to be read by `exact`."""
+        names = [f'"{c.name}"::text' if c.is_decimal else f'"{c.name}"' for c in columns]
+        query = f"SELECT {', '.join(names)} FROM {table}"
+        with adbc.connect(self.uri) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{self.books.snapshot}'")
+            cursor.execute(query)
+            reader = cursor.fetch_record_batch()
+            yield reader
+
+    def _create(self, table: str, rows: pa.RecordBatchReader, select: str) -> None:
+        self.database.register("incoming", rows)
+        self.database.execute(f'CREATE TABLE "{table}" AS SELECT {select} FROM incoming')
+        self.database.unregister("incoming")
+        self.made.add(table)
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        return self.database.execute(query).fetchall()
+
+    def ask_one(self, query: str) -> Any:
+        return self.ask(query)[0][0]
+
+
+def exact(columns: Sequence[Column]) -> str:
+    """The columns under the types of the contract, whatever a driver made of them."""
+    return ", ".join(f'CAST("{c.name}" AS {duck_type(c)}) AS "{c.name}"' for c in columns)
+
+
+def duck_type(column: Column) -> str:
+    return {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ"}.get(column.type, column.type)

@@ -1,0 +1,105 @@
+"""I10: every file that was ever taken is in exactly one place, byte for byte."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from assay.verify.books import Row
+from assay.verify.count import hash_file
+from assay.verify.evidence import Evidence
+from assay.verify.report import Check
+
+REASON = ".reason.txt"
+STILL_TAKING = ("RUNNING", "FAILED")
+GONE = ("ABANDONED", "DRY_RUN")
+
+
+def check_places(evidence: Evidence, check: Check) -> None:
+    """Each file lies where the ledger says, and nowhere else; its sha256 is unchanged.
+
+    What lies in landing has not been taken, so nothing is said of it; the accepted files of an
+    abandoned batch went back there. In the archive are only files of released batches. That
+    these are backed up too cannot be said yet: there is no backup.
+    """
+    books = evidence.books
+    known: dict[Path, Row] = {}
+    for file in books.files:
+        state = books.batches[file["batch_id"]]["state"]
+        if state == "DRY_RUN" or (state in GONE and file["verdict"] == "accepted"):
+            continue
+        known[Path(file["location"])] = file
+        if evidence.in_scope(file["batch_id"]) and evidence.has_dataset(file["dataset"]):
+            _check_file(evidence, check, file)
+    if not evidence.batch and not evidence.dataset:
+        _check_strays(evidence, check, known)
+
+
+def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
+    settings, place = evidence.settings, Path(file["location"])
+    where = {"batch": file["batch_id"], "file": file["source_file"]}
+    check.saw(f"files {file['verdict']}")
+    if not os.path.lexists(place):
+        check.broken(f"{file['verdict']} file", f"at {place}", "nothing there", **where)
+        return
+    roots = {
+        "accepted": (settings.accepted, settings.archive),
+        "duplicate": (settings.archive / "duplicates",),
+        "rejected": (settings.rejected,),
+    }[file["verdict"]]
+    if not any(place.is_relative_to(root) for root in roots):
+        check.broken(
+            f"{file['verdict']} file", f"in {' or '.join(map(str, roots))}", place, **where
+        )
+    if file["file_id"] and place.is_file() and not place.is_symlink():
+        check.equal("size", file["size_bytes"], place.stat().st_size, **where)
+        check.equal("sha256", file["file_id"], hash_file(place), **where)
+    is_archived = file["verdict"] == "accepted" and place.is_relative_to(settings.archive)
+    if is_archived and file["batch_id"] not in evidence.books.released:
+        state = evidence.books.batches[file["batch_id"]]["state"]
+        check.broken("archived file", "of a released batch", f"batch is {state}", **where)
+
+
+def _check_strays(evidence: Evidence, check: Check, known: dict[Path, Row]) -> None:
+    contents = {file["file_id"]: place for place, file in known.items() if file["file_id"]}
+    for path in _files_below(evidence):
+        check.saw("files found")
+        if path in known or _is_reason(path, known) or _is_being_taken(evidence, path):
+            continue
+        twin = contents.get(hash_file(path)) if path.is_file() else None
+        if twin is None:
+            check.broken("file in the ledger", "a row of ops.batch_file", "none", file=str(path))
+        elif not (twin.exists() and twin.samefile(path)):  # a file lent to a task that runs again
+            file = known[twin]
+            check.broken(
+                "places of one file",
+                twin,
+                f"also {path}",
+                batch=file["batch_id"],
+                file=file["source_file"],
+            )
+
+
+def _files_below(evidence: Evidence) -> Iterator[Path]:
+    settings = evidence.settings
+    for root in (settings.accepted, settings.archive, settings.rejected):
+        for folder, _, names in os.walk(root):
+            yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _is_reason(path: Path, known: dict[Path, Row]) -> bool:
+    """The text that says why a file beside it was rejected; a long name of it may be cut."""
+    return path.name.endswith(REASON) and any(
+        place.parent == path.parent and file["verdict"] == "rejected"
+        for place, file in known.items()
+    )
+
+
+def _is_being_taken(evidence: Evidence, path: Path) -> bool:
+    """In the folder of a batch that is at it, or was cut off and will go on."""
+    taking = evidence.settings.accepted / "taking"
+    if not path.is_relative_to(taking):
+        return False
+    batch = evidence.books.batches.get(path.relative_to(taking).parts[0])
+    return batch is None or batch["state"] in STILL_TAKING

@@ -1,0 +1,174 @@
+"""I4 and I5: gold is the aggregate of silver, and Postgres holds what Delta holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from assay.contract import Contract
+from assay.settings import SQL
+from assay.verify.content import compare_rows, fingerprint
+from assay.verify.evidence import Evidence, ReleasedTable, exact
+from assay.verify.report import Check
+
+ROWS = "rows"
+
+
+def check_gold(evidence: Evidence, check: Check) -> None:
+    """Gold at its released version = silver at its own, exact.
+
+    A table with a query in `sql/audit/<table>.sql` is computed anew and compared row by row. Any
+    other is compared by the totals that its contract pairs with silver: in all, and by those of
+    its keys that each such silver table has too, under the same name and never null.
+    """
+    for gold in evidence.gold:
+        silver = {source.contract.name: source for source in evidence.sources(gold)}
+        if len(silver) < len(gold.contract.datasets):
+            check.saw("gold tables whose silver is not known")
+            continue
+        name = evidence.load_released(gold)
+        recipe = SQL / "audit" / f"{gold.contract.name}.sql"
+        if recipe.is_file():
+            _recompute(evidence, check, gold, [*silver.values()], recipe)
+            check.saw("gold tables computed anew")
+        for dataset, measures in _totals(gold.contract).items():
+            _compare_totals(evidence, check, gold, silver[dataset], measures)
+            check.saw("totals", len(measures))
+        check.saw("groups", evidence.ask_one(f"SELECT count(*) FROM {name}"))
+
+
+def _recompute(
+    evidence: Evidence,
+    check: Check,
+    gold: ReleasedTable,
+    sources: list[ReleasedTable],
+    recipe: Path,
+) -> None:
+    for source in sources:
+        view = f'CREATE OR REPLACE VIEW "{source.contract.name}" AS'
+        evidence.database.execute(f"{view} SELECT * FROM {evidence.load_released(source)}")
+    for name, value in gold.contract.parameters.items():
+        evidence.database.execute(f"SET VARIABLE {name} = '{value}'")
+    columns = exact(gold.contract.columns)
+    compare_rows(
+        evidence,
+        check,
+        f"{gold.contract.table} version {gold.version} = its aggregate of silver",
+        expected=f"({recipe.read_text()})",
+        found=evidence.load_released(gold),
+        columns=columns,
+        keys=gold.contract.keys,
+    )
+
+
+def _totals(contract: Contract) -> dict[str, dict[str, str]]:
+    """By dataset: gold column → silver column, or `rows`; `<dataset>.<column>` where several."""
+    found: dict[str, dict[str, str]] = {}
+    for measure, paired in contract.totals.items():
+        dataset, dot, column = paired.partition(".")
+        owner, name = (dataset, column) if dot else (contract.datasets[0], paired)
+        found.setdefault(owner, {})[measure] = name
+    return found
+
+
+def _compare_totals(
+    evidence: Evidence,
+    check: Check,
+    gold: ReleasedTable,
+    silver: ReleasedTable,
+    measures: dict[str, str],
+) -> None:
+    certain = {c.name: c.type for c in silver.contract.columns if not c.nullable}
+    shared = [
+        column.name
+        for column in gold.contract.columns
+        if column.name in gold.contract.keys and certain.get(column.name) == column.type
+    ]
+    for keys in ([], shared) if shared else ([],):
+        in_silver = dict(measures)
+        expected = _sums(evidence, evidence.load_released(silver), keys, in_silver)
+        in_gold = {name: name for name in measures}
+        found = _sums(evidence, evidence.load_released(gold), keys, in_gold)
+        by = f" by {', '.join(keys)}" if keys else ""
+        what = f"{', '.join(measures)} of {gold.contract.table} = {silver.contract.table}{by}"
+        wrong = [key for key in expected | found if expected.get(key) != found.get(key)]
+        wrong = [key for key in wrong if any(expected.get(key, ())) or any(found.get(key, ()))]
+        for key in wrong[:3]:
+            place = f" at {', '.join(map(str, key))}" if key else ""
+            check.broken(what + place, _told(expected.get(key)), _told(found.get(key)))
+        if len(wrong) > 3:
+            check.broken(what, "equal", f"{len(wrong):,} groups differ")
+
+
+def _told(values: tuple[Any, ...] | None) -> str:
+    return "no group" if values is None else ", ".join(map(str, values))
+
+
+def _sums(
+    evidence: Evidence, source: str, keys: list[str], measures: dict[str, str]
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    grouped = [f'"{key}"' for key in keys]
+    sums = [
+        "count(*)" if column == ROWS and name != ROWS else f'coalesce(sum("{column}"), 0)'
+        for name, column in measures.items()
+    ]
+    query = f"SELECT {', '.join([*grouped, *sums])} FROM {source}"
+    query += f" GROUP BY {', '.join(grouped)}" if keys else ""
+    return {row[: len(keys)]: row[len(keys) :] for row in evidence.ask(query)}
+
+
+def check_stores(evidence: Evidence, check: Check) -> None:
+    """serving and gold of Postgres = silver and gold of Delta at the released versions.
+
+    As multisets of rows, in every column that both have; and the counts and sums that the release
+    row tells are those of these rows.
+    """
+    for table in evidence.tables:
+        if table.serving:
+            rows = _compare_stores(evidence, check, table)
+            check.saw(f"rows of {table.serving}", rows)
+            _compare_release(evidence, check, table, rows)
+
+
+def _compare_stores(evidence: Evidence, check: Check, table: ReleasedTable) -> int:
+    delta = evidence.load_released(table)
+    columns = exact(table.columns)
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    expected = fingerprint(evidence, f"(SELECT {columns} FROM {delta})", names)
+    with evidence.read_postgres(table.serving, table.columns) as reader:
+        evidence.database.register("incoming", reader)
+        found = fingerprint(evidence, f"(SELECT {columns} FROM incoming)", names)
+        evidence.database.unregister("incoming")
+    what = f"{table.serving} = {table.contract.table} version {table.version}"
+    if found != expected:
+        compare_rows(
+            evidence,
+            check,
+            what,
+            expected=delta,
+            found=evidence.load_postgres(table.serving, table.columns),
+            columns=columns,
+            keys=table.contract.keys,
+        )
+    return expected[0]
+
+
+def _compare_release(evidence: Evidence, check: Check, table: ReleasedTable, rows: int) -> None:
+    release = table.release
+    batch = release["batch_id"]
+    what = f"of {table.serving} in release {release['release_id']} = {table.contract.table}"
+    counted = release["counts"].get(table.serving)
+    if counted is not None:  # a release tells the counts of what its own batch applied
+        check.equal(f"count {what}", rows, counted, batch=batch)
+    for column, total in _recorded(release, table.serving):
+        found = evidence.ask_one(
+            f'SELECT coalesce(sum("{column}"), 0) FROM {evidence.load_released(table)}'
+        )
+        check.equal(f"sum of {column} {what}", Decimal(found), total, batch=batch)
+
+
+def _recorded(release: dict[str, Any], serving: str) -> Iterator[tuple[str, Decimal]]:
+    for column, total in release["sums"].get(serving, {}).items():
+        yield column, Decimal(total)
