@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import Contract, Expectation, read_contract
+from assay.contract import Contract, Expectation, load_contract, read_contract
 from assay.errors import ContractError
 from assay.settings import CONTRACTS
 from builders.trades import SILVER, silver
+from builders.typed_rows import silver_rows
 from spark_jobs.expectations import GateFrame, open_context, run_gate, write_data_docs
 
 CONTRACT_FILES = sorted(CONTRACTS.glob("*/*.yaml"))
@@ -74,6 +75,30 @@ def test_planted_violations_are_found_and_located(spark: SparkSession, context: 
     assert all("customer_id" not in record for record in twice)  # sensitive
     (same,) = failed["a trade changes the currency"]["failing"]
     assert same["record_number"] == 18
+
+
+def test_expectation_about_some_rows_leaves_the_others_alone(
+    spark: SparkSession, context: Any
+) -> None:
+    rows = silver_rows(
+        spark,
+        "ecommerce_events",
+        {"event_type": "view"},
+        {"event_type": "view", "price": "0"},
+        {"event_type": "purchase"},
+        {"event_type": "purchase", "price": "0"},
+        {"event_type": "purchase", "price": "1"},
+    )
+    events = load_contract("silver", "ecommerce_events")
+    asked = {"every purchase has a price", "nothing is bought for nothing"}
+    about = replace(
+        events,
+        table="silver.purchases",
+        expectations=tuple(e for e in events.expectations if e.name in asked),
+    )
+    verdicts = run_gate(context, about, [GateFrame("rows", rows, ("event_type",))])
+    found = {verdict["expectation"]: verdict["unexpected_count"] for verdict in verdicts}
+    assert found == dict.fromkeys(asked, 1)
 
 
 def test_every_expectation_of_the_contract_passes_on_good_rows(
