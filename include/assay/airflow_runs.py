@@ -10,11 +10,13 @@ from typing import Any
 import httpx
 
 from assay.errors import StackError
-from assay.settings import Settings
+from assay.settings import REPOSITORY, Settings
 from assay.stack.airflow import api_client
 
 ENDED = ("success", "failed")
 FIRST_PARSE_SECONDS = 120
+# Tags that tell what starts a pipeline: its files, or the releases of other pipelines.
+FROM_LANDING, FROM_RELEASES = "from-landing", "from-releases"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,18 @@ class RunState:
     run_id: str
     state: str
     tasks: list[TaskState]
+    dag_id: str = ""
+
+
+def dags_tagged(settings: Settings, tag: str) -> list[str]:
+    """The DAGs with a tag, by name, once Airflow has parsed every DAG file of ours."""
+    wanted = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
+    for dag_id in wanted:
+        AirflowRuns(settings, dag_id).wait_until_parsed()
+    with api_client(settings) as api:
+        answer = api.get("/api/v2/dags", params={"tags": tag, "limit": 100})
+    found = {dag["dag_id"] for dag in answer.raise_for_status().json()["dags"]}
+    return sorted(found & wanted)
 
 
 class AirflowRuns:
@@ -46,6 +60,11 @@ class AirflowRuns:
 
     def unpause(self) -> None:
         """Let the scheduler run the DAG; waits until Airflow has parsed its file once."""
+        self.wait_until_parsed()
+        self._call("PATCH", self._path, json={"is_paused": False})
+
+    def wait_until_parsed(self) -> None:
+        """Raises StackError, with the import error if there is one, when the DAG does not come."""
         deadline = time.monotonic() + FIRST_PARSE_SECONDS
         while self._api.get(self._path).status_code == httpx.codes.NOT_FOUND:
             if time.monotonic() > deadline:
@@ -53,7 +72,6 @@ class AirflowRuns:
                 why = errors[0]["stack_trace"].splitlines()[-1] if errors else "it is not parsed"
                 raise StackError(f"Airflow has no DAG {self.dag_id}: {why}")
             time.sleep(0.5)
-        self._call("PATCH", self._path, json={"is_paused": False})
 
     def trigger(self, conf: Mapping[str, Any]) -> str:
         """Start a run by hand and return its id. Raises StackError with the field refused."""
@@ -83,7 +101,10 @@ class AirflowRuns:
         ]
         order = {task_id: place for place, task_id in enumerate(self._task_ids())}
         return RunState(
-            run_id, str(run["state"]), sorted(tasks, key=lambda t: order.get(t.task_id, 0))
+            run_id,
+            str(run["state"]),
+            sorted(tasks, key=lambda t: order.get(t.task_id, 0)),
+            self.dag_id,
         )
 
     def active_runs(self) -> list[str]:

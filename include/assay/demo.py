@@ -6,15 +6,25 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import psycopg
 
-from assay.airflow_runs import ENDED, AirflowRuns, RunState, TaskState
+from assay.airflow_runs import (
+    ENDED,
+    FROM_LANDING,
+    FROM_RELEASES,
+    AirflowRuns,
+    RunState,
+    TaskState,
+    dags_tagged,
+)
 from assay.errors import AssayError
 from assay.generate.options import SetOptions
+from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
 from assay.ledger.reports import BatchReport, batch_reports
@@ -24,7 +34,10 @@ from assay.stack.postgres import dsn
 PIPELINE = "trades"
 SHOWN_ERROR_LINES = 15
 POLL_SECONDS = 0.5
+SCHEDULER_SECONDS = 5.0  # within which a release has started what waits for it
 Watch = Callable[[RunState], None]
+Say = Callable[[str], None]
+Report = Callable[[str], AbstractContextManager[Progress | None]]
 
 
 @dataclass(frozen=True)
@@ -34,42 +47,77 @@ class FollowedRuns:
     runs: list[RunState]
     reports: list[BatchReport]
 
+    def __add__(self, others: FollowedRuns) -> FollowedRuns:
+        return FollowedRuns([*self.runs, *others.runs], [*self.reports, *others.reports])
+
     @property
     def failed(self) -> list[RunState]:
         return [run for run in self.runs if run.state == "failed"]
 
 
 def deliver_samples(
-    settings: Settings, files: int, rows: int, say: Callable[[str], None], progress: Progress | None
+    settings: Settings, dataset: str, options: SetOptions, say: Say, report: Report
 ) -> None:
-    """Put generated trades into landing, unless exactly these were delivered before.
+    """Put generated files into landing, unless exactly these were delivered before.
 
     They are made beside landing and renamed into it, and the truth file comes last: it is what
     tells the next call that the delivery was complete.
     """
-    truth = settings.home / "truth" / "trades.json"
-    options = SetOptions(
-        out=settings.landing / "trades", truth=truth, files=files, rows=rows, damaged=True
-    )
+    truth = options.truth_path
     if truth.is_file() and _same_files(read_truth(truth).options, options):
-        say(f"the {files:,} sample files were delivered before; no new ones")
         return
-    say(f"generating {files:,} files of {rows:,} trades, with defects, into {options.out}")
+    say(f"generating {options.files:,} files of {dataset}, {options.rows:,} records each")
     making = settings.home / "tmp" / "samples"
     shutil.rmtree(making, ignore_errors=True)
-    made = dataclasses.replace(options, out=making / "trades", truth=making / "truth.json")
-    generate(PIPELINE, made, progress=progress)
+    made = dataclasses.replace(options, out=making / dataset, truth=making / "truth.json")
+    with report(f"{dataset} files") as progress:
+        generate(dataset, made, progress=progress)
     options.out.mkdir(parents=True, exist_ok=True)
     truth.parent.mkdir(parents=True, exist_ok=True)
     for path in sorted(made.out.iterdir()):
         path.replace(options.out / path.name)
-    text = (making / "truth.json").read_text()
-    truth.write_text(text)
+    truth.write_text((making / "truth.json").read_text())
+
+
+def sample_sets(settings: Settings, **trades: int) -> dict[str, SetOptions]:
+    """A set of files for every dataset; that of trades may be given another size."""
+    return {
+        dataset: recipe.options(
+            out=settings.landing / dataset,
+            truth=settings.home / "truth" / f"{dataset}.json",
+            damaged=True,
+            **(trades if dataset == "trades" else {}),
+        )
+        for dataset, recipe in RECIPES.items()
+    }
 
 
 def _same_files(one: SetOptions, other: SetOptions) -> bool:
     """Whether both ask for the same bytes, wherever these are written."""
     return dataclasses.replace(one, out=other.out, truth=other.truth) == other
+
+
+def run_everything(settings: Settings, watch: Watch) -> FollowedRuns:
+    """Run every pipeline that has files, then follow those that their releases start."""
+    followed = FollowedRuns([], [])
+    for dag_id in dags_tagged(settings, FROM_RELEASES):
+        AirflowRuns(settings, dag_id).unpause()
+    for dag_id in dags_tagged(settings, FROM_LANDING):
+        followed += run_pipeline(settings, {}, watch, dag_id)
+        if followed.failed:
+            return followed
+    for dag_id in dags_tagged(settings, FROM_RELEASES):
+        followed += follow_active(settings, watch, dag_id)
+    return followed
+
+
+def follow_active(settings: Settings, watch: Watch, dag_id: str) -> FollowedRuns:
+    """Follow the runs of a DAG that have begun or are about to."""
+    runs = AirflowRuns(settings, dag_id)
+    since = database_time(settings)
+    time.sleep(SCHEDULER_SECONDS)
+    known = _follow(runs, runs.active_runs(), watch)
+    return FollowedRuns(known, read_reports(settings, dag_id, since))
 
 
 def run_pipeline(
@@ -84,24 +132,31 @@ def run_pipeline(
     since = database_time(settings)
     runs.unpause()
     triggered = runs.trigger(conf)
+    known = _follow(runs, [triggered], watch)
+    return FollowedRuns(known, read_reports(settings, dag_id, since))
+
+
+def _follow(runs: AirflowRuns, wanted: list[str], watch: Watch) -> list[RunState]:
+    """Follow the wanted runs, and all that are active meanwhile, until none is."""
     known: dict[str, RunState] = {}
-    while not known or any(run.state not in ENDED for run in known.values()):
+    while len(known) < len(wanted) or any(run.state not in ENDED for run in known.values()):
         time.sleep(POLL_SECONDS)
-        for run_id in {triggered: None, **dict.fromkeys(runs.active_runs()), **known}:
+        for run_id in {**dict.fromkeys(wanted), **dict.fromkeys(runs.active_runs()), **known}:
             if run_id not in known or known[run_id].state not in ENDED:
                 known[run_id] = runs.state(run_id)
                 watch(known[run_id])
-    return FollowedRuns([*known.values()], read_reports(settings, dag_id, since))
+    return [*known.values()]
 
 
-def explain_failure(settings: Settings, run: RunState, dag_id: str = PIPELINE) -> str:
+def explain_failure(settings: Settings, run: RunState) -> str:
     """The failing task, its last error lines, and its log file."""
+    dag_id = run.dag_id
     task = next((task for task in run.tasks if task.state == "failed"), None)
     if task is None:
         return f"run {run.run_id} failed before any task did; see {settings.logs}"
     lines = AirflowRuns(settings, dag_id).log_lines(run.run_id, task)
     shown = "\n".join(f"  {line}" for line in lines[-SHOWN_ERROR_LINES:])
-    return f"task {task.task_id} failed (try {task.try_number}):\n{shown}\nlog: " + str(
+    return f"{dag_id}: task {task.task_id} failed (try {task.try_number}):\n{shown}\nlog: " + str(
         task_log(settings, dag_id, run.run_id, task)
     )
 

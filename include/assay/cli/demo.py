@@ -11,7 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.cli.progress import watch_tasks
-from assay.demo import FollowedRuns, deliver_samples, explain_failure, run_pipeline
+from assay.demo import (
+    FollowedRuns,
+    deliver_samples,
+    explain_failure,
+    run_everything,
+    run_pipeline,
+    sample_sets,
+)
 from assay.errors import AssayError, SettingsError
 from assay.ledger.reports import BatchReport
 from assay.settings import load_settings
@@ -26,8 +33,8 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    files: Annotated[int, typer.Option(help="Number of sample files.")] = 12,
-    rows: Annotated[int, typer.Option(help="Records of each file.")] = 2_000,
+    files: Annotated[int, typer.Option(help="Number of files of trades.")] = 12,
+    rows: Annotated[int, typer.Option(help="Records of each of these files.")] = 2_000,
     as_json: AsJson = False,
 ) -> None:
     """From nothing to a published release; the stack stays up afterwards."""
@@ -38,10 +45,10 @@ def demo(
     settings = load_settings()
     console = Console(stderr=as_json, highlight=False)
     up(settings, say)
-    with reporting("trades files") as progress:
-        deliver_samples(settings, files, rows, say, progress)
+    for dataset, options in sample_sets(settings, files=files, rows=rows).items():
+        deliver_samples(settings, dataset, options, say, reporting)
     with watch_tasks(console) as watch:
-        followed = run_pipeline(settings, {}, watch)
+        followed = run_everything(settings, watch)
     _conclude(followed, console, as_json=as_json)
     if not as_json:
         url()
@@ -60,7 +67,7 @@ def trigger(
     conf = dict(_parse(text) for text in param or [])
     with watch_tasks(console) as watch:
         followed = run_pipeline(settings, conf, watch, dag_id)
-    _conclude(followed, console, as_json=as_json, dag_id=dag_id)
+    _conclude(followed, console, as_json=as_json)
 
 
 def _parse(text: str) -> tuple[str, Any]:
@@ -70,27 +77,36 @@ def _parse(text: str) -> tuple[str, Any]:
     return name, {"true": True, "false": False, "null": None}.get(value, value)
 
 
-def _conclude(
-    followed: FollowedRuns, console: Console, *, as_json: bool, dag_id: str = "trades"
-) -> None:
+def _conclude(followed: FollowedRuns, console: Console, *, as_json: bool) -> None:
     """Print the summary; raise with task, last lines and log file when a run has failed."""
     if followed.failed:
-        settings = load_settings()
-        raise AssayError(explain_failure(settings, followed.failed[0], dag_id))
+        raise AssayError(explain_failure(load_settings(), followed.failed[0]))
     reports = [report for report in followed.reports if report.files or report.state != "EMPTY"]
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
     elif not reports:
         console.print("nothing new: no file was waiting, no row has landed")
+    else:
+        console.print(summary_table(*reports))
+
+
+def summary_table(*reports: BatchReport) -> Table:
+    """What became of each batch, for a person; a column for every batch."""
+    table = Table()
+    table.add_column("")
     for report in reports:
-        console.print(summary_table(report))
+        table.add_column(report.batch_id, justify="right", overflow="fold")
+    numbers = [_numbers(report) for report in reports]
+    for name in dict.fromkeys(name for each in numbers for name in each):
+        table.add_row(name, *(each.get(name, "") for each in numbers))
+    table.add_section()
+    for task in dict.fromkeys(task for report in reports for task in report.task_seconds):
+        seconds = (report.task_seconds.get(task) for report in reports)
+        table.add_row(f"seconds of {task}", *("" if s is None else f"{s:.1f}" for s in seconds))
+    return table
 
 
-def summary_table(report: BatchReport) -> Table:
-    """What became of a batch, for a person."""
-    table = Table(title=f"{report.batch_id}: {report.state}", show_header=False, title_style="bold")
-    table.add_column(justify="left")
-    table.add_column(justify="right")
+def _numbers(report: BatchReport) -> dict[str, str]:
     numbers = {
         "files": report.files,
         "files seen before": report.duplicate_files,
@@ -99,10 +115,5 @@ def summary_table(report: BatchReport) -> Table:
         **report.classes,
         **report.gold_rows,
     }
-    for name, number in numbers.items():
-        table.add_row(name, f"{number:,}")
-    table.add_row("release", str(report.release_id or "-"))
-    table.add_section()
-    for task, seconds in report.task_seconds.items():
-        table.add_row(f"seconds of {task}", f"{seconds:.1f}")
-    return table
+    texts = {name: f"{number:,}" for name, number in numbers.items()}
+    return {"state": report.state, **texts, "release": str(report.release_id or "-")}

@@ -35,7 +35,14 @@ def _tables(shown: dict[str, RunState], run: RunState) -> Group:
 
 
 def _table(run: RunState) -> Table:
-    table = Table("task", "state", "seconds", title=run.run_id, title_justify="left", box=None)
+    table = Table(
+        "task",
+        "state",
+        "seconds",
+        title=f"{run.dag_id} {run.run_id}",
+        title_justify="left",
+        box=None,
+    )
     for task in run.tasks:
         style = STYLES.get(task.state, "dim")
         table.add_row(task.task_id, f"[{style}]{task.state}[/]", _seconds(task))
@@ -48,7 +55,7 @@ def _tell(console: Console, run: RunState, told: set[tuple[str, str, str, int]])
         if task.state not in QUIET_STATES and key not in told:
             told.add(key)
             console.print(
-                f"{run.run_id}  {task.task_id:<16} {task.state:<10} {_seconds(task)}",
+                f"{run.dag_id:<18} {task.task_id:<16} {task.state:<10} {_seconds(task)}",
                 highlight=False,
                 soft_wrap=True,
             )
