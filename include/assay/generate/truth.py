@@ -103,7 +103,12 @@ def read_truth(path: Path) -> Truth:
     """Read a truth file. Raises SettingsError when there is none."""
     if not path.is_file():
         raise SettingsError(f"{path}: no truth file; `assay generate` writes one")
-    return Truth.from_json(path.read_text())
+    try:
+        return Truth.from_json(path.read_text())
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{path}: not a truth file of this version ({error}); remove it"
+        ) from error
 
 
 def write_truth(truth: Truth) -> Path:
