@@ -15,6 +15,7 @@ ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 INSIDE_LANDING = r"^(?![/~])(?!(.*/)?\.\.(/|$)).+$"
 REASON_LENGTH = (3, 200)
 GLOB_LENGTH = 200
+EXPORT_FORMATS = ("csv", "parquet", "jsonl")
 
 PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
     "batch_date": {
@@ -58,6 +59,13 @@ PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
         "title": "Full rebuild",
         "description": "Take no new file; build silver and gold again from all of bronze.",
     },
+    "export_format": {
+        "type": ["null", "string"],
+        "enum": [None, *EXPORT_FORMATS],
+        "default": None,
+        "title": "Export",
+        "description": "Write the gold tables of the release to files as well; empty for none.",
+    },
     "dry_run": {
         "type": "boolean",
         "default": False,
@@ -76,6 +84,7 @@ class RunParams:
     gate_policy: Literal["strict", "override"] = "strict"
     override_reason: str = ""
     full_rebuild: bool = False
+    export_format: str | None = None
     dry_run: bool = False
 
 
@@ -93,6 +102,8 @@ def resolve_params(conf: Mapping[str, Any]) -> RunParams:
     _check_glob(given["landing_glob"])
     if given["gate_policy"] not in ("strict", "override"):
         refuse("gate_policy", given["gate_policy"], "strict or override")
+    if given["export_format"] not in (None, *EXPORT_FORMATS):
+        refuse("export_format", given["export_format"], f"empty, {', '.join(EXPORT_FORMATS)}")
     given["override_reason"] = _checked_reason(given["override_reason"], given["gate_policy"])
     for name in ("full_rebuild", "dry_run"):
         if not isinstance(given[name], bool):

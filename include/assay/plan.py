@@ -73,6 +73,7 @@ class Plan:
     lake: str
     bronze_lake: str
     silver_versions: dict[str, int] = field(default_factory=dict)
+    export_format: str | None = None
 
     @property
     def gold(self) -> list[Contract]:

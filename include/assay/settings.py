@@ -43,6 +43,11 @@ class Settings:
         return self.home / "archive"
 
     @property
+    def exports(self) -> Path:
+        """Files of released gold tables that a run was asked for, by pipeline."""
+        return self.home / "exports"
+
+    @property
     def lake(self) -> Path:
         return self.home / "lake"
 

@@ -35,6 +35,7 @@ def make_plan(
         generation=generation,
         files=files,
         rebuild_batches=rebuild,
+        export_format=params.export_format,
         gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
         folder=str(folder),
         lake=str(settings.lake),

@@ -79,7 +79,7 @@ def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) ->
         rows = read_json(spark, paths, contract, delivered, is_array=is_array)
     elif files[0].format == "parquet":
         rows = _select(spark.read.parquet(*paths), header, contract, delivered, _plain_text)
-        rows = rows.withColumn(MALFORMED, F.lit(None).cast("string"))
+        rows = rows.withColumn(MALFORMED, _text_with_nul(rows, contract))
     else:
         read = _read_csv(spark, paths, header, contract)
         rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
@@ -149,6 +149,12 @@ def _plain_text(rows: DataFrame, name: str) -> Column:
     if isinstance(kind, ArrayType | MapType | StructType):
         return F.to_json(value)
     return value.cast("string")
+
+
+def _text_with_nul(rows: DataFrame, contract: Contract) -> Column:
+    """The row as JSON when a text of it holds U+0000, which Postgres cannot store."""
+    texts = [F.col(name) for name in contract.column_names]
+    return F.when(F.concat_ws("", *texts).contains("\0"), F.to_json(F.struct(*texts)))
 
 
 def _unknown_columns(unknown: dict[str, Column]) -> Column:

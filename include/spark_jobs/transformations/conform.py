@@ -65,7 +65,7 @@ def column_rules(column: ContractColumn, text: Column) -> dict[str, Column]:
     value = F.col(column.name)
     rules: dict[str, Column] = {}
     required = _required(column)
-    if required is not None and not column.hash_of:
+    if required is not None and not (column.hash_of or column.categories):
         rules["missing"] = text.isNotNull() | ~required
     if column.type != "string":
         rules["unparseable"] = text.isNull() | value.isNotNull()

@@ -34,6 +34,7 @@ class PublishOperator(BaseOperator):
             now.metrics = {"releases": releases}
             now.summary = f"publish: {len(releases)} releases"
             self._tell_assets(context, releases)
+            self._export(plan, releases[-1]["release_id"])
         self.log.info(now.summary)
         return str(now.summary)
 
@@ -49,6 +50,20 @@ class PublishOperator(BaseOperator):
             lambda batch_id: read_plan(batches / batch_id / "plan.json"),
             self.log.info,
         )
+
+    def _export(self, plan: Plan, release_id: int) -> None:
+        """What the run asked for; the release stands, whatever becomes of its files."""
+        if plan.export_format is None:
+            return
+        from assay.export import export_release
+
+        settings = load_settings()
+        out = settings.exports / plan.pipeline
+        with connect() as connection:
+            for written in export_release(
+                settings, connection, plan.pipeline, release_id, plan.export_format, out
+            ):
+                self.log.info("exported %d rows to %s", written.rows, written.path)
 
     def _tell_assets(
         self, context: Mapping[str, Any], releases: Sequence[Mapping[str, Any]]
