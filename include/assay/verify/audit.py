@@ -52,6 +52,7 @@ UNREADABLE: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
 )
+MEMORY = "2GB"  # beyond it, DuckDB goes to the scratch folder
 MOVED_BY = ("row_id", "from_batch", "to_batch", "how", "dataset")
 MOVEMENT = pa.schema([(name, pa.string()) for name in MOVED_BY])
 
@@ -100,6 +101,7 @@ def _open_evidence(settings: Settings, uri: str, dataset: str, batch: str) -> It
         connection.read_only = True
         database.execute("SET TimeZone = 'UTC'")
         database.execute("SET preserve_insertion_order = false")
+        database.execute(f"SET memory_limit = '{MEMORY}'")
         books = read_books(connection)
         _make_movements(database, books)
         yield Evidence(settings, books, uri, database, dataset, batch)

@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from assay.contract import Contract
 from assay.settings import SQL
 from assay.verify.content import compare_rows, fingerprint
 from assay.verify.evidence import Evidence, ReleasedTable, exact
@@ -33,9 +32,11 @@ def check_gold(evidence: Evidence, check: Check) -> None:
         if recipe.is_file():
             _recompute(evidence, check, gold, [*silver.values()], recipe)
             check.saw("gold tables computed anew")
-        for dataset, measures in _totals(gold.contract).items():
-            _compare_totals(evidence, check, gold, silver[dataset], measures)
-            check.saw("totals", len(measures))
+        for dataset, source in silver.items():
+            measures = gold.contract.totals_of(dataset)
+            if measures:
+                _compare_totals(evidence, check, gold, source, measures)
+                check.saw("totals", len(measures))
         check.saw("groups", evidence.ask_one(f"SELECT count(*) FROM {name}"))
 
 
@@ -61,16 +62,6 @@ def _recompute(
         columns=columns,
         keys=gold.contract.keys,
     )
-
-
-def _totals(contract: Contract) -> dict[str, dict[str, str]]:
-    """By dataset: gold column → silver column, or `rows`; `<dataset>.<column>` where several."""
-    found: dict[str, dict[str, str]] = {}
-    for measure, paired in contract.totals.items():
-        dataset, dot, column = paired.partition(".")
-        owner, name = (dataset, column) if dot else (contract.datasets[0], paired)
-        found.setdefault(owner, {})[measure] = name
-    return found
 
 
 def _compare_totals(
