@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ READABLE = [
     "serving.events",
     "gold.hourly_product_activity_rates",
     "gold.daily_conversion_rates",
+    "gold.daily_returns_shares",
     "ops.batch",
     "ops.current_release",
     "ops.migration",
@@ -117,6 +119,9 @@ def test_failing_migration_leaves_nothing_and_can_be_tried_again(
         ("silver", "ecommerce_events", "serving.ecommerce_event", LINEAGE),
         ("gold", "hourly_product_activity", "gold.hourly_product_activity", []),
         ("gold", "daily_conversion", "gold.daily_conversion", []),
+        ("silver", "product_returns", "serving.product_return", LINEAGE),
+        ("gold", "returns_by_sku_reason", "gold.returns_by_sku_reason", []),
+        ("gold", "daily_returns", "gold.daily_returns", []),
     ],
 )
 def test_table_has_the_columns_of_its_contract(
@@ -145,6 +150,21 @@ def test_ingest_batch_view_has_the_columns_of_the_prior_system(
         "updated_dt",
         "concurrent_number",
     ]
+
+
+def test_shares_of_the_returns_of_a_day_are_of_that_day_alone(
+    loader: psycopg.Connection[Any],
+) -> None:
+    loader.execute(
+        "INSERT INTO gold.daily_returns VALUES ('2026-01-01', 'other', 3, 3, 30),"
+        " ('2026-01-01', 'quality_issue', 1, 9, 10), ('2026-01-02', 'other', 5, 5, 0)"
+    )
+    shares = loader.execute(
+        "SELECT share_of_returns, share_of_amount FROM gold.daily_returns_shares"
+        " ORDER BY return_date, reason_category"
+    ).fetchall()
+    quarter = Decimal("0.25")
+    assert shares == [(3 * quarter, 3 * quarter), (quarter, quarter), (1, None)]
 
 
 def test_reader_reads_what_is_released_and_writes_nothing(empty_database: Database) -> None:

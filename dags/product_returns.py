@@ -1,0 +1,32 @@
+"""
+### Product returns: landing files → bronze → silver → gold → Postgres
+
+Takes every file of returns that is complete in `landing/product_returns/`, every day at 04:30 UTC,
+or when triggered: CSV, JSON lines or one JSON array (each also as `.gz`), and Parquet, in today's
+spelling of the columns or in the older one (`return_reason`, `refund_amount`, `product_id`).
+Owner: returns-operations.
+
+**Where to look.** Postgres: `serving.product_return`, `gold.returns_by_sku_reason`,
+`gold.daily_returns` and, with each category's share of its day, `gold.daily_returns_shares`;
+`ops.release` says what is published, `ops.row_ledger` where each record went. The note of a run
+sums up its batch.
+
+**When a gate fails** nothing has been published: read the task's log, which names the expectation
+and the failing records. Give the files back with `assay batch abandon`; then correct them, or
+trigger again with `gate_policy` = `override` and a reason.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from assay_airflow.dag_factory import pipeline_dag
+
+dag: DAG = pipeline_dag(
+    "product_returns",
+    datasets=["product_returns"],
+    schedule="30 4 * * *",
+    owner="returns-operations",
+    tags=["medallion", "product_returns", "daily"],
+    doc_md=__doc__,
+)
