@@ -8,11 +8,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpus import stocks, trades
-from corpus.trades import Case
+from corpus import trades
+from corpus.case import Case
+from corpus.json_files import JsonCases
+from corpus.listing import SHOWN
+from corpus.parquet_files import ParquetCases
+from corpus.values import as_csv, value_cases
 
-GROUPS = trades.GROUPS | stocks.GROUPS
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
+
+
+JSON, PARQUET = JsonCases(SHOWN), ParquetCases(SHOWN)
+GROUPS = trades.GROUPS | {
+    f"Values of {SHOWN}": lambda: [*value_cases(SHOWN, "csv", as_csv)],
+    "JSON: records": lambda: [*JSON.structure(), *JSON.values()],
+    "JSON: files": lambda: [*JSON.arrays(), *JSON.files()],
+    "Parquet: files": PARQUET.structure,
+    "Parquet: types": PARQUET.types,
+}
 
 
 def document() -> str:
@@ -33,13 +46,22 @@ def _tables() -> Iterator[str]:
 def _line(case: Case) -> str:
     quarantined = ", ".join(f"{count} `{name}`" for name, count in case.quarantined.items())
     cells = [
-        case.name.replace("_", " "),
+        _title(case),
         case.verdict,
         str(case.records) if case.verdict == "accepted" else "",
         quarantined,
         case.reason.replace("|", "\\|"),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _title(case: Case) -> str:
+    """What the input is; the title of its table names the format."""
+    name = case.name
+    for prefix in ("json_", "parquet_", "csv_"):
+        if case.dataset == SHOWN:
+            name = name.removeprefix(prefix)
+    return name.replace("_", " ")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import csv
 import gzip
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+
+from corpus.case import Case, accepted, rejected
 
 GOOD_ROW = {
     "TradeId": "00000000-0000-4000-8000-000000000000",
@@ -35,25 +35,6 @@ GOOD_ROW = {
 HEADER = ",".join(GOOD_ROW)
 
 
-@dataclass(frozen=True)
-class Case:
-    """One file. `quarantined` counts records by reason; a record with two reasons counts twice."""
-
-    name: str
-    content: bytes
-    verdict: Literal["accepted", "rejected"] = "accepted"
-    reason: str = ""
-    records: int = 0
-    good: int = 0
-    quarantined: dict[str, int] = field(default_factory=dict)
-    file_name: str = ""
-    dataset: str = "trades"
-
-    @property
-    def delivered_as(self) -> str:
-        return self.file_name or f"{self.name}.csv"
-
-
 def row(number: int = 0, **values: str) -> str:
     """One record as text; `number` makes its trade unique."""
     trade = f"{number:08x}{GOOD_ROW['TradeId'][8:]}"
@@ -73,25 +54,6 @@ def rows(count: int = 3) -> list[str]:
 
 def text(*lines: str, end: str = "\n") -> bytes:
     return "".join(part + end for part in lines).encode()
-
-
-def accepted(
-    name: str,
-    content: bytes,
-    *,
-    records: int,
-    bad: dict[str, int] | None = None,
-    bad_records: int | None = None,
-    file_name: str = "",
-) -> Case:
-    """An accepted file; without `bad_records`, each bad record has one reason."""
-    bad = bad or {}
-    spoilt = sum(bad.values()) if bad_records is None else bad_records
-    return Case(name, content, "accepted", "", records, records - spoilt, bad, file_name)
-
-
-def rejected(name: str, content: bytes, reason: str, file_name: str = "") -> Case:
-    return Case(name, content, "rejected", reason, file_name=file_name)
 
 
 def structure() -> list[Case]:

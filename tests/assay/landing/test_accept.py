@@ -20,7 +20,8 @@ from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import Settings, load_settings
-from corpus.trades import HEADER, Case, all_cases, row, rows, text
+from corpus.case import Case
+from corpus.trades import HEADER, all_cases, row, rows, text
 
 Connect = Callable[[], psycopg.Connection[Any]]
 

@@ -13,12 +13,13 @@ from assay.errors import FileRejectedError
 from assay.landing.header import match_header
 from assay.landing.records import inspect_file
 from assay.landing.survey import BLOCK, hash_file
-from corpus import stocks, trades
+from corpus.case import Case
 from corpus.document import PAGE, document
-from corpus.trades import HEADER, Case, row, rows, text
+from corpus.listing import every_case
+from corpus.trades import HEADER, row, rows, text
 
 CONTRACT = load_contract("bronze", "trades")
-CASES = [*trades.all_cases(), *stocks.all_cases()]
+CASES = every_case()
 
 
 def deliver(folder: Path, case: Case) -> Path:
@@ -27,10 +28,9 @@ def deliver(folder: Path, case: Case) -> Path:
     return path
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.dataset}-{case.name}")
 def test_every_case_of_the_corpus_gets_its_verdict(case: Case, tmp_path: Path) -> None:
-    path = deliver(tmp_path, case)
-    contract = load_contract("bronze", case.dataset)
+    path, contract = deliver(tmp_path, case), load_contract("bronze", case.dataset)
     if case.verdict == "rejected":
         with pytest.raises(FileRejectedError) as refusal:
             inspect_file(path, contract)
@@ -43,8 +43,8 @@ def test_every_case_of_the_corpus_gets_its_verdict(case: Case, tmp_path: Path) -
 
 
 def test_corpus_names_are_unique() -> None:
-    assert len({case.name for case in CASES}) == len(CASES)
-    assert len({case.delivered_as for case in CASES}) == len(CASES)
+    assert len({(case.dataset, case.name) for case in CASES}) == len(CASES)
+    assert len({(case.name, case.delivered_as) for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

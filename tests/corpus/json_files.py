@@ -1,0 +1,188 @@
+"""Bad input as JSON lines or one JSON array, for every dataset that takes JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+from corpus.case import Case, accepted, rejected
+from corpus.good_records import GoodRecords
+
+DEEP = 100_000
+
+
+def nested(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with dotted headers as objects within."""
+    found: dict[str, Any] = {}
+    for header, value in record.items():
+        *outer, name = header.split(".")
+        place = found
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[name] = value
+    return found
+
+
+def as_line(record: dict[str, Any]) -> str:
+    return json.dumps(nested(record))
+
+
+def lines(*parts: str, end: str = "\n") -> bytes:
+    return "".join(part + end for part in parts).encode()
+
+
+class JsonCases:
+    """The cases of one dataset."""
+
+    def __init__(self, dataset: str) -> None:
+        self.good = GoodRecords(dataset)
+        self.dataset = dataset
+        self.lines = [as_line(record) for record in self.good.records()]
+
+    def structure(self) -> list[Case]:
+        first, second, third = self.lines
+        good = lines(first, second, third)
+        return [
+            self.accepted("lines", good, records=3),
+            self.accepted("no_trailing_newline", good.rstrip(), records=3),
+            self.accepted("crlf", lines(first, second, end="\r\n"), records=2),
+            self.accepted("blank_lines", lines("", first, "", second, ""), records=2),
+            self.accepted("utf8_bom", b"\xef\xbb\xbf" + good, records=3),
+            self.accepted("spaces_around", lines(f"  {first}\t", second), records=2),
+            *self.malformed_lines(),
+        ]
+
+    def malformed_lines(self) -> list[Case]:
+        """Lines that are one malformed record each, between two good ones."""
+        line = self.lines[1]
+        bodies = {
+            "broken_line": line[: len(line) // 2],
+            "last_brace_missing": line[:-1],
+            "duplicate_keys": line[:-1] + f", {line[1:]}",
+            "duplicate_keys_in_an_unknown_field": self.with_field('{"a": 1, "a": 2}'),
+            "deep_nesting": self.with_field("[" * DEEP + "]" * DEEP),
+            "not_a_number": self.with_field("NaN"),
+            "infinite": self.with_field("-Infinity"),
+            "two_objects": line + line,
+            "text_after_the_object": line + " x",
+            "an_array": f"[{line}]",
+            "a_number": "7",
+            "a_text": '"text"',
+            "a_null": "null",
+            "single_quotes": line.replace('"', "'"),
+            "trailing_comma": line[:-1] + ",}",
+            "comment": line + " // ok",
+            "leading_zero": self.with_field("007"),
+            "bare_control_character": self.with_field('"a\tb"'),
+            "lone_surrogate": self.with_field('"\\ud800"'),
+            "nul_character": self.with_field('"a\\u0000b"'),
+            "words": "see attachment",
+        }
+        return [
+            self.accepted(
+                name,
+                lines(self.lines[0], body, self.lines[2]),
+                records=3,
+                bad={"record.malformed": 1},
+            )
+            for name, body in bodies.items()
+        ]
+
+    def arrays(self) -> list[Case]:
+        array = [nested(record) for record in self.good.records()]
+        text = json.dumps(array).encode()
+        return [
+            self.accepted("top_level_array", text, records=3, suffix="json"),
+            self.accepted(
+                "indented_array", json.dumps(array, indent=2).encode(), records=3, suffix="json"
+            ),
+            self.accepted("array_named_jsonl", text, records=3),
+            self.accepted("array_after_blank_line", b"\n \n" + text, records=3, suffix="json"),
+            self.rejected("array_cut_off", text[:-1], suffix="json"),
+            self.rejected("array_and_more", text + b"\n{}", suffix="json"),
+            self.rejected("two_arrays", text + b"\n" + text, suffix="json"),
+            self.rejected("array_with_broken_object", text.replace(b"}", b"", 1), suffix="json"),
+        ]
+
+    def values(self) -> list[Case]:
+        number = self.good.number
+        missing, unparseable = f"{number.name}.missing", f"{number.name}.unparseable"
+        return [
+            self.spoilt("number_as_number", "", **{number.name: 7}),
+            self.spoilt("number_as_text", "", **{number.name: " 7 "}),
+            self.spoilt("number_true", unparseable, **{number.name: True}),
+            self.spoilt("number_an_object", unparseable, **{number.name: {"value": 7}}),
+            self.spoilt("number_a_list", unparseable, **{number.name: [7]}),
+            self.raw_number("number_huge", "9" * 400, unparseable),
+            self.raw_number("number_huge_exponent", "1e400", unparseable),
+            self.raw_number("number_exponent", "1e0", unparseable),
+            self.raw_number("number_null", "null", missing),
+            self.spoilt("field_missing", missing, **{number.name: None}),
+            self.accepted(
+                "unknown_fields",
+                lines(self.lines[0], self.with_field('{"deep": [1, {"er": null}]}')),
+                records=2,
+            ),
+            self.accepted(
+                "escapes", lines(self.with_field(r'"\ud83d\ude00 \u00e9 \" \n"')), records=1
+            ),
+        ]
+
+    def files(self) -> list[Case]:
+        good = lines(*self.lines)
+        packed = gzip.compress(good, mtime=0)
+        header = self.good.header_of(self.good.number).rpartition(".")[2]
+        return [
+            self.accepted("good_gzip", packed, records=3, suffix="jsonl.gz"),
+            self.accepted("named_json", good, records=3, suffix="json"),
+            self.accepted(
+                "other_case_of_fields",
+                good.replace(f'"{header}"'.encode(), f'"{header.upper()}"'.encode()),
+                records=3,
+            ),
+            self.rejected("truncated_gzip", packed[: len(packed) // 2], suffix="jsonl.gz"),
+            self.rejected("latin1", good.replace(b"some", b"s\xf6me") + b'{"a": "\xe9"}\n'),
+            self.rejected("utf16", good.decode().encode("utf-16")),
+            self.rejected("nul_byte", good.replace(b'": "', b'": "\0', 1)),
+            self.rejected("empty", b""),
+            self.rejected("csv_named_jsonl", ",".join(self.good.headers).encode() + b"\n1,2\n"),
+            self.rejected("parquet_named_jsonl", b"PAR1\x15\x04\x15"),
+            self.rejected(
+                "required_field_in_no_record", good.replace(f'"{header}"'.encode(), b'"unheard_of"')
+            ),
+            self.rejected(
+                "field_in_two_spellings",
+                lines(self.lines[0][:-1] + f', "{header.upper()}": "7"}}', self.lines[1]),
+            ),
+        ]
+
+    def with_field(self, value: str) -> str:
+        """A good record as a line, with an unknown field of this text."""
+        return f'{self.lines[1][:-1]}, "unknown": {value}}}'
+
+    def spoilt(self, name: str, reason: str, **values: Any) -> Case:
+        line = as_line(self.good.record(1, **values))
+        return self.accepted(
+            name,
+            lines(self.lines[0], line, self.lines[2]),
+            records=3,
+            bad={reason: 1} if reason else {},
+        )
+
+    def raw_number(self, name: str, text: str, reason: str) -> Case:
+        line = as_line(self.good.record(1, **{self.good.number.name: "PLACE"}))
+        content = lines(self.lines[0], line.replace('"PLACE"', text), self.lines[2])
+        return self.accepted(name, content, records=3, bad={reason: 1})
+
+    def accepted(self, name: str, content: bytes, suffix: str = "jsonl", **facts: Any) -> Case:
+        return accepted(
+            f"json_{name}", content, file_name=f"{name}.{suffix}", dataset=self.dataset, **facts
+        )
+
+    def rejected(self, name: str, content: bytes, suffix: str = "jsonl") -> Case:
+        reason = REASONS.get(name, "")
+        return rejected(f"json_{name}", content, reason, f"{name}.{suffix}", self.dataset)
+
+
+REASONS: dict[str, str] = {}
