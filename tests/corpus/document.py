@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpus import trades
+from corpus import stocks, trades
 from corpus.case import Case
-from corpus.json_files import JsonCases
 from corpus.listing import SHOWN
 from corpus.parquet_files import ParquetCases
 from corpus.values import as_csv, value_cases
@@ -18,13 +17,13 @@ from corpus.values import as_csv, value_cases
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
 
-JSON, PARQUET = JsonCases(SHOWN), ParquetCases(SHOWN)
-GROUPS = trades.GROUPS | {
+PARQUET = ParquetCases(SHOWN)
+GROUPS: dict[str, Callable[[], list[Case]]] = {
+    **trades.GROUPS,
+    **stocks.GROUPS,
     f"Values of {SHOWN}": lambda: [*value_cases(SHOWN, "csv", as_csv)],
-    "JSON: records": lambda: [*JSON.structure(), *JSON.values()],
-    "JSON: files": lambda: [*JSON.arrays(), *JSON.files()],
-    "Parquet: files": PARQUET.structure,
-    "Parquet: types": PARQUET.types,
+    "Parquet: files": lambda: [*PARQUET.structure(), *PARQUET.refused()],
+    "Parquet: types": lambda: [*PARQUET.types(), *PARQUET.wrong_types()],
 }
 
 
@@ -58,7 +57,7 @@ def _line(case: Case) -> str:
 def _title(case: Case) -> str:
     """What the input is; the title of its table names the format."""
     name = case.name
-    for prefix in ("json_", "parquet_", "csv_"):
+    for prefix in ("parquet_", "csv_"):
         if case.dataset == SHOWN:
             name = name.removeprefix(prefix)
     return name.replace("_", " ")

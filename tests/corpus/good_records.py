@@ -83,6 +83,12 @@ class GoodRecords:
     def header_of(self, column: Column) -> str:
         return next(f.header for f in self._fields() if f.column.name == column.name)
 
+    def missing_reason(self, header: str) -> str:
+        """Why a file is rejected that has all required columns but this one."""
+        source = load_contract("bronze", self.dataset).source
+        shape = next(iter(source.shapes), "") if source else ""
+        return f"required column missing{f' of the nearest shape, {shape}' * bool(shape)}: {header}"
+
     def _required(self, fits: Callable[[Column], bool]) -> list[Column]:
         keys = self.silver.keys
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from corpus.case import Case, accepted, rejected
@@ -30,6 +31,23 @@ def as_line(record: dict[str, Any]) -> str:
 
 def lines(*parts: str, end: str = "\n") -> bytes:
     return "".join(part + end for part in parts).encode()
+
+
+def broken_arrays(array: bytes) -> Iterator[tuple[str, bytes, str]]:
+    """Name, content and what is wrong with it."""
+    size, colon = len(array), array.index(b'": ') + 2
+    more = f"Extra data: line 2 column 1 (char {size + 1})"
+    yield "array_and_more", array + b"\n{}", more
+    yield "two_arrays", array + b"\n" + array, more
+    cut = f"Expecting ',' delimiter: line 1 column {size} (char {size - 1})"
+    yield "array_cut_off", array[:-1], cut
+    broken = f"Expecting ':' delimiter: line 1 column {colon + 1} (char {colon})"
+    yield "array_with_broken_object", array.replace(b'": ', b'" ', 1), broken
+    twice = array.replace(b"{", b'{"twice": 1, "twice": 2, ', 1)
+    start = json.dumps({"twice": 2, **json.loads(array)[0]})[:80]
+    yield "array_with_duplicate_keys", twice, f"a field is given twice in {start}"
+    nan = array.replace(b"{", b'{"unknown": NaN, ', 1)
+    yield "array_with_not_a_number", nan, "NaN is no JSON number"
 
 
 class JsonCases:
@@ -76,18 +94,11 @@ class JsonCases:
             "leading_zero": self.with_field("007"),
             "bare_control_character": self.with_field('"a\tb"'),
             "lone_surrogate": self.with_field('"\\ud800"'),
-            "nul_character": self.with_field('"a\\u0000b"'),
+            "number_huge": self.raw_number("9" * 400),
+            "number_huge_exponent": self.raw_number("1e400"),
             "words": "see attachment",
         }
-        return [
-            self.accepted(
-                name,
-                lines(self.lines[0], body, self.lines[2]),
-                records=3,
-                bad={"record.malformed": 1},
-            )
-            for name, body in bodies.items()
-        ]
+        return [self.between(name, body, "record.malformed") for name, body in bodies.items()]
 
     def arrays(self) -> list[Case]:
         array = [nested(record) for record in self.good.records()]
@@ -99,10 +110,10 @@ class JsonCases:
             ),
             self.accepted("array_named_jsonl", text, records=3),
             self.accepted("array_after_blank_line", b"\n \n" + text, records=3, suffix="json"),
-            self.rejected("array_cut_off", text[:-1], suffix="json"),
-            self.rejected("array_and_more", text + b"\n{}", suffix="json"),
-            self.rejected("two_arrays", text + b"\n" + text, suffix="json"),
-            self.rejected("array_with_broken_object", text.replace(b"}", b"", 1), suffix="json"),
+            *(
+                self.rejected(name, content, f"begins as a JSON array but is none: {why}", "json")
+                for name, content, why in broken_arrays(text)
+            ),
         ]
 
     def values(self) -> list[Case]:
@@ -114,10 +125,8 @@ class JsonCases:
             self.spoilt("number_true", unparseable, **{number.name: True}),
             self.spoilt("number_an_object", unparseable, **{number.name: {"value": 7}}),
             self.spoilt("number_a_list", unparseable, **{number.name: [7]}),
-            self.raw_number("number_huge", "9" * 400, unparseable),
-            self.raw_number("number_huge_exponent", "1e400", unparseable),
-            self.raw_number("number_exponent", "1e0", unparseable),
-            self.raw_number("number_null", "null", missing),
+            self.between("exact_exponent", self.raw_number("1e1"), ""),
+            self.between("number_null", self.raw_number("null"), missing),
             self.spoilt("field_missing", missing, **{number.name: None}),
             self.accepted(
                 "unknown_fields",
@@ -141,19 +150,38 @@ class JsonCases:
                 good.replace(f'"{header}"'.encode(), f'"{header.upper()}"'.encode()),
                 records=3,
             ),
-            self.rejected("truncated_gzip", packed[: len(packed) // 2], suffix="jsonl.gz"),
-            self.rejected("latin1", good.replace(b"some", b"s\xf6me") + b'{"a": "\xe9"}\n'),
-            self.rejected("utf16", good.decode().encode("utf-16")),
-            self.rejected("nul_byte", good.replace(b'": "', b'": "\0', 1)),
-            self.rejected("empty", b""),
-            self.rejected("csv_named_jsonl", ",".join(self.good.headers).encode() + b"\n1,2\n"),
-            self.rejected("parquet_named_jsonl", b"PAR1\x15\x04\x15"),
+            *self.refused(good, packed, header),
+        ]
+
+    def refused(self, good: bytes, packed: bytes, header: str) -> list[Case]:
+        twice = self.lines[0][:-1] + f', "{header.upper()}": "7"}}'
+        renamed = good.replace(f'"{header}"'.encode(), b'"unheard_of"')
+        return [
             self.rejected(
-                "required_field_in_no_record", good.replace(f'"{header}"'.encode(), b'"unheard_of"')
+                "truncated_gzip",
+                packed[: len(packed) // 2],
+                "truncated gzip: Compressed file ended before the end-of-stream marker was reached",
+                suffix="jsonl.gz",
             ),
+            self.rejected("latin1", good + b'{"a": "\xe9"}\n', "not UTF-8: byte 0xe9 at line 4"),
+            self.rejected(
+                "utf16", good.decode().encode("utf-16"), "not UTF-8: byte-order mark of UTF-16"
+            ),
+            self.rejected("nul_byte", good.replace(b'": "', b'": "\0', 1), "NUL byte at line 1"),
+            self.rejected("empty", b"", "empty file"),
+            self.rejected("blank", b"\n \n", "no record: the file has only blank lines"),
+            self.rejected("empty_array", b" []\n", "no record: the JSON array is empty"),
+            self.rejected(
+                "csv_named_jsonl",
+                b"a,b\n1,2\n",
+                "not JSON: none of its 2 lines is a JSON object",
+            ),
+            self.rejected("parquet_named_jsonl", b"PAR1\x15\x04\x15", "not JSON: a Parquet file"),
+            self.rejected("required_field_in_no_record", renamed, self.good.missing_reason(header)),
             self.rejected(
                 "field_in_two_spellings",
-                lines(self.lines[0][:-1] + f', "{header.upper()}": "7"}}', self.lines[1]),
+                lines(twice, self.lines[1]),
+                f"header column given twice: {header!r}, {header.upper()!r}",
             ),
         ]
 
@@ -161,8 +189,16 @@ class JsonCases:
         """A good record as a line, with an unknown field of this text."""
         return f'{self.lines[1][:-1]}, "unknown": {value}}}'
 
+    def raw_number(self, text: str) -> str:
+        """A good record as a line, with a number of just this text."""
+        line = as_line(self.good.record(1, **{self.good.number.name: "PLACE"}))
+        return line.replace('"PLACE"', text)
+
     def spoilt(self, name: str, reason: str, **values: Any) -> Case:
-        line = as_line(self.good.record(1, **values))
+        return self.between(name, as_line(self.good.record(1, **values)), reason)
+
+    def between(self, name: str, line: str, reason: str) -> Case:
+        """A line between two good ones."""
         return self.accepted(
             name,
             lines(self.lines[0], line, self.lines[2]),
@@ -170,19 +206,10 @@ class JsonCases:
             bad={reason: 1} if reason else {},
         )
 
-    def raw_number(self, name: str, text: str, reason: str) -> Case:
-        line = as_line(self.good.record(1, **{self.good.number.name: "PLACE"}))
-        content = lines(self.lines[0], line.replace('"PLACE"', text), self.lines[2])
-        return self.accepted(name, content, records=3, bad={reason: 1})
-
     def accepted(self, name: str, content: bytes, suffix: str = "jsonl", **facts: Any) -> Case:
         return accepted(
-            f"json_{name}", content, file_name=f"{name}.{suffix}", dataset=self.dataset, **facts
+            f"jsonl_{name}", content, file_name=f"{name}.{suffix}", dataset=self.dataset, **facts
         )
 
-    def rejected(self, name: str, content: bytes, suffix: str = "jsonl") -> Case:
-        reason = REASONS.get(name, "")
-        return rejected(f"json_{name}", content, reason, f"{name}.{suffix}", self.dataset)
-
-
-REASONS: dict[str, str] = {}
+    def rejected(self, name: str, content: bytes, reason: str, suffix: str = "jsonl") -> Case:
+        return rejected(f"jsonl_{name}", content, reason, f"{name}.{suffix}", self.dataset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from corpus import trades
+from corpus import stocks, trades
 from corpus.case import Case
 from corpus.csv_files import CsvCases
 from corpus.good_records import DATASETS, GoodRecords
@@ -13,7 +13,7 @@ from corpus.json_files import JsonCases
 from corpus.parquet_files import ParquetCases
 from corpus.values import as_csv, as_json_lines, value_cases
 
-SHOWN = "product_returns"  # the page shows JSON and Parquet as delivered for this dataset
+SHOWN = "product_returns"  # whose values and Parquet files the page shows
 
 
 def takes(dataset: str, suffix: str) -> bool:
@@ -34,7 +34,7 @@ def json_cases(dataset: str) -> Iterator[Case]:
 
 def parquet_cases(dataset: str) -> Iterator[Case]:
     cases = ParquetCases(dataset)
-    yield from (*cases.structure(), *cases.types())
+    yield from (*cases.structure(), *cases.refused(), *cases.types(), *cases.wrong_types())
 
 
 FORMATS = {"csv": csv_cases, "jsonl": json_cases, "parquet": parquet_cases}
@@ -48,5 +48,6 @@ def cases_of(dataset: str) -> Iterator[Case]:
 
 
 def every_case() -> list[Case]:
-    """The long list of CSV for trades, then every dataset in each of its formats."""
-    return [*trades.all_cases(), *(case for dataset in DATASETS for case in cases_of(dataset))]
+    """The long lists of CSV and JSON, then every dataset in each of its formats."""
+    each = [case for dataset in DATASETS for case in cases_of(dataset)]
+    return [*trades.all_cases(), *stocks.all_cases(), *each]

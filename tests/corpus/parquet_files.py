@@ -14,6 +14,12 @@ from assay.contract import Column
 from corpus.case import Case, accepted, rejected
 from corpus.good_records import GoodRecords
 
+NANOSECONDS = pa.timestamp("ns")
+NO_FOOTER = (
+    "not a sound Parquet file: Parquet magic bytes not found in footer."
+    " Either the file is corrupted or this is not a parquet file."
+)
+SPOILT = "not a sound Parquet file: Couldn't deserialize thrift: TProtocolException: Invalid data"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -33,9 +39,6 @@ class ParquetCases:
 
     def structure(self) -> list[Case]:
         content = as_parquet(self.table)
-        number = self.good.header_of(self.good.number)
-        at = self.table.column_names.index(number)
-        upper = self.table.append_column(number.upper(), self.table[number])
         return [
             self.accepted("good", content, records=3),
             self.accepted("no_rows", as_parquet(self.table.slice(0, 0)), records=0),
@@ -52,17 +55,31 @@ class ParquetCases:
                 as_parquet(self.table.append_column("desk", pa.array(["a", None, "c"]))),
                 records=3,
             ),
-            self.rejected("truncated", content[:-20]),
-            self.rejected("cut_in_half", content[: len(content) // 2]),
-            self.rejected("footer_spoilt", content[:-40] + b"\xff" * 30 + content[-10:]),
-            self.rejected("page_spoilt", b"PAR1" + b"\xff" * 60 + content[64:]),
-            self.rejected("empty", b""),
-            self.rejected("csv_named_parquet", b"a,b\n1,2\n"),
-            self.rejected("named_csv", content, suffix="csv"),
-            self.rejected("named_jsonl", content, suffix="jsonl"),
-            self.rejected("brotli", as_parquet(self.table, compression="brotli")),
-            self.rejected("required_column_missing", as_parquet(self.table.remove_column(at))),
-            self.rejected("column_in_two_spellings", as_parquet(upper)),
+        ]
+
+    def refused(self) -> list[Case]:
+        content = as_parquet(self.table)
+        number = self.good.header_of(self.good.number)
+        at = self.table.column_names.index(number)
+        twice = self.table.append_column(number.upper(), self.table[number])
+        return [
+            self.rejected("truncated", content[:-20], NO_FOOTER),
+            self.rejected("cut_in_half", content[: len(content) // 2], NO_FOOTER),
+            self.rejected("csv_named_parquet", b"a,b\n1,2\n", NO_FOOTER),
+            self.rejected("page_spoilt", b"PAR1" + b"\x55" * 60 + content[64:], SPOILT),
+            self.rejected("empty", b"", "empty file"),
+            self.rejected("named_csv", content, "not CSV: a Parquet file", suffix="csv"),
+            self.rejected("named_jsonl", content, "not JSON: a Parquet file", suffix="jsonl"),
+            self.rejected(
+                "required_column_missing",
+                as_parquet(self.table.remove_column(at)),
+                self.good.missing_reason(number),
+            ),
+            self.rejected(
+                "column_in_two_spellings",
+                as_parquet(twice),
+                f"header column given twice: {number!r}, {number.upper()!r}",
+            ),
         ]
 
     def types(self) -> list[Case]:
@@ -85,7 +102,7 @@ class ParquetCases:
                 "number_not_a_number",
                 number,
                 pa.array([7.0, float("nan"), float("inf")]),
-                bad={f"{number.name}.unparseable": self.floats_that_do_not_fit()},
+                bad={f"{number.name}.unparseable": 2},
             ),
             self.typed(
                 "number_boolean",
@@ -93,24 +110,38 @@ class ParquetCases:
                 pa.array([True, False, None]),
                 bad={f"{number.name}.unparseable": 2, f"{number.name}.missing": 1},
             ),
-            self.wrong_type("number_a_list", pa.array([[7], [8], [9]])),
-            self.wrong_type("number_a_struct", pa.array([{"a": 7}] * 3)),
-            self.wrong_type("number_binary", pa.array([b"7", b"8", b"9"])),
-            self.wrong_type("nanoseconds", pa.array([1, 2, 3], pa.timestamp("ns"))),
         ]
 
-    def floats_that_do_not_fit(self) -> int:
-        """NaN and infinity never do; 7.0 is no text of an integer."""
-        return 2 if self.good.number.is_decimal else 3
+    def wrong_types(self) -> list[Case]:
+        header = self.good.header_of(self.good.number)
+        values = {
+            "number_a_list": (pa.array([[7], [8], [9]]), "is list<element: int64>"),
+            "number_a_struct": (pa.array([{"a": 7}] * 3), "is struct<a: int64>"),
+            "number_binary": (pa.array([b"7", b"8", b"9"]), "is binary"),
+        }
+        nanoseconds = as_parquet(self.replaced(self.good.time, pa.array([1] * 3, NANOSECONDS)))
+        return [
+            *(
+                self.rejected(
+                    name,
+                    as_parquet(self.replaced(self.good.number, array)),
+                    f"column {header} {kind}, not a single value",
+                )
+                for name, (array, kind) in values.items()
+            ),
+            self.rejected(
+                "nanoseconds",
+                nanoseconds,
+                f"column {self.good.header_of(self.good.time)} counts nanoseconds;"
+                " write it with microseconds",
+            ),
+        ]
 
     def typed(
         self, name: str, column: Column, values: pa.Array, bad: dict[str, int] | None = None
     ) -> Case:
         content = as_parquet(self.replaced(column, values))
         return self.accepted(name, content, records=3, bad=bad)
-
-    def wrong_type(self, name: str, values: pa.Array) -> Case:
-        return self.rejected(name, as_parquet(self.replaced(self.good.number, values)))
 
     def replaced(self, column: Column, values: pa.Array) -> pa.Table:
         header = self.good.header_of(column)
@@ -121,9 +152,5 @@ class ParquetCases:
             f"parquet_{name}", content, file_name=f"{name}.{suffix}", dataset=self.dataset, **facts
         )
 
-    def rejected(self, name: str, content: bytes, suffix: str = "parquet") -> Case:
-        reason = REASONS.get(name, "")
+    def rejected(self, name: str, content: bytes, reason: str, suffix: str = "parquet") -> Case:
         return rejected(f"parquet_{name}", content, reason, f"{name}.{suffix}", self.dataset)
-
-
-REASONS: dict[str, str] = {}

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from corpus.trades import Case, accepted, rejected, text
+from corpus.case import Case, accepted, rejected
+from corpus.trades import text
 
 GOOD = {
     "stock_id": 1,

@@ -7,7 +7,7 @@ CREATE TABLE serving.product_return (
     customer_id text,
     sku text NOT NULL,
     reason text NOT NULL,
-    reason_category text NOT NULL,
+    reason_category text,
     qty integer NOT NULL,
     amount numeric(12, 2) NOT NULL,
     return_date date NOT NULL,

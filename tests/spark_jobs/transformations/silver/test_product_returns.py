@@ -1,0 +1,39 @@
+"""Silver returns: the committed samples of every format, and what must become of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from assay.contract import load_contract
+from assay.settings import REPOSITORY
+from builders.batches import take
+from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.transformations.change_set import classify
+from spark_jobs.transformations.silver.product_returns import product_returns
+
+SAMPLES = REPOSITORY / "samples"
+
+
+def test_samples_of_every_format_come_out_as_their_truth_says(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    truth = json.loads((SAMPLES / "truth" / "product_returns.json").read_text())
+    files = [
+        take(tmp_path, path, "product_returns")
+        for path in sorted((SAMPLES / "landing" / "product_returns").iterdir())
+    ]
+    assert {file.source_file: file.records for file in files} == truth["records"]
+    bronze = read_files(spark, files, load_contract("bronze", "product_returns"), "batch")
+    contract = load_contract("silver", "product_returns")
+    changes = classify(product_returns(bronze, contract), contract, None).localCheckpoint()
+    classes = {row["class"]: row["count"] for row in changes.groupBy("class").count().collect()}
+    assert classes == truth["classes"]
+    bad = changes.where("class = 'quarantined'").select("source_file", "record_number", "reasons")
+    found = [[*row[:2], *row["reasons"]] for row in bad.orderBy(*bad.columns[:2]).collect()]
+    assert found == truth["quarantined"]
+    sums = changes.where("class = 'new'").agg(F.sum("qty"), F.sum("amount")).collect()[0]
+    assert [str(value) for value in sums] == [truth["silver_sums"][n] for n in ("qty", "amount")]
