@@ -79,3 +79,12 @@ def test_rates_are_null_where_there_is_nothing_to_divide_by(
     )
     rates = loader.execute("SELECT conversion FROM gold.daily_conversion_rates ORDER BY event_day")
     assert [rate for (rate,) in rates.fetchall()] == [0.25, None]
+    loader.execute(
+        "INSERT INTO gold.product_performance VALUES"
+        " ('1', '2026-01-02', 9, 5, 4, 40, 1, 10), ('2', '2026-01-02', 0, 0, 0, 0, 1, 5)"
+    )
+    rates = loader.execute(
+        "SELECT return_rate, returned_share_of_revenue FROM gold.product_performance_rates"
+        " ORDER BY product_id"
+    )
+    assert rates.fetchall() == [(0.25, 0.25), (None, None)]

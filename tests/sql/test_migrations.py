@@ -37,6 +37,7 @@ READABLE = [
     "gold.hourly_product_activity_rates",
     "gold.daily_conversion_rates",
     "gold.daily_returns_shares",
+    "gold.product_performance_rates",
     "ops.batch",
     "ops.current_release",
     "ops.migration",
@@ -122,6 +123,7 @@ def test_failing_migration_leaves_nothing_and_can_be_tried_again(
         ("silver", "product_returns", "serving.product_return", LINEAGE),
         ("gold", "returns_by_sku_reason", "gold.returns_by_sku_reason", []),
         ("gold", "daily_returns", "gold.daily_returns", []),
+        ("gold", "product_performance", "gold.product_performance", []),
     ],
 )
 def test_table_has_the_columns_of_its_contract(
