@@ -248,6 +248,23 @@ def gold_contracts(datasets: Sequence[str]) -> list[Contract]:
     return [contract for contract in contracts if {*contract.datasets} <= {*datasets}]
 
 
+def measured_columns(contract: Contract) -> list[str]:
+    """Columns whose sums are taken of a table: of gold its totals, of silver what these pair with.
+
+    Those of silver are its money, and whatever a gold table adds up.
+    """
+    if contract.layer == "gold":
+        return [*contract.totals]
+    gold = [load_contract("gold", path.stem) for path in (CONTRACTS / "gold").glob("*.yaml")]
+    paired = {
+        column
+        for table in gold
+        if contract.name in table.datasets
+        for column in table.totals_of(contract.name).values()
+    }
+    return [c.name for c in contract.columns if c.money or c.name in paired]
+
+
 def contracts_of(datasets: Sequence[str]) -> list[Contract]:
     """Every contract that a pipeline with these datasets keeps."""
     layers: tuple[Layer, Layer] = ("bronze", "silver")

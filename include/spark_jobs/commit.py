@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, gold_contracts, load_contract
+from assay.contract import Contract, gold_contracts, load_contract, measured_columns
 from assay.errors import StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
@@ -37,9 +37,8 @@ class Target:
 
     @property
     def measures(self) -> dict[str, str]:
-        """What is summed of the table: its rows, and its money or its totals."""
-        summed = self.contract.totals or self.contract.money
-        return {ROWS: ROWS} | {name: name for name in summed}
+        """What is summed of the table, and its rows."""
+        return {ROWS: ROWS} | {name: name for name in measured_columns(self.contract)}
 
 
 def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:

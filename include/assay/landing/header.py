@@ -10,6 +10,7 @@ from assay.contract import Column, Contract
 from assay.errors import FileRejectedError
 
 OTHER_DELIMITERS = ";\t|"
+RESERVED = ("malformed_record", "_metadata")  # what Spark and bronze call columns of their own
 
 
 def match_header(header: list[str], contract: Contract) -> dict[str, int]:
@@ -60,6 +61,8 @@ def check_header(header: list[str], contract: Contract) -> None:
             raise FileRejectedError(f"header column {position} has no name")
         if "\n" in name or "\r" in name:
             raise FileRejectedError(f"header column {position} has a line break: {name!r}")
+        if _fold(name) in RESERVED:
+            raise FileRejectedError(f"header column {position} is called {name}, a reserved name")
     repeated = [name for name, count in Counter(map(_fold, header)).items() if count > 1]
     if repeated:
         names = ", ".join(repr(name) for name in header if _fold(name) in repeated)

@@ -19,7 +19,7 @@ from deltalake import DeltaTable, QueryBuilder
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from assay.contract import Column, Contract
+from assay.contract import Column, Contract, measured_columns
 
 ROWS_PER_BATCH = 8192
 ARROW_TYPES: dict[str, pa.DataType] = {
@@ -77,7 +77,7 @@ def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
         source=contract.table,
         keys=contract.keys,
         columns=(*contract.columns, *LINEAGE),
-        measured=tuple(contract.money),
+        measured=tuple(measured_columns(contract)),
         files=_parquet_files(built["change_set"], "class=new", "class=updated"),
         has_deletions=False,
         replaces_all=built["base_is_empty"],
