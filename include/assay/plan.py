@@ -47,14 +47,27 @@ class GatePolicy:
 
 
 @dataclass(frozen=True)
+class Movement:
+    """How, by whom and why rows leave quarantine, and which; `only_…` is None for all."""
+
+    how: Literal["replayed", "patched", "waived"]
+    who: str
+    why: str
+    only_dataset: str | None = None
+    only_batch: str | None = None
+    only_reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What one batch shall do.
 
-    `source` is `files` (read the manifest), `bronze` (rebuild from `rebuild_batches`) or `silver`
-    (gold of several pipelines alone, from the released `silver_versions`). `inputs` are those of
-    the pipeline's `datasets` that have records in this batch. `commit` is false for a dry run,
-    whose bronze lies in a scratch lake below `folder`. `generation` numbers the row ledger; a full
-    rebuild starts the next one.
+    `source` is `files` (read the manifest), `bronze` (rebuild from `rebuild_batches`), `quarantine`
+    (rows that are to leave it) or `silver` (gold of several pipelines alone, from the released
+    `silver_versions`). `inputs` are those of the pipeline's `datasets` that have records in this
+    batch. `commit` is false for a dry run, whose bronze lies in a scratch lake below `folder`.
+    `generation` numbers the row ledger; a full rebuild starts the next one. `movement` is set when
+    rows are to leave quarantine, by a replay, a patch or a waiver.
     """
 
     batch_id: str
@@ -63,7 +76,7 @@ class Plan:
     run_id: str
     batch_date: str
     inputs: list[str]
-    source: Literal["files", "bronze", "silver"]
+    source: Literal["files", "bronze", "silver", "quarantine"]
     commit: bool
     generation: int
     files: list[ManifestFile]
@@ -74,6 +87,24 @@ class Plan:
     bronze_lake: str
     silver_versions: dict[str, int] = field(default_factory=dict)
     export_format: str | None = None
+    movement: Movement | None = None
+
+    @property
+    def quarantine_rows(self) -> str:
+        """Parquet file of the quarantined rows that matter to this batch; see `selection`."""
+        return self.work("quarantine_rows.parquet")
+
+    @property
+    def is_patch(self) -> bool:
+        return self.movement is not None and self.movement.how == "patched"
+
+    @property
+    def is_replay(self) -> bool:
+        return self.movement is not None and self.movement.how == "replayed"
+
+    @property
+    def is_waiver(self) -> bool:
+        return self.movement is not None and self.movement.how == "waived"
 
     @property
     def gold(self) -> list[Contract]:
@@ -96,18 +127,25 @@ class Plan:
     @property
     def input_bytes(self) -> float:
         """Size of the files to read; a rebuild, which reads bronze, has no bound."""
-        return inf if self.source == "bronze" else sum(f.size_bytes for f in self.files)
+        reads_bronze = self.source in ("bronze", "quarantine")
+        return inf if reads_bronze else sum(f.size_bytes for f in self.files)
 
     @property
     def has_work(self) -> bool:
-        return bool(self.files or self.rebuild_batches or self.silver_versions)
+        """Whether there is anything that the Spark stages have to do."""
+        return self._has_records or bool(self.silver_versions)
+
+    @property
+    def _has_records(self) -> bool:
+        replays = self.is_replay and bool(self.inputs)
+        return bool(self.files or self.rebuild_batches) or replays
 
     def needs(self, stage: str) -> bool:
         """Whether this batch has anything to do in a stage."""
         if stage in ("ingest_bronze", "validate_bronze"):
             return bool(self.files)
         if stage in ("build_silver", "validate_silver"):
-            return bool(self.files or self.rebuild_batches)
+            return self._has_records
         return self.has_work and (self.commit or stage != "commit")
 
     def table(self, layer: str, name: str) -> str:
@@ -145,5 +183,6 @@ def read_plan(path: Path | str) -> Plan:
             **facts,
             "files": [ManifestFile(**file) for file in facts["files"]],
             "gate_policy": GatePolicy(**facts["gate_policy"]),
+            "movement": Movement(**facts["movement"]) if facts.get("movement") else None,
         }
     )

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.params import RunParams
+from assay.plan import Movement
+
+HOW: dict[str, Literal["replayed", "patched", "waived"]] = {
+    "quarantine": "replayed",
+    "patch": "patched",
+    "waive": "waived",
+}
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,29 @@ class Run:
     from_silver: bool = False
 
     @property
-    def source(self) -> Literal["files", "bronze", "silver"]:
+    def source(self) -> Literal["files", "bronze", "silver", "quarantine"]:
         """What the batch of this run is made from."""
         if self.from_silver:
             return "silver"
+        if self.params.source in ("quarantine", "waive"):
+            return "quarantine"
         return "bronze" if self.params.full_rebuild else "files"
+
+    @property
+    def movement(self) -> Movement | None:
+        """How rows leave quarantine in this run, where it is about that."""
+        params = self.params
+        how = HOW.get(params.source)
+        if how is None or self.from_silver:
+            return None
+        return Movement(
+            how=how,
+            who=self.user,
+            why=params.movement_reason or "judged anew",
+            only_dataset=params.quarantine_dataset,
+            only_batch=params.quarantine_batch,
+            only_reason=params.quarantine_reason,
+        )
 
     @property
     def only_day(self) -> str | None:

@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 from assay.contract import Contract, load_contract
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
+from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.entry import run_stage
-from spark_jobs.lakehouse.tables import base_of, read_table, read_unless_empty
+from spark_jobs.lakehouse.tables import base_of, read_unless_empty
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 from spark_jobs.validate_silver import validate_silver
@@ -32,14 +33,16 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
     silver = None if plan.source == "bronze" else read_unless_empty(spark, path, base.version)
-    judged = silver_function(dataset)(_bronze_rows(spark, plan, dataset), contract)
+    judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
     change_set = plan.work("silver", str(epoch), dataset)
-    classify(judged, contract, silver).write.partitionBy("class").mode("overwrite").parquet(
-        change_set
-    )
+    classified = classify(judged, contract, silver)
+    if plan.is_replay:  # what is still bad stays where it is
+        classified = classified.where(F.col("class") != "quarantined")
+    classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
     counted = _count(spark.read.parquet(change_set), contract)
     classes, sums = _classes(counted), _sums(counted, contract)
     reasons = _reasons(spark.read.parquet(change_set))
+    moved = _write_moves(spark, plan, epoch, dataset, change_set)
     content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
     return {
         "change_set": change_set,
@@ -49,14 +52,23 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
         "sums": sums,
         "reasons": reasons,
         "digest": hashlib.sha256(content.encode()).hexdigest(),
+        **moved,
     }
 
 
-def _bronze_rows(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
-    """The rows to build from: this batch's own, or, on a rebuild, those of all batches."""
-    batches = plan.rebuild_batches if plan.source == "bronze" else [plan.batch_id]
-    bronze = read_table(spark, plan.table("bronze", dataset))
-    return bronze.where(F.col("batch_id").isin(batches))
+def _write_moves(
+    spark: SparkSession, plan: Plan, epoch: int, dataset: str, change_set: str
+) -> dict[str, Any]:
+    """Keep which rows leave quarantine by this change set, and how many of a replay stay."""
+    if plan.movement is None:
+        return {}
+    path = plan.work("moves", str(epoch), dataset)
+    moved_rows(spark, plan, dataset, spark.read.parquet(change_set)).write.mode(
+        "overwrite"
+    ).parquet(path)
+    moved = spark.read.parquet(path).count()
+    asked = quarantined_rows(spark, plan, dataset).count() if plan.is_replay else moved
+    return {"moves": path, "moved": moved, "stay": asked - moved}
 
 
 def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
@@ -108,7 +120,9 @@ def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
         for file in dataset["classes"].values():
             for name in RECORD_CLASSES:
                 totals[name] += file[name]
-    return ", ".join(f"{count:,} {name}" for name, count in totals.items())
+    listed = ", ".join(f"{count:,} {name}" for name, count in totals.items())
+    moved, stay = (sum(d.get(name, 0) for d in datasets.values()) for name in ("moved", "stay"))
+    return f"{listed}; {moved:,} leave quarantine, {stay:,} stay" if moved or stay else listed
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from assay.contract import Contract, load_contract
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES, latest_result
+from spark_jobs.bronze_input import quarantined_rows
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.session import local_frame
@@ -41,7 +42,7 @@ def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     for dataset in plan.inputs:
         change_set = spark.read.parquet(built[dataset]["change_set"])
         rows = change_set.where(F.col("class").isin(*WINNERS))
-        records = _records_to_classify(spark, plan, dataset)
+        records = _records_to_classify(spark, plan, dataset) - built[dataset].get("stay", 0)
         counts = {c: sum(f[c] for f in built[dataset]["classes"].values()) for c in RECORD_CLASSES}
         classified, good = sum(counts.values()), sum(counts[c] for c in GOOD_CLASSES)
         classes = {
@@ -66,9 +67,11 @@ def _judged_records(change_set: DataFrame) -> DataFrame:
 
 
 def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
-    """What accept_files counted; on a rebuild, what stands in bronze."""
+    """What accept_files counted, in files or quarantine; on a rebuild, what stands in bronze."""
     if plan.source == "files":
         return sum(file.records for file in plan.files_of(dataset))
+    if plan.source == "quarantine":
+        return quarantined_rows(spark, plan, dataset).count()
     bronze = read_table(spark, plan.table("bronze", dataset))
     return bronze.where(F.col("batch_id").isin(plan.rebuild_batches)).count()
 

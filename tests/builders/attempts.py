@@ -23,7 +23,7 @@ from pyspark.sql import SparkSession
 
 from assay import ledger
 from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.params import RunParams
+from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.publish.batch import publish_pending
 from assay.results import write_result
@@ -51,8 +51,8 @@ class Attempts:
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.uri, autocommit=True)
 
-    def accept(self, name: str) -> Plan:
-        """The plan of a batch of everything that is pending."""
+    def accept(self, name: str, **params: Any) -> Plan:
+        """The plan of a batch: of everything that is pending, unless the params say otherwise."""
         run = Run(
             pipeline=PIPELINE,
             datasets=[PIPELINE],
@@ -60,7 +60,8 @@ class Attempts:
             run_type="manual",
             batch_id=batch_id_of(PIPELINE, name, "2026-01-01"),
             batch_date="2026-01-01",
-            params=RunParams(),
+            params=resolve_params(params),
+            user="ann",
         )
         return accept_files(self.settings, self.connect, run, print)
 

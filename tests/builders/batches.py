@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
 from assay.landing.records import inspect_file, matching_suffix
 from assay.plan import GatePolicy, ManifestFile, Plan
+from assay.quarantine.selection import SCHEMA
 from assay.results import next_epoch, write_result
 from spark_jobs.chain import STAGES
 
@@ -40,7 +42,11 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
         lake=str(home / "lake"),
         bronze_lake=str(home / "lake"),
     )
-    return replace(facts, **changes)
+    plan = replace(facts, **changes)
+    if plan.source == "bronze":  # no row has been patched or waived
+        Path(plan.folder).mkdir(parents=True, exist_ok=True)
+        pq.write_table(SCHEMA.empty_table(), plan.quarantine_rows)
+    return plan
 
 
 def take(home: Path, file: Path, dataset: str = "trades") -> ManifestFile:

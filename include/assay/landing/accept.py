@@ -15,7 +15,7 @@ from assay.contract import contracts_of
 from assay.errors import BatchError
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
 from assay.landing.moves import hold_files
-from assay.landing.planning import describe_plan, make_plan
+from assay.landing.planning import add_quarantined_rows, describe_plan, make_plan
 from assay.landing.take import (
     Folders,
     TakenFile,
@@ -68,6 +68,7 @@ def accept_files(
         takes_files = run.source == "files"
         seen = _accept(settings, connection, run, folders, say) if takes_files else []
         plan = make_plan(settings, connection, run, generation, seen)
+        plan = add_quarantined_rows(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
     say(describe(seen) if seen else describe_plan(plan))
@@ -120,7 +121,13 @@ def _accept(
     recorded = deliveries(connection, run.batch_id)
     if not recorded:
         for dataset in run.datasets:
-            names = pending_files(settings, dataset, run.params.landing_glob, run.only_day)
+            names = pending_files(
+                settings,
+                dataset,
+                run.params.landing_glob,
+                run.only_day,
+                patches=run.params.source == "patch",
+            )
             take_files(settings, dataset, names, folders)
     taken = taken_files(folders, run.datasets)
     if recorded:
@@ -149,7 +156,8 @@ def _match_recorded(taken: list[TakenFile], recorded: list[Delivery]) -> list[Ju
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:
-    state = "RUNNING" if plan.has_work else "EMPTY"
+    has_work = plan.has_work or (plan.is_waiver and plan.inputs)
+    state = "RUNNING" if has_work else "EMPTY"
     set_batch_state(
         connection,
         run.batch_id,

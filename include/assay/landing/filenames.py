@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 UNFINISHED_PREFIXES = (".", "_")
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
 LONGEST_NAME = 230  # of 255 bytes: a temporary name around it must fit as well
+PATCH_NAME = r"(^|/)patch-[^/]*$"
+PATCHED_ROW = "row_id"  # the column of a patch that says which quarantined row a record replaces
 DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 
@@ -45,3 +47,8 @@ def fit_name(name: str, suffix: str = "") -> str:
     mark = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:8] + suffix
     kept = os.fsencode(name)[: LONGEST_NAME - len(os.fsencode(mark))]
     return kept.decode("utf-8", "ignore") + mark
+
+
+def is_patch(name: str) -> bool:
+    """Whether a file corrects quarantined rows: only a run with source=patch takes it."""
+    return re.search(PATCH_NAME, name) is not None

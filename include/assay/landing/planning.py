@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pyarrow.parquet as pq
+
 from assay.ledger import Delivery
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import GatePolicy, ManifestFile, Plan, manifest_hash
+from assay.quarantine.selection import select_rows
 from assay.run import Run
 from assay.settings import Settings
 
@@ -21,8 +26,8 @@ def make_plan(
     folder = settings.batches / run.batch_id
     files = [_manifest_file(d) for d in seen if d.verdict == "accepted"]
     rebuild = _bronze_batches(connection, run.pipeline) if run.source == "bronze" else []
-    # A rebuild reads the bronze that there is, also when it is only tried out.
-    scratch = params.dry_run and not params.full_rebuild
+    # Without files the bronze that there is gets read, also when it is only tried out.
+    scratch = params.dry_run and run.source == "files"
     return Plan(
         batch_id=run.batch_id,
         pipeline=run.pipeline,
@@ -40,8 +45,19 @@ def make_plan(
         folder=str(folder),
         lake=str(settings.lake),
         silver_versions=_released_silver(connection, run) if run.source == "silver" else {},
+        movement=run.movement,
         bronze_lake=str(folder / "scratch" / "lake" if scratch else settings.lake),
     )
+
+
+def add_quarantined_rows(connection: Connection, plan: Plan) -> Plan:
+    """Freeze which quarantined rows matter; of a replay or a waiver they are the input."""
+    if plan.movement is None and plan.source != "bronze":
+        return plan
+    found = select_rows(connection, plan)
+    if plan.source != "quarantine":
+        return plan
+    return replace(plan, inputs=[dataset for dataset in plan.datasets if dataset in found])
 
 
 def _manifest_file(delivery: Delivery) -> ManifestFile:
@@ -114,7 +130,10 @@ def describe_plan(plan: Plan) -> str:
         return f"from {listed}"
     if plan.source == "bronze" and plan.has_work:
         return f"rebuild from {len(plan.rebuild_batches):,} batches in bronze"
+    if plan.source == "quarantine" and plan.inputs:
+        rows = pq.read_metadata(plan.quarantine_rows).num_rows
+        return f"{rows:,} quarantined rows to be {'waived' if plan.is_waiver else 'judged anew'}"
     if not plan.has_work:
-        return "nothing new"
+        return "nothing in quarantine matches" if plan.source == "quarantine" else "nothing new"
     records = sum(file.records for file in plan.files)
     return f"{len(plan.files):,} files, {records:,} records accepted"

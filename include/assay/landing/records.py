@@ -20,6 +20,7 @@ from typing import IO
 
 from assay.contract import Contract
 from assay.errors import ContractError, FileRejectedError
+from assay.landing.filenames import PATCHED_ROW, is_patch
 from assay.landing.header import check_header
 from assay.landing.json_files import inspect_json
 from assay.landing.parquet_files import inspect_parquet
@@ -65,6 +66,8 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
         what = "truncated gzip" if isinstance(error, EOFError) else "not a sound gzip file"
         raise FileRejectedError(f"{what}: {error}") from error
     check_header(header, contract)
+    if is_patch(path.name) and PATCHED_ROW not in header:
+        raise FileRejectedError(f"a patch has a column {PATCHED_ROW}, which says what it replaces")
     return Inspection(
         file_id=file_id, size_bytes=size, format=found, records=records, header=header
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from assay.landing.filenames import file_date, is_final, writable_name
+from assay.landing.filenames import file_date, is_final, is_patch, writable_name
 from assay.landing.moves import link_file, move_file, sync_folders
 from assay.settings import Settings
 
@@ -62,13 +62,20 @@ def batch_folders(settings: Settings, batch_id: str, *, dry_run: bool) -> Folder
     )
 
 
-def pending_files(settings: Settings, dataset: str, glob: str, day: str | None) -> list[str]:
-    """Complete files in landing that match, by name; with a day, only the files of that day."""
+def pending_files(
+    settings: Settings, dataset: str, glob: str, day: str | None, *, patches: bool = False
+) -> list[str]:
+    """Complete files in landing that match, by name; with a day, only the files of that day.
+
+    Patches of quarantined rows are taken alone, never with other files.
+    """
     root = settings.landing / dataset
     return sorted(
         name
         for name, mtime in _list_files(root, "")
-        if fnmatchcase(name, glob) and (day is None or file_date(Path(name).name, mtime) == day)
+        if fnmatchcase(name, glob)
+        and is_patch(name) == patches
+        and (day is None or file_date(Path(name).name, mtime) == day)
     )
 
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from assay.publish.batch import publish_batch, publish_pending
+from assay.publish.waiver import waive_rows
 
-__all__ = ["publish_batch", "publish_pending"]
+__all__ = ["publish_batch", "publish_pending", "waive_rows"]

@@ -57,7 +57,7 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
         change = change.as_reload()
     delta = measure_targets(change, say)
     with _autocommit(connect) as connection:
-        drop_older_staging(connection, change.targets, epoch)
+        drop_older_staging(connection, change.staged, epoch)
         try:
             _stage_all(connection, uri, change, say)
             return _release(connect, change, delta, say)
@@ -66,7 +66,7 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
 
 
 def _stage_all(connection: psycopg.Connection[Any], uri: str, change: Change, say: Say) -> None:
-    for target in change.targets:
+    for target in change.staged:
         began = time.monotonic()
         rows = stage(connection, uri, target, change.epoch)
         say(f"{target.table}: staged {rows:,} rows in {time.monotonic() - began:.1f} s")
@@ -75,7 +75,7 @@ def _stage_all(connection: psycopg.Connection[Any], uri: str, change: Change, sa
 def _drop_all(connection: psycopg.Connection[Any], change: Change) -> None:
     # After a lost connection the tables stay; the next publish drops those of older epochs.
     with suppress(psycopg.OperationalError):
-        for target in change.targets:
+        for target in change.staged:
             drop_staging(connection, target.staging_name(change.epoch))
 
 

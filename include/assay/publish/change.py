@@ -11,6 +11,7 @@ from typing import Any
 from assay.contract import load_contract
 from assay.plan import Plan
 from assay.publish.measures import measure_delta
+from assay.publish.quarantine import check_moves, moves_targets, quarantine_targets
 from assay.publish.reconciliation import (
     Measures,
     check_gold,
@@ -35,6 +36,13 @@ class Change:
     silver: dict[str, Any]
     commit: dict[str, Any]
     targets: tuple[Target, ...]
+    quarantined: dict[str, Target]
+    moves: dict[str, Target]
+
+    @property
+    def staged(self) -> list[Target]:
+        """Everything that is staged before the transaction."""
+        return [*self.targets, *self.quarantined.values(), *self.moves.values()]
 
     @property
     def versions(self) -> dict[str, int]:
@@ -71,12 +79,21 @@ def read_change(plan: Plan, epoch: int) -> Change:
         if contract.serving:
             targets.append(serving_target(contract, built))
     targets += [gold_target(load_contract("gold", name), built) for name, built in gold.items()]
-    return Change(plan, epoch, silver, commit, tuple(targets))
+    return Change(
+        plan=plan,
+        epoch=epoch,
+        silver=silver,
+        commit=commit,
+        targets=tuple(targets),
+        quarantined=quarantine_targets(plan, silver),
+        moves=moves_targets(plan, silver),
+    )
 
 
 def check_books(change: Change) -> None:
     """Check the row ledger and the sums of every dataset, by what the stages reported."""
     plan, totals = change.plan, change.commit["totals"]
+    check_moves(plan, change.silver)
     for dataset, built in change.silver.items():
         contract = load_contract("silver", dataset)
         files = plan.files_of(dataset)

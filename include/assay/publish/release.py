@@ -11,6 +11,7 @@ from psycopg import sql
 from assay import ledger
 from assay.publish.change import Change
 from assay.publish.measures import measure_postgres
+from assay.publish.quarantine import check_conservation, record_movements, replace_rows
 from assay.publish.reconciliation import Measures, check_same
 from assay.publish.staging import Target
 
@@ -100,8 +101,10 @@ def _record(
             generation=generation,
             classes=built["classes"],
         )
+    replace_rows(connection, plan, change.quarantined, change.epoch, generation)
+    emptied = record_movements(connection, plan, change.moves, change.epoch)
     ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
-    return ledger.record_release(
+    released = ledger.record_release(
         connection,
         pipeline=plan.pipeline,
         batch_id=plan.batch_id,
@@ -115,3 +118,5 @@ def _record(
         },
         content={dataset: built["digest"] for dataset, built in change.silver.items()},
     )
+    check_conservation(connection, [plan.batch_id, *emptied])
+    return released

@@ -29,6 +29,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "boolean": pa.bool_(),
+    "array<string>": pa.list_(pa.string()),
 }
 LINEAGE = (
     Column("batch_id", nullable=False),
@@ -57,6 +58,7 @@ class Target:
     has_deletions: bool
     replaces_all: bool
     reload: tuple[str, int] | None = None
+    staged_as: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -67,7 +69,7 @@ class Target:
         return (*self.columns, DELETED) if self.has_deletions else self.columns
 
     def staging_name(self, epoch: int) -> str:
-        return f"{self.table.split('.')[1]}_{epoch}"
+        return f"{self.staged_as or self.table.split('.')[1]}_{epoch}"
 
 
 def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
@@ -78,7 +80,7 @@ def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
         keys=contract.keys,
         columns=(*contract.columns, *LINEAGE),
         measured=tuple(measured_columns(contract)),
-        files=_parquet_files(built["change_set"], "class=new", "class=updated"),
+        files=parquet_files(built["change_set"], "class=new", "class=updated"),
         has_deletions=False,
         replaces_all=built["base_is_empty"],
     )
@@ -93,13 +95,13 @@ def gold_target(contract: Contract, built: Mapping[str, Any]) -> Target:
         keys=contract.keys,
         columns=contract.columns,
         measured=tuple(summed),
-        files=_parquet_files(built["candidates"], "."),
+        files=parquet_files(built["candidates"], "."),
         has_deletions=True,
         replaces_all=built["base_is_empty"],
     )
 
 
-def _parquet_files(folder: str, *parts: str) -> tuple[Path, ...]:
+def parquet_files(folder: str, *parts: str) -> tuple[Path, ...]:
     return tuple(path for part in parts for path in sorted(Path(folder, part).glob("*.parquet")))
 
 
@@ -189,9 +191,9 @@ def drop_older_staging(
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'")
         names = [name for (name,) in cursor.fetchall()]
     for target in targets:
-        mine = re.compile(re.escape(target.table.split(".")[1]) + r"_(\d+)")
+        mine = target.staging_name(epoch).removesuffix(str(epoch))
         for name in names:
-            found = mine.fullmatch(name)
+            found = re.fullmatch(re.escape(mine) + r"(\d+)", name)
             if found and int(found[1]) < epoch:
                 _drop_unless_locked(connection, name)
 

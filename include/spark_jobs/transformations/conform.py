@@ -18,6 +18,7 @@ from assay.contract import Column as ContractColumn
 from assay.contract import Condition, Contract
 
 LINEAGE = ["batch_id", "file_id", "source_file", "record_number", "ingested_at"]
+HELD_BACK = "held_back"
 VALUE_SEPARATOR, NULL_MARK = "\u001f", "\u001e"
 # Spark alone would take 2026 for a date, and much else.
 PLAIN = {
@@ -110,6 +111,7 @@ def conform(
 
     `row_rules` are the dataset's own named conditions over the typed columns.
     `raw` holds, for a record with reasons, its text as delivered, or its bronze columns as JSON.
+    A reason in the column `held_back`, where bronze has it, keeps even a good record out.
     Columns out: the contract's, lineage, row_hash, reasons, raw.
     """
     texts = {c.name: F.col(f"text.{c.name}") for c in contract.columns}
@@ -118,6 +120,7 @@ def conform(
     staged = bronze.select(
         *LINEAGE,
         "malformed_record",
+        *([HELD_BACK] if HELD_BACK in bronze.columns else []),
         F.struct(*delivered).alias("delivered"),
         F.struct(
             *(
@@ -132,9 +135,11 @@ def conform(
         staged.select("*", *(typed(texts[c.name], c).alias(c.name) for c in contract.columns)),
         contract,
     )
-    judged = with_types.withColumn("reasons", _reasons(contract, texts, row_rules or {}))
+    reasons = _reasons(contract, texts, row_rules or {})
+    if HELD_BACK in bronze.columns:
+        reasons = F.concat(F.array_compact(F.array(HELD_BACK)), reasons)
     is_bad = F.size("reasons") > 0
-    return judged.select(
+    return with_types.withColumn("reasons", reasons).select(
         *contract.column_names,
         *LINEAGE,
         F.when(~is_bad, row_hash(contract)).alias("row_hash"),

@@ -29,10 +29,11 @@ class PublishOperator(BaseOperator):
             if not plan.commit:
                 raise AirflowSkipException(f"publish: {_record_dry_run(context, plan)}")
             releases = self._publish(plan, now.epoch)
+            waived = self._waive(plan, now.epoch)
             if not releases:
-                raise AirflowSkipException("publish: nothing to release")
+                raise AirflowSkipException(f"publish: {waived or 'nothing to release'}")
             now.metrics = {"releases": releases}
-            now.summary = f"publish: {len(releases)} releases"
+            now.summary = f"publish: {len(releases)} releases" + (waived and f"; {waived}")
             self._tell_assets(context, releases)
             self._export(plan, releases[-1]["release_id"])
         self.log.info(now.summary)
@@ -64,6 +65,15 @@ class PublishOperator(BaseOperator):
                 settings, connection, plan.pipeline, release_id, plan.export_format, out
             ):
                 self.log.info("exported %d rows to %s", written.rows, written.path)
+
+    def _waive(self, plan: Plan, epoch: int) -> str:
+        """A waiver changes nothing that readers compute with, so it is no release."""
+        from assay.publish import waive_rows
+
+        if not (plan.is_waiver and plan.inputs):
+            return ""
+        rows = waive_rows(connect, postgres_uri(), plan, epoch)
+        return f"{rows:,} quarantined rows waived"
 
     def _tell_assets(
         self, context: Mapping[str, Any], releases: Sequence[Mapping[str, Any]]

@@ -46,6 +46,7 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
         with planned_attempt(context, plan) as now:
             with connect() as connection:
                 _leave_alone_if_built_upon(connection, plan)
+                _look_into_quarantine(connection, plan, self.stage)
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
@@ -113,6 +114,16 @@ def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
     raise AirflowSkipException(
         f"{plan.batch_id} is committed and later batches are built on it; left as it is"
     )
+
+
+def _look_into_quarantine(connection: Any, plan: Plan, stage: str) -> None:
+    """A batch that was stuck meets today's movements, not those of the day it was planned."""
+    from assay.quarantine.selection import require_open, select_rows
+
+    if stage == "build_silver" and (plan.movement or plan.source == "bronze"):
+        select_rows(connection, plan)
+    elif stage == "commit" and plan.movement:
+        require_open(connection, plan)
 
 
 class QualityGateOperator(SparkStageOperator):

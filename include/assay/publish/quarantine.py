@@ -1,0 +1,174 @@
+"""Quarantine in a release: the rows that the batch put there, and those that it takes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from assay.contract import Column
+from assay.errors import ReconciliationError
+from assay.ledger.query import fetch_all
+from assay.plan import Movement, Plan
+from assay.publish.reconciliation import require_equal
+from assay.publish.staging import Target, parquet_files
+from assay.quarantine.selection import moved_files
+
+COLUMNS = (
+    Column("file_id"),
+    Column("source_file"),
+    Column("record_number", "bigint"),
+    Column("reasons", "array<string>"),
+    Column("raw"),
+)
+BALANCE = """
+    SELECT batch_id, dataset, quarantined, open + replayed + patched + waived
+    FROM ops.quarantine_balance WHERE batch_id = ANY(%s)
+"""
+
+
+def quarantine_target(dataset: str, built: Mapping[str, Any]) -> Target:
+    """The quarantined rows of a change set."""
+    files = parquet_files(built["change_set"], "class=quarantined")
+    return _target("ops.quarantine_row", f"quarantine_{dataset}", COLUMNS, files)
+
+
+def moves_target(name: str, files: Sequence[Path]) -> Target:
+    """The rows that leave quarantine, by their row_id."""
+    return _target("ops.quarantine_movement", f"moves_{name}", (Column("row_id"),), tuple(files))
+
+
+def _target(
+    table: str, staged_as: str, columns: tuple[Column, ...], files: tuple[Path, ...]
+) -> Target:
+    return Target(
+        table=table,
+        source="",
+        keys=("row_id",),
+        columns=columns,
+        measured=(),
+        files=files,
+        has_deletions=False,
+        replaces_all=False,
+        staged_as=staged_as,
+    )
+
+
+def quarantine_targets(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> dict[str, Target]:
+    """Dataset → what the batch puts into quarantine. A replay puts nothing there."""
+    if plan.is_replay:
+        return {}
+    return {dataset: quarantine_target(dataset, built) for dataset, built in silver.items()}
+
+
+def moves_targets(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> dict[str, Target]:
+    """Dataset → what the batch takes out of quarantine."""
+    if plan.movement is None:
+        return {}
+    return {dataset: moves_target(dataset, moved_files(built)) for dataset, built in silver.items()}
+
+
+def replace_rows(
+    connection: psycopg.Connection[Any],
+    plan: Plan,
+    rows: Mapping[str, Target],
+    epoch: int,
+    generation: int,
+) -> None:
+    """Write what the batch quarantined in place of what it had; a rebuild replaces everything.
+
+    A rebuild judges replayed rows like any other. One that is bad again is back, and open.
+    """
+    is_rebuild = plan.source == "bronze"
+    connection.execute(
+        "DELETE FROM ops.quarantine_row WHERE batch_id = %s OR (%s AND dataset = ANY(%s))",
+        [plan.batch_id, is_rebuild, plan.datasets],
+    )
+    for dataset, target in rows.items():
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, file_id,"
+                " source_file, record_number, reasons, raw)"
+                " SELECT file_id || ':' || record_number, %s, %s, %s, file_id, source_file,"
+                " record_number, reasons, raw FROM {} ORDER BY 1"
+            ).format(sql.Identifier("staging", target.staging_name(epoch))),
+            [dataset, plan.batch_id, generation],
+        )
+    if is_rebuild:
+        connection.execute(
+            "DELETE FROM ops.quarantine_movement AS moved USING ops.quarantine_row AS row"
+            " WHERE moved.row_id = row.row_id AND moved.how = 'replayed' AND row.batch_id = %s",
+            [plan.batch_id],
+        )
+
+
+def record_movements(
+    connection: psycopg.Connection[Any], plan: Plan, moves: Mapping[str, Target], epoch: int
+) -> list[str]:
+    """Record that rows have left, in place of what the batch had recorded; returns whence.
+
+    Raises ReconciliationError when one of them is not in quarantine any more.
+    """
+    if plan.movement is None:
+        return []
+    connection.execute("DELETE FROM ops.quarantine_movement WHERE to_batch = %s", [plan.batch_id])
+    from_batches: set[str] = set()
+    for target in moves.values():
+        staged = sql.Identifier("staging", target.staging_name(epoch))
+        from_batches |= _move(connection, plan, plan.movement, staged)
+    return sorted(from_batches)
+
+
+def _move(
+    connection: psycopg.Connection[Any], plan: Plan, movement: Movement, staged: sql.Identifier
+) -> set[str]:
+    to_batch = None if plan.is_waiver else plan.batch_id
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(staged))
+        asked = (cursor.fetchone() or (0,))[0]
+        cursor.execute(
+            sql.SQL(
+                "WITH moved AS (INSERT INTO ops.quarantine_movement"
+                " (row_id, from_batch, to_batch, how, who, why)"
+                " SELECT row.row_id, row.batch_id, %s, %s, %s, %s"
+                " FROM {} JOIN ops.quarantine_row AS row USING (row_id)"
+                " ON CONFLICT DO NOTHING RETURNING from_batch)"
+                " SELECT from_batch, count(*) FROM moved GROUP BY from_batch"
+            ).format(staged),
+            [to_batch, movement.how, movement.who, movement.why],
+        )
+        moved: dict[str, int] = dict(cursor.fetchall())
+    if asked != sum(moved.values()):
+        raise ReconciliationError(
+            f"{plan.batch_id}: {asked} rows were to be {movement.how}, but only"
+            f" {sum(moved.values())} of them are still open in quarantine; nothing is published"
+        )
+    return set(moved)
+
+
+def check_moves(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> None:
+    """The records of a replay are its movements."""
+    for dataset, built in silver.items() if plan.is_replay else ():
+        records = sum(counts["records"] for counts in built["classes"].values())
+        require_equal(
+            f"{plan.batch_id}, {dataset}: rows that leave quarantine = records",
+            built["moved"],
+            records,
+        )
+
+
+def check_conservation(connection: psycopg.Connection[Any], batches: Sequence[str]) -> None:
+    """What a batch quarantined is open, replayed, patched or waived; asked after the release row.
+
+    Only of batches of the newest generation: a rebuild has taken the rows of the others over.
+    """
+    for batch_id, dataset, quarantined, found in fetch_all(connection, BALANCE, [list(batches)]):
+        require_equal(
+            f"batch {batch_id}, {dataset}: quarantined = open + replayed + patched + waived",
+            quarantined,
+            found,
+        )

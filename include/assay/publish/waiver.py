@@ -1,0 +1,45 @@
+"""A waiver: quarantined rows are left out for good. It changes no table that readers compute with,
+so it is recorded without a release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from assay import ledger
+from assay.plan import Plan
+from assay.publish.quarantine import check_conservation, moves_target, record_movements
+from assay.publish.staging import drop_older_staging, drop_staging, stage
+
+
+def waive_rows(
+    connect: Callable[[], psycopg.Connection[Any]], uri: str, plan: Plan, epoch: int
+) -> int:
+    """Record the rows of the plan as waived, in one transaction; returns how many were.
+
+    A batch that has done so already is left as it is. Raises ReconciliationError when one of the
+    rows has left quarantine since the plan was made.
+    """
+    target = moves_target("waived", [Path(plan.quarantine_rows)])
+    with connect() as connection:
+        connection.autocommit = True
+        if ledger.batch_state(connection, plan.batch_id) == "PUBLISHED":
+            return 0
+        drop_older_staging(connection, [target], epoch)
+        try:
+            rows = stage(connection, uri, target, epoch)
+            with connection.transaction():
+                ledger.require_epoch(connection, plan.pipeline, epoch)
+                emptied = record_movements(connection, plan, {"": target}, epoch)
+                # As of now earlier batches are built upon: none of them may judge its rows anew.
+                for state in ("COMMITTED", "PUBLISHED"):
+                    ledger.set_batch_state(connection, plan.batch_id, state)
+                check_conservation(connection, emptied)
+        finally:
+            with suppress(psycopg.OperationalError):
+                drop_staging(connection, target.staging_name(epoch))
+    return rows

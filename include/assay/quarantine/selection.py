@@ -1,0 +1,120 @@
+"""The quarantined rows that matter to a batch, as a Parquet file that Spark can join.
+
+For a replay or a waiver: the open rows that were asked for. For a patch: the open rows that a
+record may replace. For a rebuild: the rows that were patched or waived, which stay out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg.rows import tuple_row
+
+from assay.errors import BatchError
+from assay.files import written_whole
+from assay.landing.filenames import PATCH_NAME
+from assay.ledger.query import Connection, fetch_all
+from assay.plan import Plan
+from assay.results import latest_result
+
+ROWS_PER_BATCH = 8192
+SCHEMA = pa.schema(
+    {
+        "dataset": pa.string(),
+        "row_id": pa.string(),
+        "file_id": pa.string(),
+        "record_number": pa.int64(),
+        "from_batch": pa.string(),
+        "how": pa.string(),
+        "to_batch": pa.string(),
+    }
+)
+# The batch in whose bronze a row lies is the one that accepted its file: a rebuild has its own id.
+ROWS = """
+    SELECT row.dataset, row.row_id, row.file_id, row.record_number, file.batch_id,
+           moved.how, moved.to_batch
+    FROM ops.quarantine_row AS row
+    LEFT JOIN ops.quarantine_movement AS moved USING (row_id)
+    JOIN LATERAL (
+        SELECT batch_file.batch_id FROM ops.batch_file
+        JOIN ops.batch USING (batch_id)
+        WHERE batch_file.dataset = row.dataset AND batch_file.file_id = row.file_id
+          AND batch_file.verdict = 'accepted' AND batch.state IN ('COMMITTED', 'PUBLISHED')
+        ORDER BY batch.committed_at LIMIT 1
+    ) AS file ON true
+    WHERE row.dataset = ANY(%(datasets)s) AND CASE %(purpose)s
+        WHEN 'rebuild' THEN moved.how IN ('patched', 'waived')
+        ELSE (moved.row_id IS NULL OR moved.to_batch = %(batch_id)s)
+    END
+      AND (%(only_batch)s::text IS NULL OR row.batch_id = %(only_batch)s)
+      AND (%(only_reason)s::text IS NULL OR %(only_reason)s = ANY(row.reasons))
+      -- A record of a patch stands for another row; it is patched again, or waived.
+      AND (%(purpose)s <> 'replay' OR row.source_file !~ %(patch_name)s)
+    ORDER BY row.row_id
+"""
+
+
+def select_rows(connection: Connection, plan: Plan) -> Counter[str]:
+    """Write the rows that matter to the plan, by the movements so far; returns how many of each
+    dataset. Rows that this very batch has moved, in an attempt before, count as open.
+    """
+    asked = plan.movement
+    purpose = "rebuild" if plan.source == "bronze" else "replay" if plan.is_replay else "open"
+    only_dataset = asked.only_dataset if asked else None
+    wanted = {
+        "purpose": purpose,
+        "batch_id": plan.batch_id,
+        "datasets": [name for name in plan.datasets if only_dataset in (None, name)],
+        "only_batch": asked.only_batch if asked else None,
+        "only_reason": asked.only_reason if asked else None,
+        "patch_name": PATCH_NAME,
+    }
+    with written_whole(Path(plan.quarantine_rows)) as path:
+        return _write(connection, wanted, path)
+
+
+def _write(connection: Connection, wanted: Mapping[str, Any], path: Path) -> Counter[str]:
+    """Stream the rows from a cursor of the server, so that memory does not grow with them."""
+    counts: Counter[str] = Counter()
+    with (
+        pq.ParquetWriter(path, SCHEMA) as writer,
+        connection.transaction(),
+        connection.cursor("quarantine_rows", row_factory=tuple_row) as cursor,
+    ):
+        cursor.execute(ROWS, wanted)
+        while rows := cursor.fetchmany(ROWS_PER_BATCH):
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            counts.update(columns[0])
+            writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
+    return counts
+
+
+def require_open(connection: Connection, plan: Plan) -> None:
+    """Raise BatchError when a row that the batch moves has gone another way since it was built.
+
+    To be asked before the batch commits: what the lake holds can only be published.
+    """
+    built = latest_result(plan.folder, "build_silver")["datasets"]
+    for path in (path for d in built.values() for path in moved_files(d)):
+        for rows in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=["row_id"]):
+            gone = fetch_all(
+                connection,
+                "SELECT row_id, how FROM ops.quarantine_movement"
+                " WHERE row_id = ANY(%s) AND to_batch IS DISTINCT FROM %s LIMIT 1",
+                [rows.column(0).to_pylist(), plan.batch_id],
+            )
+            for row_id, how in gone:
+                raise BatchError(
+                    f"{plan.batch_id}: row {row_id} was {how} after this batch was built;"
+                    " clear build_silver and all after it"
+                )
+
+
+def moved_files(built: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The Parquet files with the row_id of every row that a built change set moves."""
+    return tuple(sorted(Path(built["moves"]).glob("*.parquet"))) if "moves" in built else ()
