@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
+from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import ManifestFile, Plan
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
@@ -36,12 +37,15 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     """Frames `rows` (the batch's records) and `file_counts` (one row per file, found or not)."""
     if plan.source == "bronze":
         return []
+    expected = [PATCHED_ROW, REASONS_OF_PATCH] if plan.is_patch else []
     gates = []
     for dataset in plan.inputs:
         rows = read_table(spark, plan.table("bronze", dataset)).where(
             F.col("batch_id") == plan.batch_id
         )
-        counts = local_frame(spark, _count_files(rows, plan.files_of(dataset)), FILE_COUNTS)
+        counts = local_frame(
+            spark, _count_files(rows, plan.files_of(dataset), expected), FILE_COUNTS
+        )
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
             GateFrame("file_counts", counts, tuple(FILE_COUNTS.names)),
@@ -50,9 +54,12 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     return gates
 
 
-def _count_files(rows: DataFrame, files: list[ManifestFile]) -> list[dict[str, Any]]:
+def _count_files(
+    rows: DataFrame, files: list[ManifestFile], expected: list[str]
+) -> list[dict[str, Any]]:
     """One row per file of the manifest or of bronze; counted once, for every expectation."""
-    unknown = F.max(F.coalesce(F.size("unknown_columns"), F.lit(0)))
+    unknown_names = F.filter(F.map_keys("unknown_columns"), lambda name: ~name.isin(expected))
+    unknown = F.max(F.coalesce(F.size(unknown_names), F.lit(0)))
     counted = rows.groupBy("file_id").agg(F.count("*"), F.greatest(unknown, F.lit(0))).collect()
     found = {file_id: (records, columns) for file_id, records, columns in counted}
     manifest = {file.file_id: file for file in files}

@@ -18,6 +18,9 @@ GOOD: list[dict[str, Any]] = [
     {"landing_glob": "a..b*.csv"},
     {"gate_policy": "override", "override_reason": "known gap, ticket 12"},
     {"full_rebuild": True, "dry_run": True},
+    {"source": "quarantine", "quarantine_reason": "price.missing", "dry_run": True},
+    {"source": "patch", "movement_reason": "the desk", "landing_glob": "patch-1*"},
+    {"source": "waive", "movement_reason": "the desk", "quarantine_batch": "b1"},
 ]
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"batch_date": "31.01.2026"}, "batch_date='31.01.2026': must be empty or a date"),
@@ -65,6 +68,24 @@ def test_bad_params_fail_the_form_and_the_pipeline(conf: dict[str, Any], words: 
 def test_override_needs_a_reason(reason: str) -> None:
     with pytest.raises(SettingsError, match=r"override_reason=.*gate_policy is override"):
         resolve_params({"gate_policy": "override", "override_reason": reason})
+
+
+@pytest.mark.parametrize(
+    ("conf", "refused"),
+    [
+        ({"source": "waive"}, "movement_reason"),
+        ({"source": "patch", "movement_reason": "  x "}, "movement_reason"),
+        ({"movement_reason": "because"}, "movement_reason"),
+        ({"quarantine_reason": "price.missing"}, "quarantine_reason"),
+        ({"source": "quarantine", "landing_glob": "*.csv"}, "landing_glob"),
+        ({"source": "quarantine", "full_rebuild": True}, "full_rebuild"),
+        ({"source": "waive", "movement_reason": "because", "dry_run": True}, "dry_run"),
+        ({"source": "patch", "movement_reason": "because", "quarantine_batch": "b"}, "_batch"),
+    ],
+)
+def test_param_that_its_source_would_ignore_is_refused(conf: dict[str, Any], refused: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{refused}=.* when source is"):
+        resolve_params(conf)
 
 
 def test_day_that_is_not_in_the_calendar_is_refused() -> None:

@@ -139,7 +139,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     )
     pipeline.run(replay, "build_silver")
     ((_, frames),) = silver_gate(pipeline.spark, replay)
-    assert [tuple(row) for row in frames[2].frame.collect()] == [("trades", 1, 1, 1)]
+    assert [tuple(row) for row in frames[2].rows.collect()] == [("trades", 1, 1, 1)]
     release(pipeline, replay)
     assert balance(pipeline, first) == (6, 5, 1, 0, 0)
     assert served(pipeline) == ["canadian", "good"]

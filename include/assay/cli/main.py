@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from assay.cli import batch, bench, demo, export, generate, stack, verify
+from assay.cli import batch, bench, demo, export, generate, quarantine, stack, verify
 from assay.errors import AssayError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ demo.register(app)
 bench.register(app)
 export.register(app)
 verify.register(app)
+quarantine.register(app)
 app.add_typer(generate.app, name="generate")
 app.add_typer(batch.app, name="batch")
 

@@ -10,8 +10,11 @@ from datetime import UTC, date, datetime
 UNFINISHED_PREFIXES = (".", "_")
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
 LONGEST_NAME = 230  # of 255 bytes: a temporary name around it must fit as well
-PATCH_NAME = r"(^|/)patch-[^/]*$"
-PATCHED_ROW = "row_id"  # the column of a patch that says which quarantined row a record replaces
+PATCH_PREFIX = "patch-"
+PATCH_NAME = rf"(^|/){PATCH_PREFIX}[^/]*$"
+# Columns of a patch that are not of the source: which quarantined row a record replaces, and why
+# that is there. The second is for people.
+PATCHED_ROW, REASONS_OF_PATCH = "row_id", "reasons"
 DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 

@@ -66,11 +66,17 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
         what = "truncated gzip" if isinstance(error, EOFError) else "not a sound gzip file"
         raise FileRejectedError(f"{what}: {error}") from error
     check_header(header, contract)
-    if is_patch(path.name) and PATCHED_ROW not in header:
-        raise FileRejectedError(f"a patch has a column {PATCHED_ROW}, which says what it replaces")
+    if is_patch(path.name):
+        check_patch_header(header)
     return Inspection(
         file_id=file_id, size_bytes=size, format=found, records=records, header=header
     )
+
+
+def check_patch_header(header: list[str]) -> None:
+    """Raise FileRejectedError for a patch that does not say what it replaces."""
+    if PATCHED_ROW not in header:
+        raise FileRejectedError(f"a patch has a column {PATCHED_ROW}, which says what it replaces")
 
 
 def _inspect_csv(path: Path, contract: Contract, size: int) -> tuple[str, int, list[str]]:

@@ -1,0 +1,167 @@
+"""`assay quarantine`: what is in it. `assay replay | patch | waive`: the ways out of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assay.cli.progress import watch_tasks
+from assay.demo import explain_failure, run_pipeline
+from assay.errors import AssayError
+from assay.ledger import summary_of_run
+from assay.params import resolve_params
+from assay.quarantine.listing import Filter, count_rows, export_rows, open_rows, pipeline_of
+from assay.settings import load_settings
+from assay.stack.postgres import dsn
+
+app = typer.Typer(no_args_is_help=True, help="See the records that broke a rule.")
+Dataset = Annotated[str, typer.Option(help="The dataset, such as trades.")]
+OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only of this dataset.")]
+OnlyBatch = Annotated[str | None, typer.Option("--batch", help="Only what this batch put there.")]
+OnlyReason = Annotated[
+    str | None, typer.Option("--reason", help="Only with this reason, such as price.missing.")
+]
+Why = Annotated[str, typer.Option(help="The reason, for the ledger; 3 to 200 characters.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands of this module."""
+    parent.add_typer(app, name="quarantine")
+    for command in (replay, patch, waive):
+        parent.command()(command)
+
+
+@app.command("list")
+def list_reasons(
+    dataset: OnlyDataset = None,
+    batch: OnlyBatch = None,
+    reason: OnlyReason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count rows by dataset, batch and reason; a row with several reasons counts for each."""
+    with _reader() as connection:
+        counts = count_rows(connection, Filter(dataset, batch, reason))
+    if as_json:
+        print(json.dumps(counts, indent=1))
+        return
+    table = Table("dataset", "batch", "reason", "rows", "open", "replayed", "patched", "waived")
+    for row in counts:
+        table.add_row(*(f"{v:,}" if isinstance(v, int) else v for v in row.values()))
+    Console().print(table)
+
+
+@app.command()
+def show(
+    dataset: OnlyDataset = None,
+    batch: OnlyBatch = None,
+    reason: OnlyReason = None,
+    limit: Annotated[int, typer.Option(help="How many rows at most.", min=1)] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show open rows: file, record number, all reasons, and the text as delivered."""
+    with _reader() as connection:
+        rows = [*open_rows(connection, Filter(dataset, batch, reason), limit)]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['source_file']}, record {row['record_number']:,}, batch {row['batch_id']}")
+        print(f"  row_id   {row['row_id']}\n  reasons  {', '.join(row['reasons'])}")
+        print(f"  text     {row['raw']}")
+
+
+@app.command()
+def export(
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    batch: OnlyBatch = None,
+    reason: OnlyReason = None,
+    file_format: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    as_json: AsJson = False,
+) -> None:
+    """Write open rows as a patch has them: correct the file and give it to assay patch."""
+    with _reader() as connection:
+        rows = export_rows(connection, dataset, Filter(dataset, batch, reason), file_format, out)
+    print(json.dumps({"rows": rows, "path": str(out)}) if as_json else f"{rows:,} rows in {out}")
+
+
+def replay(
+    dataset: Dataset,
+    batch: OnlyBatch = None,
+    reason: OnlyReason = None,
+    why: Annotated[str | None, typer.Option(help="The reason, for the ledger.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would leave quarantine.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge quarantined rows by today's rules; those that are good now go on like any other."""
+    conf = _rows_of(dataset, batch, reason) | {"movement_reason": why, "dry_run": dry_run}
+    _run(dataset, {"source": "quarantine", **conf}, as_json=as_json)
+
+
+def waive(
+    dataset: Dataset,
+    why: Why,
+    batch: OnlyBatch = None,
+    reason: OnlyReason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave quarantined rows out for good."""
+    conf = _rows_of(dataset, batch, reason) | {"movement_reason": why}
+    _run(dataset, {"source": "waive", **conf}, as_json=as_json)
+
+
+def patch(
+    file: Annotated[Path, typer.Argument(help="Corrected records, with a column row_id.")],
+    dataset: Dataset,
+    why: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver corrected records in place of quarantined rows."""
+    from assay.quarantine.patches import deliver_patch
+
+    conf: dict[str, Any] = {"source": "patch", "movement_reason": why}
+    resolve_params(conf)
+    name = deliver_patch(load_settings(), dataset, file)
+    _run(dataset, conf | {"landing_glob": glob.escape(name)}, as_json=as_json)
+
+
+def _rows_of(dataset: str, batch: str | None, reason: str | None) -> dict[str, Any]:
+    return {
+        "quarantine_dataset": dataset,
+        "quarantine_batch": batch,
+        "quarantine_reason": reason,
+    }
+
+
+def _run(dataset: str, conf: dict[str, Any], *, as_json: bool) -> None:
+    """Trigger the pipeline of the dataset, follow the run to its end, and say what it did."""
+    resolve_params(conf)
+    settings = load_settings()
+    with _reader() as connection:
+        pipeline = pipeline_of(connection, dataset)
+    with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:
+        followed = run_pipeline(settings, conf, watch, pipeline)
+    if followed.failed:
+        raise AssayError(explain_failure(settings, followed.failed[0]))
+    with _reader() as connection:
+        told = {
+            run.run_id: summary_of_run(connection, pipeline, run.run_id) for run in followed.runs
+        }
+    if as_json:
+        batches = [dataclasses.asdict(report) for report in followed.reports]
+        print(json.dumps({"batches": batches, "summaries": told}, indent=1))
+    else:
+        print("\n".join(told.values()))
+
+
+def _reader() -> psycopg.Connection[Any]:
+    return psycopg.connect(dsn(load_settings(), "assay_reader"), autocommit=True)

@@ -1,0 +1,142 @@
+"""What is in quarantine, for a person: counts, examples, and rows in the form of a patch."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from psycopg.rows import dict_row
+
+from assay.contract import load_contract
+from assay.errors import BatchError, ExportError
+from assay.files import written_whole
+from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
+from assay.ledger.query import Connection, fetch_value
+
+FORMATS = ("csv", "jsonl")
+UNREADABLE = "record.malformed"
+COUNTS = """
+    SELECT dataset, batch_id, reason, quarantined, open, replayed, patched, waived
+    FROM ops.quarantine_summary
+    WHERE (%(dataset)s::text IS NULL OR dataset = %(dataset)s)
+      AND (%(batch)s::text IS NULL OR batch_id = %(batch)s)
+      AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+    ORDER BY dataset, batch_id, reason
+"""
+OPEN_ROWS = """
+    SELECT row_id, dataset, batch_id, source_file, record_number, reasons, raw
+    FROM ops.quarantine_open
+    WHERE (%(dataset)s::text IS NULL OR dataset = %(dataset)s)
+      AND (%(batch)s::text IS NULL OR batch_id = %(batch)s)
+      AND (%(reason)s::text IS NULL OR %(reason)s = ANY(reasons))
+    ORDER BY dataset, batch_id, source_file, record_number
+    LIMIT %(limit)s
+"""
+ROWS_PER_FETCH = 8192
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows are meant; None is all of them."""
+
+    dataset: str | None = None
+    batch: str | None = None
+    reason: str | None = None
+
+
+def count_rows(connection: Connection, wanted: Filter) -> list[Row]:
+    """Rows by dataset, batch and reason, and what became of them; one counts for each reason."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(COUNTS, vars(wanted)).fetchall()
+
+
+def open_rows(connection: Connection, wanted: Filter, limit: int | None = None) -> Iterator[Row]:
+    """Open rows with file, record number, all reasons and their text; streamed."""
+    with (
+        connection.transaction(),
+        connection.cursor("open_rows", row_factory=dict_row) as cursor,
+    ):
+        cursor.itersize = ROWS_PER_FETCH
+        cursor.execute(OPEN_ROWS, {**vars(wanted), "limit": limit})
+        yield from cursor
+
+
+def export_rows(
+    connection: Connection, dataset: str, wanted: Filter, file_format: str, path: Path
+) -> int:
+    """Write open rows of a dataset as a patch has them, to be corrected; returns how many.
+
+    Columns are row_id, reasons, and those of the source under their headers. A record that could
+    not be taken apart has its text in `assay quarantine show` only.
+    """
+    if file_format not in FORMATS:
+        raise ExportError(f"--format {file_format!r}: must be {' or '.join(FORMATS)}")
+    columns = load_contract("bronze", dataset).columns
+    headers = {column.name: column.header or column.name for column in columns}
+    rows = open_rows(connection, Filter(dataset, wanted.batch, wanted.reason))
+    written = 0
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+        write = (_csv_writer if file_format == "csv" else _json_writer)(file, headers)
+        for row in rows:
+            write(row)
+            written += 1
+    return written
+
+
+def _csv_writer(file: IO[str], headers: dict[str, str]) -> Callable[[Row], None]:
+    names = [PATCHED_ROW, REASONS_OF_PATCH, *headers.values()]
+    writer = csv.DictWriter(file, names, lineterminator="\n")
+    writer.writeheader()
+
+    def write(row: Row) -> None:
+        fields = {headers[name]: text for name, text in _fields(row).items() if name in headers}
+        writer.writerow({**fields, **_about(row)})
+
+    return write
+
+
+def _json_writer(file: IO[str], headers: dict[str, str]) -> Callable[[Row], None]:
+    def write(row: Row) -> None:
+        record: Row = _about(row)
+        for name, text in _fields(row).items():
+            *parents, last = headers.get(name, name).split(".")
+            place = record
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[last] = text
+        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    return write
+
+
+def _about(row: Row) -> Row:
+    return {PATCHED_ROW: row["row_id"], REASONS_OF_PATCH: ", ".join(row["reasons"])}
+
+
+def _fields(row: Row) -> dict[str, str]:
+    """The delivered texts by bronze column."""
+    if UNREADABLE in row["reasons"]:
+        return {}
+    fields: dict[str, str] = json.loads(row["raw"])
+    return fields
+
+
+def pipeline_of(connection: Connection, dataset: str) -> str:
+    """The pipeline whose batches brought the dataset's rows into quarantine.
+
+    Raises BatchError when there are none.
+    """
+    pipeline: str | None = fetch_value(
+        connection,
+        "SELECT batch.pipeline FROM ops.quarantine_open AS row JOIN ops.batch USING (batch_id)"
+        " WHERE row.dataset = %s LIMIT 1",
+        [dataset],
+    )
+    if pipeline is None:
+        raise BatchError(f"{dataset}: no row is in quarantine; see assay quarantine list")
+    return pipeline

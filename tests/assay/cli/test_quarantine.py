@@ -1,0 +1,140 @@
+"""`assay quarantine`, and what the ways out refuse before they trigger anything."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from assay.cli import quarantine
+from assay.cli.main import app
+from assay.contract import load_contract
+from assay.errors import BatchError, FileRejectedError, SettingsError
+from assay.landing.records import inspect_file
+from assay.landing.take import pending_files
+from assay.quarantine.listing import Filter, export_rows
+from assay.quarantine.patches import deliver_patch
+from assay.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from conftest import Database
+
+ROWS = [
+    # record, dataset, reasons, raw
+    (
+        1,
+        "trades",
+        ["from_cost.missing", "to_cost.missing"],
+        '{"trade_id":"a","from_currency":"USD"}',
+    ),
+    (2, "trades", ["from_cost.missing"], '{"trade_id":"b,\\"c\\""}'),
+    (3, "trades", ["record.malformed"], '{"trade_id":"no, not this"}'),
+    (4, "stocks", ["exchange.missing"], '{"symbol":"X","exchange":"NYSE"}'),
+]
+
+
+@pytest.fixture
+def stored(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """Two batches with rows in quarantine, one of which was waived."""
+    monkeypatch.setattr(quarantine, "dsn", lambda settings, role: database.uri(role))
+    with database.connect(autocommit=True) as connection:
+        for batch in ("b1", "b2"):
+            connection.execute(
+                "INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state,"
+                " source, generation) VALUES (%s, 'trades', %s, 'manual', '2026-01-01',"
+                " 'PUBLISHED', 'files', 1)",
+                [batch, batch],
+            )
+        for record, dataset, reasons, raw in ROWS:
+            connection.execute(
+                "INSERT INTO ops.quarantine_row VALUES (%s, %s, %s, 1, 'f', 'x.csv', %s, %s, %s)",
+                [f"f:{record}", dataset, f"b{1 + record // 3}", record, reasons, raw],
+            )
+        connection.execute(
+            "INSERT INTO ops.quarantine_movement VALUES"
+            " ('f:2', 'b1', NULL, 'waived', 'ann', now(), 'not worth it')"
+        )
+    return database
+
+
+def run(*arguments: str) -> Any:
+    done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+def test_list_counts_by_reason_what_became_of_the_rows(stored: Database) -> None:
+    listed = run("quarantine", "list", "--dataset", "trades")
+    assert [(r["batch_id"], r["reason"], r["quarantined"], r["open"]) for r in listed] == [
+        ("b1", "from_cost.missing", 2, 1),
+        ("b1", "to_cost.missing", 1, 1),
+        ("b2", "record.malformed", 1, 1),
+    ]
+    assert listed[0]["waived"] == 1
+    assert [r["dataset"] for r in run("quarantine", "list", "--batch", "b2")] == [
+        "stocks",
+        "trades",
+    ]
+
+
+def test_show_tells_file_record_reasons_and_text_of_open_rows(stored: Database) -> None:
+    (row,) = run("quarantine", "show", "--reason", "from_cost.missing")
+    assert (row["source_file"], row["record_number"], row["reasons"]) == ("x.csv", *ROWS[0][::2])
+    assert row["raw"] == ROWS[0][3]
+    assert len(run("quarantine", "show", "--limit", "2")) == 2
+    told = CliRunner().invoke(app, ["quarantine", "show", "--batch", "b1"]).output
+    assert "x.csv, record 1, batch b1" in told
+
+
+def test_export_has_the_form_of_a_patch(stored: Database, tmp_path: Path) -> None:
+    out = tmp_path / "patch-trades.csv"
+    arguments = ("quarantine", "export", "--dataset", "trades", "--out", str(out))
+    assert run(*arguments) == {"rows": 2, "path": str(out)}
+    first, malformed = csv.DictReader(out.open(newline=""))
+    assert (first["row_id"], first["TradeId"], first["From_Cost"]) == ("f:1", "a", "")
+    assert first["reasons"] == "from_cost.missing, to_cost.missing"
+    assert (malformed["row_id"], malformed["TradeId"]) == ("f:3", "")
+    assert inspect_file(out, load_contract("bronze", "trades")).records == 2
+
+
+def test_export_as_json_lines_nests_the_fields_as_delivered(
+    stored: Database, tmp_path: Path
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    with stored.connect("assay_reader", autocommit=True) as connection:
+        assert export_rows(connection, "stocks", Filter(), "jsonl", out) == 1
+    (record,) = map(json.loads, out.read_text().splitlines())
+    assert record["row_id"] == "f:4"
+    assert record["details"] == {"exchange": "NYSE"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"ASSAY_HOME": str(tmp_path)})
+
+
+def test_patch_is_delivered_under_a_name_that_ordinary_runs_leave(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "fixed.csv"
+    file.write_text((Path("samples/landing/trades")).glob("*.csv").__next__().read_text())
+    with pytest.raises(FileRejectedError, match="a patch has a column row_id"):
+        deliver_patch(settings, "trades", file)
+    header, *records = file.read_text().splitlines()
+    file.write_text("\n".join([f"{header},row_id", *(f"{line},f:1" for line in records)]))
+    assert deliver_patch(settings, "trades", file) == "patch-fixed.csv"
+    with pytest.raises(BatchError, match="is waiting there already"):
+        deliver_patch(settings, "trades", file)
+    assert pending_files(settings, "trades", "*", None) == []
+    assert pending_files(settings, "trades", "*", None, patches=True) == ["patch-fixed.csv"]
+
+
+def test_ways_out_refuse_what_cannot_be_meant(stored: Database) -> None:
+    with pytest.raises(SettingsError, match="movement_reason='x': must be a text of 3 to 200"):
+        run("waive", "--dataset", "trades", "--why", "x")
+    with pytest.raises(BatchError, match="mutual_funds: no row is in quarantine"):
+        run("replay", "--dataset", "mutual_funds")
