@@ -141,7 +141,7 @@ class Contract:
 
         A table of several datasets names each by `<dataset>.<column>`.
         """
-        if len(self.datasets) == 1:
+        if self.datasets == (dataset,):
             return self.totals
         named = {gold: silver.partition(".") for gold, silver in self.totals.items()}
         return {gold: column for gold, (of, _, column) in named.items() if of == dataset}

@@ -56,7 +56,7 @@ def inspect_parquet(path: Path, contract: Contract, size: int) -> tuple[str, int
 
 def _count(batch: pa.RecordBatch) -> int:
     batch.validate(full=True)  # finds texts that are not UTF-8
-    return batch.num_rows
+    return int(batch.num_rows)
 
 
 def _check_codecs(metadata: pq.FileMetaData) -> None:

@@ -98,6 +98,17 @@ def test_gold_totals_are_compared_as_the_contract_pairs_them() -> None:
         )
 
 
+def test_gold_of_several_datasets_is_compared_with_each_alone() -> None:
+    contract = load_contract("gold", "company_coverage")
+    gold = read_measures({"quotes": 3, "funds": 2, "holdings": 50})
+    stocks = read_measures({"rows": 3, "price": "1.5"})
+    check_gold(contract, "stocks", gold=gold, silver=stocks)
+    with pytest.raises(ReconciliationError, match=r"company_coverage\.funds = silver rows"):
+        check_gold(contract, "mutual_funds", gold=gold, silver=stocks | {"holdings": Decimal(50)})
+    prices = load_contract("gold", "adjusted_prices")
+    check_gold(prices, "mutual_funds", gold=gold, silver=stocks)
+
+
 def test_stores_that_differ_are_named_with_both_numbers() -> None:
     with pytest.raises(ReconciliationError, match=r"cost of gold\.t = silver\.t: 1\.00 is not"):
         check_same("gold.t", {"cost": Decimal("1.00")}, "silver.t", {"cost": Decimal("1.01")})
