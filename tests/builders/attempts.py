@@ -47,6 +47,7 @@ class Attempts:
     uri: str
     spark: SparkSession
     started: list[Job] = field(default_factory=list)
+    pipeline: str = PIPELINE
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.uri, autocommit=True)
@@ -54,11 +55,11 @@ class Attempts:
     def accept(self, name: str, **params: Any) -> Plan:
         """The plan of a batch: of everything that is pending, unless the params say otherwise."""
         run = Run(
-            pipeline=PIPELINE,
-            datasets=[PIPELINE],
+            pipeline=self.pipeline,
+            datasets=[self.pipeline],
             run_id=name,
             run_type="manual",
-            batch_id=batch_id_of(PIPELINE, name, "2026-01-01"),
+            batch_id=batch_id_of(self.pipeline, name, "2026-01-01"),
             batch_date="2026-01-01",
             params=resolve_params(params),
             user="ann",
@@ -67,7 +68,7 @@ class Attempts:
 
     def take_epoch(self) -> int:
         with self.connect() as connection:
-            return ledger.take_epoch(connection, PIPELINE, "a test")
+            return ledger.take_epoch(connection, self.pipeline, "a test")
 
     def run(self, plan: Plan, *stages: str) -> dict[str, Any]:
         """Stages as undisturbed attempts, each with the next epoch; the result of the last."""
@@ -89,7 +90,7 @@ class Attempts:
         return publish_pending(
             self.connect,
             self.uri,
-            PIPELINE,
+            self.pipeline,
             self.take_epoch(),
             lambda batch_id: read_plan(batches / batch_id / "plan.json"),
             print,
