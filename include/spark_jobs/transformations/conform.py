@@ -117,6 +117,7 @@ def conform(
     texts = {c.name: F.col(f"text.{c.name}") for c in contract.columns}
     sources = [c.source or c.name for c in contract.columns]
     delivered = [name for name in dict.fromkeys(sources) if name in bronze.columns]
+    absent = F.lit(None).cast("string")
     staged = bronze.select(
         *LINEAGE,
         "malformed_record",
@@ -124,17 +125,13 @@ def conform(
         F.struct(*delivered).alias("delivered"),
         F.struct(
             *(
-                standardise(
-                    F.col(source) if source in delivered else F.lit(None).cast("string"), c
-                ).alias(c.name)
+                standardise(F.col(source) if source in delivered else absent, c).alias(c.name)
                 for c, source in zip(contract.columns, sources, strict=True)
             )
         ).alias("text"),
     )
-    with_types = _with_hashes(
-        staged.select("*", *(typed(texts[c.name], c).alias(c.name) for c in contract.columns)),
-        contract,
-    )
+    types = [typed(texts[c.name], c).alias(c.name) for c in contract.columns]
+    with_types = _with_hashes(staged.select("*", *types), contract)
     reasons = _reasons(contract, texts, row_rules or {})
     if HELD_BACK in bronze.columns:
         reasons = F.concat(F.array_compact(F.array(HELD_BACK)), reasons)
