@@ -101,7 +101,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Contract:
-    """The facts of one table."""
+    """The facts of one table.
+
+    What a release holds of it stays readable for `retention_days`. Of bronze contracts, archived
+    files are kept for `archive_days` and what runs have left behind for `history_days`; null is
+    for ever.
+    """
 
     table: str
     owner: str
@@ -122,6 +127,9 @@ class Contract:
     touched_by: tuple[str, ...] = ()
     partition_by: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
+    retention_days: int = 60
+    archive_days: int | None = None
+    history_days: int | None = None
 
     @property
     def layer(self) -> str:
@@ -208,7 +216,8 @@ def _source(facts: dict[str, Any] | None) -> Source | None:
 
 def _check(contract: Contract) -> None:
     """Raise ContractError for the first fact that contradicts another, or the rules."""
-    for fault in (*_column_faults(contract), *_reference_faults(contract)):
+    faults = (_column_faults, _reference_faults, _duration_faults)
+    for fault in (text for find in faults for text in find(contract)):
         raise ContractError(f"{contract.path}: {fault}")
 
 
@@ -239,6 +248,14 @@ def _reference_faults(contract: Contract) -> Iterator[str]:
     for expectation in contract.expectations:
         if expectation.severity not in ("fail", "warn"):
             yield f"expectation {expectation.name!r}: severity is fail or warn"
+
+
+def _duration_faults(contract: Contract) -> Iterator[str]:
+    for name in ("retention_days", "archive_days", "history_days"):
+        days = getattr(contract, name)
+        is_forever = days is None and name != "retention_days"
+        if not is_forever and not (isinstance(days, int) and days > 0):
+            yield f"{name}: {days!r} is no number of days"
 
 
 def gold_contracts(datasets: Sequence[str]) -> list[Contract]:

@@ -20,6 +20,22 @@ from assay.param_schemas import EXPORT_FORMATS, FILTERS, PARAM_SCHEMAS, SOURCES
 
 __all__ = ["PARAM_SCHEMAS", "RunParams", "resolve_params"]
 
+MAINTENANCE_PARAMS: dict[str, dict[str, Any]] = {
+    "dry_run": {
+        "type": "boolean",
+        "default": False,
+        "title": "Dry run",
+        "description": "Remove and rewrite nothing; the logs say what would be done.",
+    },
+    "work_days": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 7,
+        "title": "Days that work is kept",
+        "description": "Change sets of batches that ended this many days ago are removed.",
+    },
+}
+
 
 @dataclass(frozen=True)
 class RunParams:

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from assay.contract import Contract
 from assay.plan import Plan
 from spark_jobs.entry import run_stage
-from spark_jobs.lakehouse.tables import base_of, read_unless_empty
+from spark_jobs.lakehouse.shape import read_unless_empty
+from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import gold_functions
 from spark_jobs.silver_input import silver_input
 from spark_jobs.transformations.touched_groups import gold_candidates
@@ -28,7 +29,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
     path = plan.table("gold", contract.name)
     base = base_of(path, plan.batch_id)
     is_increment = plan.source == "files"
-    gold = read_unless_empty(spark, path, base.version) if is_increment else None
+    gold = read_unless_empty(spark, path, contract, base.version) if is_increment else None
     grain, summarise = gold_functions(contract.name)
     inputs = [silver_input(spark, plan, dataset) for dataset in contract.datasets]
     candidates = plan.work("gold", str(epoch), contract.name)

@@ -16,7 +16,8 @@ from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.entry import run_stage
-from spark_jobs.lakehouse.tables import base_of, read_unless_empty
+from spark_jobs.lakehouse.shape import read_unless_empty
+from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 from spark_jobs.validate_silver import validate_silver
@@ -32,7 +33,8 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     contract = load_contract("silver", dataset)
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
-    silver = None if plan.source == "bronze" else read_unless_empty(spark, path, base.version)
+    is_rebuild = plan.source == "bronze"
+    silver = None if is_rebuild else read_unless_empty(spark, path, contract, base.version)
     judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
     change_set = plan.work("silver", str(epoch), dataset)
     classified = classify(judged, contract, silver)

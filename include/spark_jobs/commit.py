@@ -15,7 +15,7 @@ from assay.plan import Plan
 from assay.results import latest_result
 from assay.rules import rules_version
 from spark_jobs.entry import run_stage
-from spark_jobs.lakehouse import schemas, tables
+from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
 from spark_jobs.totals import ROWS, as_texts, sum_measures, zeros
 from spark_jobs.transformations.change_set import WINNERS
@@ -53,6 +53,8 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     targets = [*_targets(spark, plan, silver, gold)]
     for target in targets:
         _require_base(target, plan.batch_id)
+        if not target.replace_all:
+            shape.require_shape(target.path, target.contract)
     rules = rules_version(plan.datasets)
     fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
     versions = {
@@ -129,17 +131,26 @@ def _require_base(target: Target, batch_id: str) -> None:
 def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
     """Commit the changes of one table, unless this batch has committed exactly them already."""
     contract, path, changes = target.contract, target.path, target.changes
-    tables.create_table(spark, path, schemas.ddl(contract), **schemas.properties(contract))
+    tables.create_table(
+        spark,
+        path,
+        schemas.ddl(contract),
+        partition_by=contract.partition_by,
+        **schemas.properties(contract),
+    )
     head = tables.head(path)
     is_ours = head.batch_id == fence.batch_id
     if is_ours and head.digest == fence.digest:
         return head.version
     if target.replace_all:
         kept = changes.where(~F.col("deleted")).drop("deleted")
-        return tables.commit(spark, path, fence, lambda: tables.overwrite(path, kept))
+        return tables.commit(
+            spark, path, fence, lambda: shape.overwrite(spark, path, kept, contract)
+        )
+    has_grown = shape.add_columns(spark, path, contract, fence)
     if is_ours:
-        changes = with_reverts(spark, path, target.base_version, changes, contract.keys)
-    elif changes.isEmpty():
+        changes = with_reverts(spark, path, target.base_version, changes, contract)
+    elif not has_grown and changes.isEmpty():
         return target.base_version
     return tables.commit(
         spark, path, fence, lambda: merge_changes(spark, path, changes, contract.keys)
@@ -154,7 +165,7 @@ def _totals(spark: SparkSession, target: Target, version: int) -> dict[str, Any]
         return after
     before = zeros([*measures])
     if not target.replace_all:
-        base = tables.read_table(spark, target.path, target.base_version)
+        base = shape.read_as(spark, target.path, target.contract, target.base_version)
         before = sum_measures(base, measures)
     return {"before": as_texts(before), "after": after}
 
@@ -165,7 +176,11 @@ def _quarantine(
     """Replace the batch's quarantined rows; they are never changed after that."""
     path = plan.table("quarantine", dataset)
     tables.create_table(
-        spark, path, schemas.QUARANTINE_DDL, partition_by="batch_id", **schemas.RETENTION
+        spark,
+        path,
+        schemas.QUARANTINE_DDL,
+        partition_by="batch_id",
+        **schemas.retention(load_contract("silver", dataset)),
     )
     change_set = spark.read.parquet(built["change_set"])
     rows = change_set.where(F.col("class") == "quarantined").select(

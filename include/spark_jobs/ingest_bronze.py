@@ -12,6 +12,7 @@ from assay.plan import Plan
 from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.lakehouse.shape import add_columns
 from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
 from spark_jobs.validate_bronze import validate_bronze
 
@@ -34,10 +35,11 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
         path,
         schemas.bronze_ddl(contract),
         partition_by="batch_id",
-        **schemas.BRONZE_PROPERTIES,
+        **schemas.properties(contract),
     )
-    rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     fence = Fence(plan.batch_id, epoch, plan.manifest_hash, contract.version, digest="")
+    add_columns(spark, path, contract, fence)
+    rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
     written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)
     counts = written.groupBy("file_id").agg(F.count("*").alias("records")).collect()

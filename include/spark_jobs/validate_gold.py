@@ -15,7 +15,7 @@ from assay.results import latest_result
 from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.session import local_frame
-from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.lakehouse.shape import read_as
 from spark_jobs.silver_input import silver_input
 from spark_jobs.totals import sum_measures
 from spark_jobs.validate import validate
@@ -53,7 +53,8 @@ def _gold_after(
     groups = candidates.where(~F.col("deleted")).drop("deleted")
     if built["base_is_empty"]:
         return groups
-    base = read_table(spark, plan.table("gold", contract.name), built["base_version"])
+    path = plan.table("gold", contract.name)
+    base = read_as(spark, path, contract, built["base_version"])
     touched = candidates.select(*contract.keys)
     return base.join(touched, on=list(contract.keys), how="left_anti").unionByName(groups)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
-from assay.params import PARAM_SCHEMAS
+from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS
 from assay_airflow.operators import (
     AcceptFilesOperator,
     ArchiveFilesOperator,
+    MaintainTablesOperator,
     PublishOperator,
+    PurgeWorkOperator,
     QualityGateOperator,
     SparkStageOperator,
+    TrimHistoryOperator,
 )
 
 SPARK_POOL = "spark"
@@ -60,6 +63,17 @@ def gold_dag(
     return dag
 
 
+def maintenance_dag(
+    dag_id: str, *, schedule: str, owner: str, tags: Sequence[str], doc_md: str | None
+) -> DAG:
+    """Keeping house for all pipelines; work folders first, for they need no Spark."""
+    with _dag(dag_id, schedule, owner, tags, doc_md, MAINTENANCE_PARAMS) as dag:
+        purge = PurgeWorkOperator(task_id="purge_work")
+        tables = MaintainTablesOperator(task_id="maintain_tables", pool=SPARK_POOL)
+        chain(purge, tables, TrimHistoryOperator(task_id="trim_history"))
+    return dag
+
+
 def silver_asset(dataset: str) -> Asset:
     """The released silver of a dataset; its events carry the release."""
     return Asset(f"silver.{dataset}")
@@ -71,6 +85,7 @@ def _dag(
     owner: str,
     tags: Sequence[str],
     doc_md: str | None,
+    params: Mapping[str, dict[str, Any]] = PARAM_SCHEMAS,
 ) -> DAG:
     return DAG(
         dag_id,
@@ -80,7 +95,7 @@ def _dag(
         max_active_runs=1,
         tags=[*tags],
         doc_md=doc_md,
-        params={name: _param(facts) for name, facts in PARAM_SCHEMAS.items()},
+        params={name: _param(facts) for name, facts in params.items()},
         default_args={
             "owner": owner,
             "retries": 2,

@@ -23,6 +23,8 @@ CONF = {
     # The defaults of the next two are made for large clusters; docs/benchmarks.md has the gain.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    # How far back a table is read is for the releases to say; maintenance keeps what they need.
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
     # A file that cannot be read must fail the job: skipping it would lose rows in silence.
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",

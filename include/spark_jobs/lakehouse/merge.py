@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.contract import Contract
+from spark_jobs.lakehouse.shape import read_as
 from spark_jobs.lakehouse.tables import read_table
 
 SOURCE_VIEW = "assay_changes"
@@ -33,21 +35,21 @@ def merge_changes(spark: SparkSession, path: str, changes: DataFrame, keys: Sequ
 
 
 def with_reverts(
-    spark: SparkSession, path: str, base_version: int, changes: DataFrame, keys: Sequence[str]
+    spark: SparkSession, path: str, base_version: int, changes: DataFrame, contract: Contract
 ) -> DataFrame:
     """The changes, and for all else that differs from the base version, what stood there.
 
     For a batch that commits again after a changed rule: what its earlier commit did, and this one
     does not, is taken back.
     """
-    key_list = list(keys)
+    keys = list(contract.keys)
     columns = [name for name in changes.columns if name != "deleted"]
     now = read_table(spark, path).select(*columns)
-    base = read_table(spark, path, base_version).select(*columns)
+    base = read_as(spark, path, contract, base_version).select(*columns)
     differs = now.exceptAll(base).select(*keys).union(base.exceptAll(now).select(*keys)).distinct()
     reverts = (
-        differs.join(changes.select(*keys), on=key_list, how="left_anti")
-        .join(base.withColumn("deleted", F.lit(False)), on=key_list, how="left")
+        differs.join(changes.select(*keys), on=keys, how="left_anti")
+        .join(base.withColumn("deleted", F.lit(False)), on=keys, how="left")
         .withColumn("deleted", F.coalesce("deleted", F.lit(True)))
     )
     return changes.unionByName(reverts.select(*changes.columns))

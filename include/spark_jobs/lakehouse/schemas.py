@@ -6,12 +6,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assay.contract import Contract
 
-RETENTION = {
-    "delta.logRetentionDuration": "interval 60 days",
-    "delta.deletedFileRetentionDuration": "interval 60 days",
-}
-# Nobody looks a bronze row up by value; statistics would cost a quarter of its write.
-BRONZE_PROPERTIES = {**RETENTION, "delta.dataSkippingNumIndexedCols": "0"}
+KEYS = "assay.keys"
+STATISTICS = "delta.dataSkippingStatsColumns"
 SILVER_LINEAGE = [
     "row_hash",
     "batch_id",
@@ -55,15 +51,33 @@ def ddl(contract: Contract) -> str:
     return silver_ddl(contract) if contract.layer == "silver" else gold_ddl(contract)
 
 
+def retention(contract: Contract) -> dict[str, str]:
+    """How long what the table was stays readable; see `lakehouse.upkeep`.
+
+    The log is kept whole: a release may name a version that is far older than itself.
+    """
+    interval = f"interval {contract.retention_days} days"
+    return {
+        "delta.logRetentionDuration": interval,
+        "delta.deletedFileRetentionDuration": interval,
+        "delta.enableExpiredLogCleanup": "false",
+    }
+
+
 def properties(contract: Contract) -> dict[str, str]:
     """Statistics only where a reader prunes by them; deletion vectors make a small MERGE cheap."""
+    kept = retention(contract)
+    if contract.layer == "bronze":
+        # Nobody looks a bronze row up by value; statistics would cost a quarter of its write.
+        return {**kept, "delta.dataSkippingNumIndexedCols": "0"}
+    kept[KEYS] = ",".join(contract.keys)
     if contract.layer == "gold":
-        return RETENTION
+        return kept
     indexed = dict.fromkeys([*contract.keys, contract.event_time, *contract.money])  # each once
     return {
-        **RETENTION,
+        **kept,
         "delta.enableDeletionVectors": "true",
-        "delta.dataSkippingStatsColumns": ",".join(filter(None, indexed)),
+        STATISTICS: ",".join(name for name in indexed if name not in ("", contract.partition_by)),
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
 
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -68,37 +68,35 @@ def read_table(spark: SparkSession, path: str, version: int | None = None) -> Da
     return (reader if version is None else reader.option("versionAsOf", version)).load(path)
 
 
-def overwrite(path: str, rows: DataFrame) -> None:
-    """Replace the content of a table. To be called by `commit` only."""
-    rows.write.format("delta").mode("overwrite").save(path)
-
-
 def replace_batch(path: str, rows: DataFrame, batch_id: str) -> None:
     """Replace the rows that one batch owns. To be called by `commit` only."""
     only_its_own = f"batch_id = '{batch_id}'"
     rows.write.format("delta").mode("overwrite").option("replaceWhere", only_its_own).save(path)
 
 
-def read_unless_empty(spark: SparkSession, path: str, version: int) -> DataFrame | None:
-    """A table at a pinned version; None when it has no rows, or is not there yet."""
-    if version == NO_TABLE.version:
-        return None
-    # Asked without Spark, whose answer to this takes seconds in a JVM that has just started.
-    base = QueryBuilder().register("base", DeltaTable(path, version=version))
-    has_rows = base.execute("SELECT 1 FROM base LIMIT 1").read_all().num_rows
-    return read_table(spark, path, version) if has_rows else None
-
-
 def commits(path: str, limit: int = 20) -> list[Commit]:
     """The newest commits that changed content, newest first; empty when there is no table."""
     try:
-        history = DeltaTable(path).history(limit)
+        table = DeltaTable(path)
     except TableNotFoundError:
         return []
-    return [_as_commit(entry) for entry in history if entry.get("operation") not in MAINTENANCE]
+    found: list[Commit] = []
+    asked, told = limit, limit
+    while told == asked and len(found) < limit:
+        asked *= 2
+        history = table.history(asked)
+        told = len(history)
+        found = [_as_commit(e) for e in history if e.get("operation") not in MAINTENANCE]
+    return found[:limit]
 
 
-MAINTENANCE = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
+MAINTENANCE = {
+    "OPTIMIZE",
+    "VACUUM START",
+    "VACUUM END",
+    "SET TBLPROPERTIES",
+    "UNSET TBLPROPERTIES",
+}
 
 
 def _as_commit(entry: dict[str, object]) -> Commit:
@@ -137,13 +135,8 @@ def base_of(path: str, batch_id: str) -> Commit:
 
 
 @contextmanager
-def _fenced(spark: SparkSession, path: str, fence: Fence) -> Iterator[None]:
+def _with_settings(spark: SparkSession, settings: dict[str, str]) -> Iterator[None]:
     """Session settings that govern every Delta write; taken away again right after."""
-    settings = {
-        TXN_APP_ID: path.rstrip("/"),
-        TXN_VERSION: str(fence.epoch),
-        USER_METADATA: json.dumps(asdict(fence)),
-    }
     for key, value in settings.items():
         spark.conf.set(key, value)
     try:
@@ -151,6 +144,21 @@ def _fenced(spark: SparkSession, path: str, fence: Fence) -> Iterator[None]:
     finally:
         for key in settings:
             spark.conf.unset(key)
+
+
+def signed(spark: SparkSession, fence: Fence) -> AbstractContextManager[None]:
+    """Have the next commits say whose they are, though not what they hold."""
+    return _with_settings(spark, {USER_METADATA: json.dumps(asdict(replace(fence, digest="")))})
+
+
+def set_properties(spark: SparkSession, path: str, properties: Mapping[str, str]) -> None:
+    """Set properties of a table; a version of nobody, without content."""
+    settings = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ({settings})")
+
+
+def unset_property(spark: SparkSession, path: str, name: str) -> None:
+    spark.sql(f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES IF EXISTS ('{name}')")
 
 
 def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], object]) -> int:
@@ -161,20 +169,30 @@ def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], obj
     not ours.
     """
     table = ".".join(path.rstrip("/").split("/")[-2:])
-    with _fenced(spark, path, fence):
+    settings = {
+        TXN_APP_ID: path.rstrip("/"),
+        TXN_VERSION: str(fence.epoch),
+        USER_METADATA: json.dumps(asdict(fence)),
+    }
+    with _with_settings(spark, settings):
         failpoints.reach(f"before {table}")
         try:
             write()
-        except (Py4JJavaError, PySparkException) as refused:
-            newest = head(path)
-            if newest.epoch > fence.epoch:
-                raise _overtaken(path, fence, newest) from refused
+        except (Py4JJavaError, PySparkException):
+            require_newest(path, fence)
             raise
         failpoints.reach(f"after {table}")
     newest = head(path)
     if (newest.batch_id, newest.epoch) != (fence.batch_id, fence.epoch):
         raise _overtaken(path, fence, newest)
     return newest.version
+
+
+def require_newest(path: str, fence: Fence) -> None:
+    """Raise FencedError when a newer epoch has written."""
+    newest = head(path)
+    if newest.epoch > fence.epoch:
+        raise _overtaken(path, fence, newest)
 
 
 def _overtaken(path: str, fence: Fence, newest: Commit) -> FencedError:

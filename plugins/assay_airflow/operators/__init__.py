@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from assay_airflow.operators.files import AcceptFilesOperator, ArchiveFilesOperator
+from assay_airflow.operators.maintenance import (
+    MaintainTablesOperator,
+    PurgeWorkOperator,
+    TrimHistoryOperator,
+)
 from assay_airflow.operators.publish import PublishOperator
 from assay_airflow.operators.spark_stage import QualityGateOperator, SparkStageOperator
 
 __all__ = [
     "AcceptFilesOperator",
     "ArchiveFilesOperator",
+    "MaintainTablesOperator",
     "PublishOperator",
+    "PurgeWorkOperator",
     "QualityGateOperator",
     "SparkStageOperator",
+    "TrimHistoryOperator",
 ]

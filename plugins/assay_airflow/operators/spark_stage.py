@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
@@ -21,12 +21,15 @@ from assay.settings import SPARK_JOBS, load_settings
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 
+if TYPE_CHECKING:
+    from assay.stack.launch import SparkLaunch
+
 RECORDED = ("seconds", "versions", "rules")
 BUILT_BY = {"bronze": "ingest_bronze", "silver": "build_silver", "gold": "build_gold"}
 
 
-class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
-    """Runs `include/spark_jobs/<stage>.py` on the plan of the run's batch.
+class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
+    """Runs `include/spark_jobs/<stage>.py` on a file that says what to do.
 
     Everything that depends on the machine is filled in when the task runs, so that parsing a DAG
     file reads nothing and imports no Spark.
@@ -36,6 +39,27 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
         application = str(SPARK_JOBS / f"{stage}.py")
         super().__init__(application=application, conn_id=SPARK, name=stage, **kwargs)
         self.stage = stage
+
+    def run_job(
+        self, context: Mapping[str, Any], job: SparkLaunch, request: Path, epoch: int
+    ) -> dict[str, Any]:
+        """Start the job and read its result; an error that it left is raised as itself."""
+        self.conf, self.env_vars = job.conf, job.environment
+        self._spark_binary, self._driver_memory = job.program, job.driver_memory
+        self.application_args = [str(request), str(epoch)]
+        folder = str(request.parent)
+        try:
+            super().execute(context)
+        except AirflowException:
+            failure = read_failure(folder, self.stage, epoch)
+            if failure is None:
+                raise
+            raise failure from None
+        return read_result(folder, self.stage, epoch)
+
+
+class SparkStageOperator(SparkJobOperator):
+    """Runs a stage on the plan of the run's batch."""
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Run the stage as one attempt; returns its summary line."""
@@ -70,7 +94,6 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
     def _submit(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
-        """Start the job and read its result; an error that it left is raised as itself."""
         from assay.landing.archive import accepted_files_in_place
         from assay.stack.launch import launch
 
@@ -80,20 +103,10 @@ class SparkStageOperator(SparkSubmitOperator):  # type: ignore[misc]  # the prov
             holder=f"{plan.batch_id} {self.stage} epoch {epoch}",
             input_bytes=plan.input_bytes,
         )
-        self.conf, self.env_vars = job.conf, job.environment
-        self._spark_binary, self._driver_memory = job.program, job.driver_memory
-        self.application_args = [path, str(epoch)]
-        try:
-            with ExitStack() as stack:
-                if self.stage == "ingest_bronze" and plan.commit:
-                    stack.enter_context(accepted_files_in_place(connect, plan))
-                super().execute(context)
-        except AirflowException:
-            failure = read_failure(plan.folder, self.stage, epoch)
-            if failure is None:
-                raise
-            raise failure from None
-        return read_result(plan.folder, self.stage, epoch)
+        with ExitStack() as stack:
+            if self.stage == "ingest_bronze" and plan.commit:
+                stack.enter_context(accepted_files_in_place(connect, plan))
+            return self.run_job(context, job, Path(path), epoch)
 
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """What is recorded of the finished job besides its summary."""

@@ -1,0 +1,29 @@
+"""
+### Keeping house: work folders, tables of the lake, archive
+
+Every Sunday at 05:00 UTC, or when triggered. Owner: data-platform. No reader sees a difference.
+
+- **purge_work** removes the change sets of batches that ended `work_days` ago.
+- **maintain_tables** puts small files together (OPTIMIZE) and removes files (VACUUM) that no
+  release of the last `retention_days` of the table's contract, and no open batch, reads.
+- **trim_history** removes archived files and Data Docs that the bronze contract (`archive_days`,
+  `history_days`) keeps no longer; without these, they are kept for ever.
+
+**Where to look.** The log of each task says what it removed; `dry_run` says what it would remove.
+
+**When it fails** nothing is lost and no pipeline is held up: clear the failed task.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from assay_airflow.dag_factory import maintenance_dag
+
+dag: DAG = maintenance_dag(
+    "lakehouse_maintenance",
+    schedule="0 5 * * 0",
+    owner="data-platform",
+    tags=["lakehouse_maintenance", "maintenance", "weekly"],
+    doc_md=__doc__,
+)

@@ -1,0 +1,134 @@
+"""Which tables there are to keep, and which of their versions somebody may still read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import psycopg
+
+from assay.contract import Contract, Layer, contract_path, load_contract
+from assay.errors import BatchError
+from assay.files import write_whole
+from assay.ledger.query import fetch_all
+from assay.plan import read_plan
+from assay.results import latest_result
+from assay.settings import Settings
+
+OPEN = ("RUNNING", "COMMITTING", "COMMITTED", "FAILED")
+
+
+@dataclass(frozen=True)
+class TableUpkeep:
+    """One table: its place, the pipelines that write it, the versions that must stay readable."""
+
+    table: str
+    path: str
+    pipelines: tuple[str, ...]
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one job of maintenance is asked to do."""
+
+    tables: tuple[TableUpkeep, ...]
+    locks: str
+    dry_run: bool
+
+
+def write_request(request: Request, path: Path) -> None:
+    write_whole(path, json.dumps(dataclasses.asdict(request), indent=1))
+
+
+def read_request(path: Path | str) -> Request:
+    facts: dict[str, Any] = json.loads(Path(path).read_text())
+    return Request(**{**facts, "tables": tuple(TableUpkeep(**each) for each in facts["tables"])})
+
+
+def contract_of(table: str) -> Contract:
+    """The contract that a table is kept by; quarantine is kept like the silver of its dataset."""
+    layer, name = table.split(".")
+    known: dict[str, Layer] = {each: each for each in get_args(Layer)}
+    return load_contract(known.get(layer, "silver"), name)
+
+
+def plan_upkeep(settings: Settings, connection: psycopg.Connection[Any]) -> list[TableUpkeep]:
+    """Every table that has been released and has a contract, and bronze of every dataset."""
+    releases = fetch_all(
+        connection,
+        "SELECT pipeline, released_at, versions FROM ops.release ORDER BY release_id",
+        [],
+    )
+    history: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    writers: dict[str, set[str]] = defaultdict(set)
+    for pipeline, released_at, versions in releases:
+        for table, version in versions.items():
+            history[table].append((released_at, version))
+            writers[table].add(pipeline)
+    for table in [*history]:
+        if table.startswith("silver."):
+            bronze = table.replace("silver.", "bronze.", 1)
+            history[bronze], writers[bronze] = [], writers[table]
+    in_use = _versions_in_use(settings, connection)
+    return [
+        TableUpkeep(
+            table=table,
+            path=f"{settings.lake}/{table.replace('.', '/')}",
+            pipelines=tuple(sorted(writers[table])),
+            versions=tuple(sorted(in_use[table] | retained(history[table], contract_of(table)))),
+        )
+        for table in sorted(history)
+        if _has_contract(table)
+    ]
+
+
+def _has_contract(table: str) -> bool:
+    layer, name = table.split(".")
+    return contract_path("silver" if layer == "quarantine" else layer, name).is_file()  # type: ignore[arg-type]
+
+
+def retained(history: list[tuple[datetime, int]], contract: Contract) -> set[int]:
+    """The versions of all releases of the last days, and of the one that stood before them."""
+    since = datetime.now(UTC) - timedelta(days=contract.retention_days)
+    before = [version for at, version in history if at < since]
+    return {version for at, version in history if at >= since} | {*before[-1:]}
+
+
+def _versions_in_use(
+    settings: Settings, connection: psycopg.Connection[Any]
+) -> dict[str, set[int]]:
+    """What batches that have not ended were built on, and what they have committed."""
+    rows = fetch_all(
+        connection, "SELECT batch_id FROM ops.batch WHERE state = ANY(%s)", [list(OPEN)]
+    )
+    found: dict[str, set[int]] = defaultdict(set)
+    for (batch_id,) in rows:
+        folder = settings.batches / batch_id
+        if (folder / "plan.json").is_file():
+            for table, version in _versions_of_batch(folder):
+                found[table].add(version)
+    return found
+
+
+def _versions_of_batch(folder: Path) -> Iterator[tuple[str, int]]:
+    for dataset, version in read_plan(folder / "plan.json").silver_versions.items():
+        yield f"silver.{dataset}", version
+    for dataset, built in _result(folder, "build_silver").get("datasets", {}).items():
+        yield f"silver.{dataset}", built["base_version"]
+    for name, built in _result(folder, "build_gold").get("tables", {}).items():
+        yield f"gold.{name}", built["base_version"]
+    yield from _result(folder, "commit").get("versions", {}).items()
+
+
+def _result(folder: Path, stage: str) -> dict[str, Any]:
+    try:
+        return latest_result(str(folder), stage)
+    except BatchError:  # the batch has not come so far
+        return {}

@@ -1,0 +1,92 @@
+"""Upkeep of one table: small files are put together, files that nobody can need are removed.
+
+Neither changes content, so neither is a commit of a batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from assay.errors import BatchError
+from spark_jobs.lakehouse.tables import base_of, head, set_properties
+
+# A table is compacted when it has more files of less than SMALL bytes than MOST_SMALL, not
+# counting one in each partition.
+SMALL = 32 << 20
+MOST_SMALL = 16
+HOUR = 3600.0
+# A file is marked as removed before the commit that says so, at most by the length of a job.
+MARGIN_HOURS = 24
+UNLOGGED = "spark.databricks.delta.vacuum.logging.enabled"
+
+
+def keep_properties(spark: SparkSession, path: str, wanted: Mapping[str, str]) -> bool:
+    """Give the table the properties that its contract asks for today; False when it has them."""
+    found = DeltaTable(path).metadata().configuration
+    lacking = {name: value for name, value in wanted.items() if found.get(name) != value}
+    if lacking:
+        set_properties(spark, path, lacking)
+    return bool(lacking)
+
+
+def count_small_files(path: str) -> int:
+    """Small files that could be fewer: one in each partition has to be."""
+    files = pa.table(DeltaTable(path).get_add_actions(flatten=True))
+    small = Counter(
+        file.rpartition("/")[0]
+        for file, size in zip(
+            files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True
+        )
+        if size < SMALL
+    )
+    return sum(small.values()) - len(small)
+
+
+def compact(spark: SparkSession, path: str) -> int:
+    """Put small files together; returns how many files there are less."""
+    before = len(DeltaTable(path).file_uris())
+    spark.sql(f"OPTIMIZE delta.`{path}`").collect()
+    return before - len(DeltaTable(path).file_uris())
+
+
+def vacuum(
+    spark: SparkSession, path: str, versions: Iterable[int], days: int, *, dry_run: bool
+) -> tuple[int, int]:
+    """Remove files that no version of the last days, and none of `versions`, reads.
+
+    Returns the number of files that went, or would go, and the hours that were kept. Besides
+    what is asked for, the newest content and what it was made on stay readable.
+    """
+    newest = head(path)
+    standing = {newest.version, base_of(path, newest.batch_id).version}
+    hours = _hours_to_keep(path, standing | {*versions}, days)
+    spark.conf.set(UNLOGGED, "false")  # its entries would be versions that say nothing
+    try:
+        statement = f"VACUUM delta.`{path}` RETAIN {hours} HOURS"
+        removable = spark.sql(f"{statement} DRY RUN").count()
+        if removable and not dry_run:
+            spark.sql(statement).collect()
+    finally:
+        spark.conf.unset(UNLOGGED)
+    return removable, hours
+
+
+def _hours_to_keep(path: str, versions: set[int], days: int) -> int:
+    """What a version reads was removed, if at all, by the version after it or by a later one."""
+    made = {int(entry["version"]): int(entry["timestamp"]) for entry in DeltaTable(path).history()}
+    after = {version + 1 for version in versions if version >= 0} - {max(made) + 1}
+    if lost := sorted(after - made.keys()):
+        raise BatchError(
+            f"{path}: version {lost[0] - 1} must stay readable, but the log no longer has the one "
+            "after it; nothing is removed from this table"
+        )
+    oldest = min((made[version] for version in after), default=math.inf)
+    needed = (time.time() - oldest / 1000) / HOUR + MARGIN_HOURS
+    return max(days * 24, math.ceil(max(needed, 0)))

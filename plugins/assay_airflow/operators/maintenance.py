@@ -1,0 +1,98 @@
+"""The tasks that keep house: work folders, tables, the archive and the history of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from assay.run import batch_id_of
+from assay.settings import Settings, load_settings
+from assay_airflow.attempts import attempt
+from assay_airflow.connections import connect
+from assay_airflow.operators.spark_stage import SparkJobOperator
+
+if TYPE_CHECKING:
+    import psycopg
+
+MAINTENANCE = "lakehouse_maintenance"
+
+
+def _attempt(context: Mapping[str, Any]) -> Any:
+    """Maintenance is no batch, but its attempts are recorded like those of one."""
+    dag_run = context["dag_run"]
+    day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
+    batch_id = batch_id_of(MAINTENANCE, dag_run.run_id, day)
+    return attempt(context, MAINTENANCE, batch_id, scratch_epoch=None)
+
+
+class _LedgerUpkeepOperator(BaseOperator):
+    """A task that asks the ledger what may go, and removes it."""
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """Returns one line that says what went, or would go."""
+        params = context["params"]
+        with _attempt(context) as now, connect() as connection:
+            now.summary = self.keep(load_settings(), connection, params)
+        self.log.info(now.summary)
+        return str(now.summary)
+
+    def keep(
+        self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
+    ) -> str:
+        raise NotImplementedError
+
+
+class PurgeWorkOperator(_LedgerUpkeepOperator):
+    """Removes what the stages of ended batches handed to one another."""
+
+    def keep(
+        self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
+    ) -> str:
+        """See `assay.maintenance.batches.purge_work`."""
+        from assay.maintenance.batches import purge_work
+
+        days, dry_run = params["work_days"], params["dry_run"]
+        return purge_work(settings, connection, days, dry_run=dry_run)
+
+
+class TrimHistoryOperator(_LedgerUpkeepOperator):
+    """Removes archived files and the history of runs that the contracts keep no longer."""
+
+    def keep(
+        self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
+    ) -> str:
+        """See `assay.maintenance.batches`."""
+        from assay.maintenance.batches import trim_archive, trim_history
+
+        trims = (trim_archive, trim_history)
+        return "; ".join(trim(settings, connection, dry_run=params["dry_run"]) for trim in trims)
+
+
+class MaintainTablesOperator(SparkJobOperator):
+    """Compacts and vacuums every table of the lake, in one Spark job."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(stage="maintain_tables", **kwargs)
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """See `spark_jobs.maintain_tables`; a dry run only says what it would do."""
+        from assay.maintenance.tables import Request, plan_upkeep, write_request
+        from assay.stack.launch import launch
+
+        settings = load_settings()
+        request = settings.home / "maintenance" / "request.json"
+        with _attempt(context) as now:
+            with connect() as connection:
+                tables = plan_upkeep(settings, connection)
+            dry_run = context["params"]["dry_run"]
+            write_request(Request(tuple(tables), str(settings.locks), dry_run), request)
+            holder = f"{MAINTENANCE} epoch {now.epoch}"
+            job = launch(settings, lock=MAINTENANCE, holder=holder, input_bytes=inf)
+            result = self.run_job(context, job, request, now.epoch)
+            for line in result["lines"]:
+                self.log.info(line)
+            now.summary = f"{self.stage}: {result['summary']}{' (dry run)' if dry_run else ''}"
+        return str(now.summary)
