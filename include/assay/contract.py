@@ -258,11 +258,14 @@ def _duration_faults(contract: Contract) -> Iterator[str]:
             yield f"{name}: {days!r} is no number of days"
 
 
+def all_contracts(layer: Layer) -> list[Contract]:
+    """Every contract of a layer, by name."""
+    return [load_contract(layer, path.stem) for path in sorted((CONTRACTS / layer).glob("*.yaml"))]
+
+
 def gold_contracts(datasets: Sequence[str]) -> list[Contract]:
     """Every gold contract that is built from these datasets and no other, by name."""
-    paths = sorted((CONTRACTS / "gold").glob("*.yaml"))
-    contracts = [load_contract("gold", path.stem) for path in paths]
-    return [contract for contract in contracts if {*contract.datasets} <= {*datasets}]
+    return [c for c in all_contracts("gold") if {*c.datasets} <= {*datasets}]
 
 
 def measured_columns(contract: Contract) -> list[str]:

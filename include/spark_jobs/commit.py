@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, gold_contracts, load_contract, measured_columns
+from assay.contract import Contract, Layer, gold_contracts, load_contract, measured_columns
 from assay.errors import StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
@@ -53,8 +53,6 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     targets = [*_targets(spark, plan, silver, gold)]
     for target in targets:
         _require_base(target, plan.batch_id)
-        if not target.replace_all:
-            shape.require_shape(target.path, target.contract)
     rules = rules_version(plan.datasets)
     fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
     versions = {
@@ -96,15 +94,23 @@ def _targets(
 ) -> Iterator[Target]:
     """Silver before gold: gold is made from it."""
     for dataset, built in silver.items():
-        contract = load_contract("silver", dataset)
+        contract = _fitting_contract(plan, "silver", dataset, built)
         winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
         columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
         yield _target(
             plan, contract, built, winners.select(*columns, F.lit(False).alias("deleted"))
         )
     for name, built in gold.items():
-        contract = load_contract("gold", name)
+        contract = _fitting_contract(plan, "gold", name, built)
         yield _target(plan, contract, built, spark.read.parquet(built["candidates"]))
+
+
+def _fitting_contract(plan: Plan, layer: Layer, name: str, built: dict[str, Any]) -> Contract:
+    """The contract, if the table has its shape or is to be replaced."""
+    contract = load_contract(layer, name)
+    if not built["base_is_empty"]:
+        shape.require_shape(plan.table(layer, name), contract)
+    return contract
 
 
 def _target(plan: Plan, contract: Contract, built: dict[str, Any], changes: DataFrame) -> Target:

@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 
 from assay import failpoints, ledger
+from assay.errors import ContractError
+from assay.evolution import columns_of
 from assay.plan import Plan
 from assay.publish.change import Change, Say, check_books, measure_targets, read_change
 from assay.publish.reconciliation import Measures
@@ -55,6 +57,8 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
     if rebuilt:
         say(f"{plan.batch_id}: was released before it was committed anew, so all is reloaded")
         change = change.as_reload()
+    with _autocommit(connect) as connection:
+        _require_columns(connection, change)
     delta = measure_targets(change, say)
     with _autocommit(connect) as connection:
         drop_older_staging(connection, change.staged, epoch)
@@ -63,6 +67,18 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
             return _release(connect, change, delta, say)
         finally:
             _drop_all(connection, change)
+
+
+def _require_columns(connection: psycopg.Connection[Any], change: Change) -> None:
+    for target in change.targets:
+        known = columns_of(connection, target.table)
+        for name in target.names:
+            if name not in known:
+                raise ContractError(
+                    f"{target.table} has no column {name}, which {target.source} has; if it is"
+                    " nullable, `assay up` adds it; else write a migration in include/sql/ddl that"
+                    f" alters {target.table}, run `assay up`, and clear publish"
+                )
 
 
 def _stage_all(connection: psycopg.Connection[Any], uri: str, change: Change, say: Say) -> None:

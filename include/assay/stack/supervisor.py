@@ -97,6 +97,7 @@ def status(settings: Settings) -> StackStatus:
 
 def _start_postgres(settings: Settings, say: Say) -> None:
     # Migrations belong to the warehouse, not to the stack: only a start needs them.
+    from assay.evolution import evolve_tables
     from assay.migrations import migrate
 
     if start_program(settings, "postgres"):
@@ -105,8 +106,11 @@ def _start_postgres(settings: Settings, say: Say) -> None:
     ensure_databases(settings)
     with psycopg.connect(dsn(settings, "assay_owner")) as connection:
         applied = migrate(connection)
+        added = evolve_tables(connection)
     if applied:
         say(f"applied {len(applied)} migrations")
+    if added:
+        say(f"added {', '.join(added)}, which the contracts have gained")
 
 
 def _start_airflow(settings: Settings, say: Say) -> None:

@@ -75,14 +75,15 @@ def add_columns(spark: SparkSession, path: str, contract: Contract, fence: table
 def overwrite(spark: SparkSession, path: str, rows: DataFrame, contract: Contract) -> None:
     """Replace the content of a table, and its shape if that is another. For `commit` only."""
     writer = rows.write.format("delta").mode("overwrite")
-    if not _has_shape(path, contract):
-        # First the key, for a rebuild that is cut off here is repeated; last the statistics.
-        tables.set_properties(spark, path, {schemas.KEYS: ",".join(contract.keys)})
-        tables.unset_property(spark, path, schemas.STATISTICS)
-        writer = writer.option("overwriteSchema", "true")
-        if contract.partition_by:
-            writer = writer.partitionBy(contract.partition_by)
-    writer.save(path)
+    if _has_shape(path, contract):
+        writer.save(path)
+        return
+    if contract.partition_by:
+        writer = writer.partitionBy(contract.partition_by)
+    # Delta refuses a column to go of which it is told to keep statistics.
+    tables.unset_property(spark, path, schemas.STATISTICS)
+    writer.option("overwriteSchema", "true").save(path)
+    tables.set_properties(spark, path, schemas.properties(contract))
 
 
 def _has_shape(path: str, contract: Contract) -> bool:

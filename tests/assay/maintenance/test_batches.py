@@ -1,0 +1,98 @@
+"""What ended batches may lose, and what none may lose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from assay import ledger
+from assay.contract import Contract, load_contract
+from assay.ledger import Delivery
+from assay.maintenance import batches
+from assay.maintenance.batches import purge_work, trim_archive, trim_history
+from assay.settings import Settings, load_settings
+
+BATCHES = {"old": "PUBLISHED", "newest": "PUBLISHED", "failed": "FAILED", "dry": "DRY_RUN"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, loader: psycopg.Connection[Any]) -> Settings:
+    """Batches that all ended 30 days ago, with everything that they leave behind."""
+    settings = load_settings({"ASSAY_HOME": str(tmp_path)})
+    for batch_id, state in BATCHES.items():
+        register(loader, batch_id, state)
+        for name in ("silver/1/trades", "gold/1/x", "results"):
+            (settings.batches / batch_id / name).mkdir(parents=True)
+            (settings.batches / batch_id / name / "part").write_text("rows")
+        (settings.batches / batch_id / "plan.json").write_text("{}")
+        (settings.data_docs / batch_id).mkdir(parents=True)
+        archived = settings.archive / "2026-01-01-00" / batch_id / "a.csv"
+        archived.parent.mkdir(parents=True)
+        archived.write_text("a")
+        delivery = Delivery("trades", "a.csv", batch_id * 8, "accepted", location=str(archived))
+        ledger.record_deliveries(loader, batch_id, [delivery])
+    loader.execute(
+        "UPDATE ops.batch SET finished_at = finished_at - interval '30 days',"
+        " committed_at = committed_at - interval '30 days'"
+    )
+    loader.execute("UPDATE ops.batch_file SET seen_at = seen_at - interval '30 days'")
+    return settings
+
+
+def register(connection: psycopg.Connection[Any], batch_id: str, state: str) -> None:
+    ledger.start_batch(
+        connection,
+        batch_id=batch_id,
+        pipeline="trades",
+        run_id=f"run of {batch_id}",
+        run_type="manual",
+        batch_date="2026-01-01",
+        generation=1,
+        source="files",
+    )
+    for each in ("COMMITTED", state) if state == "PUBLISHED" else (state,):
+        ledger.set_batch_state(connection, batch_id, each)
+
+
+def work(settings: Settings) -> dict[str, bool]:
+    return {name: (settings.batches / name / "silver").exists() for name in BATCHES}
+
+
+def test_work_of_ended_batches_goes_but_what_a_person_may_still_need_stays(
+    settings: Settings, loader: psycopg.Connection[Any]
+) -> None:
+    assert "4 folders to remove" in purge_work(settings, loader, 7, dry_run=True)
+    assert all(work(settings).values())
+    assert "0 folders" in purge_work(settings, loader, 31, dry_run=False)
+    assert "4 folders removed" in purge_work(settings, loader, 7, dry_run=False)
+    assert work(settings) == {"old": False, "newest": True, "failed": True, "dry": False}
+    for name in BATCHES:
+        assert (settings.batches / name / "plan.json").is_file()
+        assert (settings.batches / name / "results" / "part").is_file()
+
+
+def test_archive_and_history_are_kept_for_ever_unless_the_contract_says_otherwise(
+    settings: Settings, loader: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trim() -> str:
+        archive = trim_archive(settings, loader, dry_run=False)
+        return f"{archive}; {trim_history(settings, loader, dry_run=False)}"
+
+    assert trim() == "archive: 0 files removed; history: 0 folders removed, 0.0 MB"
+
+    def short(layer: Any, name: str) -> Contract:
+        return replace(load_contract(layer, name), archive_days=10, history_days=10)
+
+    monkeypatch.setattr(batches, "load_contract", short)
+    assert trim() == "archive: 1 files removed; history: 4 folders removed, 0.0 MB"
+    gone = "SELECT batch_id FROM ops.batch_file WHERE removed_at IS NOT NULL"
+    assert loader.execute(gone).fetchall() == [("old",)]
+    left = {path.parent.name for path in settings.archive.glob("*/*/a.csv")}
+    assert left == {"newest", "failed", "dry"}
+    assert not (settings.batches / "dry").exists()
+    assert (settings.batches / "old" / "plan.json").is_file()
+    assert trim() == "archive: 0 files removed; history: 0 folders removed, 0.0 MB"

@@ -1,0 +1,37 @@
+"""Contracts as they may become: the repository's own, with some facts changed for a test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assay import contract
+from assay.settings import CONTRACTS
+
+Facts = dict[str, Any]
+
+
+@contextmanager
+def changed_contracts(
+    folder: Path, changes: dict[str, Callable[[Facts], object]]
+) -> Iterator[None]:
+    """All contracts from `folder`, each of `changes` as its function leaves it."""
+    shutil.copytree(CONTRACTS, folder, dirs_exist_ok=True)
+    for name, change in changes.items():
+        path = folder / f"{name}.yaml"
+        facts = yaml.safe_load(path.read_text())
+        change(facts)
+        path.write_text(yaml.safe_dump(facts, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(contract, "CONTRACTS", folder)
+        contract.load_contract.cache_clear()
+        try:
+            yield
+        finally:
+            contract.load_contract.cache_clear()

@@ -1,0 +1,241 @@
+"""Upkeep and change of shape between batches: what was released stays readable, what comes fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.errors import PySparkException
+
+from assay import ledger
+from assay.contract import load_contract
+from assay.errors import ContractError
+from assay.evolution import evolve_tables
+from assay.maintenance.batches import purge_work
+from assay.maintenance.tables import Request, TableUpkeep
+from assay.plan import Plan
+from assay.publish import publish_batch
+from assay.settings import load_settings
+from builders.aged_lake import age_lake
+from builders.batches import BUILD, LOAD, Lake
+from builders.contracts import Facts, changed_contracts
+from builders.lake_content import (
+    QUARANTINE,
+    SILVER,
+    TABLES,
+    assert_gold_is_of_silver,
+    contents,
+    table,
+    versions,
+)
+from spark_jobs.lakehouse import upkeep
+from spark_jobs.lakehouse.shape import require_shape
+from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.maintain_tables import maintain_tables
+
+if TYPE_CHECKING:
+    from conftest import Database
+
+NAMES = (*TABLES, QUARANTINE, "bronze/trades")
+
+
+def gain_desk(facts: Facts) -> None:
+    is_bronze = facts["table"].startswith("bronze")
+    facts["columns"].append({"name": "desk", **({"header": "Desk"} if is_bronze else {})})
+
+
+GROWN = {"bronze/trades": gain_desk, "silver/trades": gain_desk}
+
+
+def maintain(lake: Lake, kept: dict[str, int], *, dry_run: bool = False) -> list[str]:
+    requested = tuple(
+        TableUpkeep(
+            table=name.replace("/", "."),
+            path=f"{lake.home}/lake/{name}",
+            pipelines=("trades",),
+            versions=tuple({kept[name]} if name in kept else ()),
+        )
+        for name in NAMES
+    )
+    request = Request(requested, str(lake.home / "locks"), dry_run)
+    lines: list[str] = maintain_tables(lake.spark, request)["lines"]
+    return lines
+
+
+def with_desks(file: Path, folder: Path) -> Path:
+    """The same file with one more column."""
+    header, *records = file.read_text().splitlines()
+    grown = folder / f"desks_{file.name}"
+    grown.write_text("\n".join([f"{header},Desk", *(f"{each},north" for each in records)]) + "\n")
+    return grown
+
+
+def publish(database: Database, plan: Plan) -> tuple[dict[str, Any], list[str]]:
+    said: list[str] = []
+    with database.connect(autocommit=True) as connection:
+        if ledger.batch_state(connection, plan.batch_id) is None:
+            ledger.start_batch(
+                connection,
+                batch_id=plan.batch_id,
+                pipeline=plan.pipeline,
+                run_id=plan.run_id,
+                run_type="manual",
+                batch_date=plan.batch_date,
+                generation=1,
+                source="files",
+            )
+            ledger.set_batch_state(connection, plan.batch_id, "COMMITTED")
+        epoch = ledger.take_epoch(connection, plan.pipeline, "test")
+    return publish_batch(database.connect, database.uri(), plan, epoch, said.append), said
+
+
+def operations(lake: Lake, name: str) -> list[str]:
+    return [entry["operation"] for entry in DeltaTable(f"{lake.home}/lake/{name}").history()]
+
+
+def test_upkeep_and_a_new_column_between_batches_lose_no_release(
+    grown: tuple[Lake, Plan],
+    files: list[Path],
+    later: list[Path],
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live, _ = grown
+    lake = live.copy(tmp_path)
+    age_lake(tmp_path / "lake", 100)
+    for batch, taken in (("b1", files[2:]), ("b2", files[:2])):
+        publish(database, lake.plan(batch, taken, folder=str(live.home / "batches" / batch)))
+    stood, before = versions(lake), contents(lake)
+    first = {name: version - 1 for name, version in stood.items()}
+    monkeypatch.setattr(upkeep, "MOST_SMALL", 0)
+    untouched = {name: DeltaTable(f"{lake.home}/lake/{name}").version() for name in NAMES}
+    assert all("0 files to remove" in line for line in maintain(lake, stood, dry_run=True))
+    assert {n: DeltaTable(f"{lake.home}/lake/{n}").version() for n in NAMES} == untouched
+    assert all("0 files removed" in line for line in maintain(lake, stood))
+    assert operations(lake, TABLES[0])[0] == "OPTIMIZE"
+    assert versions(lake) == stood
+    assert contents(lake) == before
+
+    plan = lake.plan("b3", [with_desks(later[0], tmp_path)])
+    with changed_contracts(tmp_path / "contracts", GROWN):
+        lake.run(plan, *LOAD)
+        with pytest.raises(ContractError, match=r"serving\.trade_event has no column desk"):
+            publish(database, plan)
+        with database.connect("assay_owner") as owner:
+            assert evolve_tables(owner) == ["serving.trade_event.desk"]
+        release, _ = publish(database, plan)
+        records = sum(file.records for file in plan.files)
+        desks = {
+            row["desk"]: row["count"]
+            for row in table(lake, TABLES[0]).groupBy("desk").count().collect()
+        }
+        assert desks == {"north": records, None: sum(before[TABLES[0]].values())}
+        assert table(lake, "bronze/trades").where("desk = 'north'").count() == records
+        assert_gold_is_of_silver(lake)
+
+        maintain(lake, stood)
+        assert {
+            name.replace("/", "."): version for name, version in versions(lake).items()
+        } == release["versions"]
+        old = read_table(lake.spark, f"{lake.home}/lake/{TABLES[1]}", stood[TABLES[1]])
+        assert sum(before[TABLES[1]].values()) == len(old.collect())
+        with pytest.raises(PySparkException):
+            read_table(lake.spark, f"{lake.home}/lake/{TABLES[1]}", first[TABLES[1]]).collect()
+        purge(database, lake)
+        assert not Path(plan.folder, "silver").exists()
+        assert publish(database, plan)[1] == [f"b3: is release {release['release_id']} already"]
+
+
+def purge(database: Database, lake: Lake) -> None:
+    """The work of all batches but a fourth one, as it were ten days later."""
+    with database.connect(autocommit=True) as connection:
+        ledger.start_batch(
+            connection,
+            batch_id="b4",
+            pipeline="trades",
+            run_id="run of b4",
+            run_type="manual",
+            batch_date="2026-01-01",
+            generation=1,
+            source="files",
+        )
+        ledger.set_batch_state(connection, "b4", "COMMITTED")
+        for statement in (
+            "UPDATE ops.batch SET finished_at = finished_at - interval '10 days'",
+            "UPDATE ops.release SET released_at = released_at - interval '10 days'",
+        ):
+            connection.execute(statement)
+        settings = load_settings({"ASSAY_HOME": str(lake.home)})
+        assert "2 folders removed" in purge_work(settings, connection, 7, dry_run=False)
+
+
+def gain_strict_column(facts: Facts) -> None:
+    facts["columns"].append({"name": "strict", "nullable": False})
+
+
+def change(name: str, /, **facts: Any) -> Any:
+    def apply(contract: Facts) -> None:
+        column = next(each for each in contract["columns"] if each["name"] == name)
+        column.update(facts)
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("apply", "told"),
+    [
+        (
+            change("from_pip", type="decimal(12,4)"),
+            "column from_pip is decimal\\(9,4\\) in the lake",
+        ),
+        (change("created_by", name="entered_by"), "column created_by is in the lake"),
+        (
+            lambda facts: facts["columns"].append({"name": "x", "nullable": False}),
+            "column x is new",
+        ),
+        (lambda facts: facts.update(keys=["trade_id"]), "column trade_id,customer_id was the key"),
+        (lambda facts: facts.update(partition_by="to_currency"), "now it is to_currency"),
+    ],
+)
+def test_any_other_change_of_shape_asks_for_a_rebuild_before_anything_is_written(
+    grown: tuple[Lake, Plan], tmp_path: Path, apply: Any, told: str
+) -> None:
+    lake, plan = grown
+    stood = versions(lake)
+    with changed_contracts(tmp_path, {"silver/trades": apply}):
+        contract = load_contract("silver", "trades")
+        with pytest.raises(ContractError, match=rf"silver\.trades: {told}.*full_rebuild"):
+            require_shape(plan.table("silver", "trades"), contract)
+        for stage in ("build_silver", "commit"):
+            with pytest.raises(ContractError, match="full_rebuild"):
+                lake.run(plan, stage)
+    assert versions(lake) == stood
+
+
+def test_rebuild_gives_the_table_its_new_shape(grown: tuple[Lake, Plan], tmp_path: Path) -> None:
+    live, _ = grown
+    lake = live.copy(tmp_path)
+
+    def reshape(facts: Facts) -> None:
+        change("to_cost", type="decimal(20,2)")(facts)
+        facts["partition_by"] = "to_currency"
+        facts["columns"] = [each for each in facts["columns"] if each["name"] != "created_by"]
+
+    names = [name for name in SILVER.column_names if name != "created_by"]
+    before = table(lake, TABLES[0]).select(*names).orderBy(*SILVER.keys).collect()
+    plan = lake.plan("rebuild", source="bronze", rebuild_batches=["b1", "b2"], generation=2)
+    with changed_contracts(tmp_path / "contracts", {"silver/trades": reshape}):
+        lake.run(plan, *BUILD)
+        assert (
+            require_shape(plan.table("silver", "trades"), load_contract("silver", "trades")) == []
+        )
+    after = table(lake, TABLES[0])
+    assert "created_by" not in after.columns
+    assert after.select(*names).orderBy(*SILVER.keys).collect() == before
+    facts = DeltaTable(plan.table("silver", "trades")).metadata()
+    assert facts.partition_columns == ["to_currency"]
+    assert facts.configuration["delta.dataSkippingStatsColumns"].endswith("from_cost,to_cost")
+    assert_gold_is_of_silver(lake)
