@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 DAY_MS = 86_400_000
-TIMES = ("timestamp", "deletionTimestamp", "modificationTime", "createdTime")
+TIMES = ("timestamp", "deletionTimestamp", "modificationTime")
 
 
 def age_lake(lake: Path, days: int) -> None:

@@ -15,7 +15,14 @@ from uuid import UUID
 from deltalake import DeltaTable
 
 # Operations that may stand in a log without being a batch's own.
-UPKEEP = ("CREATE TABLE", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
+UPKEEP = (
+    "CREATE TABLE",
+    "OPTIMIZE",
+    "VACUUM START",
+    "VACUUM END",
+    "SET TBLPROPERTIES",
+    "UNSET TBLPROPERTIES",
+)
 UPKEEP_OF_SHAPE = ("ADD COLUMNS", "CHANGE COLUMN", "UPGRADE PROTOCOL", "CLUSTER BY")
 Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 ENCODED_UUID = 20
