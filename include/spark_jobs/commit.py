@@ -181,13 +181,8 @@ def _quarantine(
 ) -> int:
     """Replace the batch's quarantined rows; they are never changed after that."""
     path = plan.table("quarantine", dataset)
-    tables.create_table(
-        spark,
-        path,
-        schemas.QUARANTINE_DDL,
-        partition_by="batch_id",
-        **schemas.retention(load_contract("silver", dataset)),
-    )
+    kept = schemas.retention(load_contract("silver", dataset))
+    tables.create_table(spark, path, schemas.QUARANTINE_DDL, partition_by="batch_id", **kept)
     change_set = spark.read.parquet(built["change_set"])
     rows = change_set.where(F.col("class") == "quarantined").select(
         *schemas.QUARANTINE_COLUMNS, F.lit(plan.batch_id).alias("batch_id")

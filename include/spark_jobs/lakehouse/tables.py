@@ -90,13 +90,8 @@ def commits(path: str, limit: int = 20) -> list[Commit]:
     return found[:limit]
 
 
-MAINTENANCE = {
-    "OPTIMIZE",
-    "VACUUM START",
-    "VACUUM END",
-    "SET TBLPROPERTIES",
-    "UNSET TBLPROPERTIES",
-}
+SETTINGS = {"SET TBLPROPERTIES", "UNSET TBLPROPERTIES"}
+MAINTENANCE = {"OPTIMIZE", "VACUUM START", "VACUUM END", *SETTINGS}
 
 
 def _as_commit(entry: dict[str, object]) -> Commit:
@@ -135,7 +130,7 @@ def base_of(path: str, batch_id: str) -> Commit:
 
 
 @contextmanager
-def _with_settings(spark: SparkSession, settings: dict[str, str]) -> Iterator[None]:
+def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
     """Session settings that govern every Delta write; taken away again right after."""
     for key, value in settings.items():
         spark.conf.set(key, value)
@@ -148,7 +143,7 @@ def _with_settings(spark: SparkSession, settings: dict[str, str]) -> Iterator[No
 
 def signed(spark: SparkSession, fence: Fence) -> AbstractContextManager[None]:
     """Have the next commits say whose they are, though not what they hold."""
-    return _with_settings(spark, {USER_METADATA: json.dumps(asdict(replace(fence, digest="")))})
+    return with_settings(spark, {USER_METADATA: json.dumps(asdict(replace(fence, digest="")))})
 
 
 def set_properties(spark: SparkSession, path: str, properties: Mapping[str, str]) -> None:
@@ -174,7 +169,7 @@ def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], obj
         TXN_VERSION: str(fence.epoch),
         USER_METADATA: json.dumps(asdict(fence)),
     }
-    with _with_settings(spark, settings):
+    with with_settings(spark, settings):
         failpoints.reach(f"before {table}")
         try:
             write()

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from assay.errors import BatchError
-from spark_jobs.lakehouse.tables import base_of, head, set_properties
+from spark_jobs.lakehouse.tables import base_of, head, set_properties, with_settings
 
 # A table is compacted when it has more files of less than SMALL bytes than MOST_SMALL, not
 # counting one in each partition.
@@ -24,7 +24,11 @@ MOST_SMALL = 16
 HOUR = 3600.0
 # A file is marked as removed before the commit that says so, at most by the length of a job.
 MARGIN_HOURS = 24
-UNLOGGED = "spark.databricks.delta.vacuum.logging.enabled"
+VACUUM_SETTINGS = {
+    "spark.databricks.delta.vacuum.logging.enabled": "false",  # its versions would say nothing
+    # Delta lists a table in so many tasks, by default ten thousand: a minute for a small table.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+}
 
 
 def keep_properties(spark: SparkSession, path: str, wanted: Mapping[str, str]) -> bool:
@@ -67,14 +71,11 @@ def vacuum(
     newest = head(path)
     standing = {newest.version, base_of(path, newest.batch_id).version}
     hours = _hours_to_keep(path, standing | {*versions}, days)
-    spark.conf.set(UNLOGGED, "false")  # its entries would be versions that say nothing
-    try:
-        statement = f"VACUUM delta.`{path}` RETAIN {hours} HOURS"
-        removable = spark.sql(f"{statement} DRY RUN").count()
+    statement = f"VACUUM delta.`{path}` RETAIN {hours} HOURS"
+    with with_settings(spark, VACUUM_SETTINGS):
+        removable = len(spark.sql(f"{statement} DRY RUN").collect())
         if removable and not dry_run:
             spark.sql(statement).collect()
-    finally:
-        spark.conf.unset(UNLOGGED)
     return removable, hours
 
 
