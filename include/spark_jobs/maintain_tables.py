@@ -60,8 +60,7 @@ def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:
     if each.table.startswith(("silver.", "gold.")):
         done.append(_compact(spark, each.path, dry_run=dry_run))
     days = contract.retention_days
-    removed, hours = upkeep.vacuum(spark, each.path, each.versions, days, dry_run=dry_run)
-    done.append(f"{removed:,} files {'to remove' if dry_run else 'removed'}, {hours:,} hours kept")
+    done.append(upkeep.vacuum(spark, each.path, each.versions, days, dry_run=dry_run))
     return "; ".join(done)
 
 

@@ -112,9 +112,9 @@ def test_upkeep_and_a_new_column_between_batches_lose_no_release(
     first = {name: version - 1 for name, version in stood.items()}
     monkeypatch.setattr(upkeep, "MOST_SMALL", 0)
     untouched = {name: DeltaTable(f"{lake.home}/lake/{name}").version() for name in NAMES}
-    assert all("0 files to remove" in line for line in maintain(lake, stood, dry_run=True))
+    assert all("is still needed" in line for line in maintain(lake, stood, dry_run=True))
     assert {n: DeltaTable(f"{lake.home}/lake/{n}").version() for n in NAMES} == untouched
-    assert all("0 files removed" in line for line in maintain(lake, stood))
+    assert all("is still needed" in line for line in maintain(lake, stood))
     assert operations(lake, TABLES[0])[0] == "OPTIMIZE"
     assert versions(lake) == stood
     assert contents(lake) == before
@@ -197,7 +197,10 @@ def change(name: str, /, **facts: Any) -> Any:
             "column x is new",
         ),
         (lambda facts: facts.update(keys=["trade_id"]), "column trade_id,customer_id was the key"),
-        (lambda facts: facts.update(partition_by="to_currency"), "now it is to_currency"),
+        (
+            lambda facts: facts.update(partition_by="to_currency"),
+            r"column \(none\) partitioned the table, now it is to_currency",
+        ),
     ],
 )
 def test_any_other_change_of_shape_asks_for_a_rebuild_before_anything_is_written(

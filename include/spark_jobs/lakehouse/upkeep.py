@@ -23,7 +23,7 @@ SMALL = 32 << 20
 MOST_SMALL = 16
 HOUR = 3600.0
 # A file is marked as removed before the commit that says so, at most by the length of a job.
-MARGIN_HOURS = 24
+MARGIN = 24 * HOUR
 VACUUM_SETTINGS = {
     "spark.databricks.delta.vacuum.logging.enabled": "false",  # its versions would say nothing
     # Delta lists a table in so many tasks, by default ten thousand: a minute for a small table.
@@ -62,24 +62,27 @@ def compact(spark: SparkSession, path: str) -> int:
 
 def vacuum(
     spark: SparkSession, path: str, versions: Iterable[int], days: int, *, dry_run: bool
-) -> tuple[int, int]:
+) -> str:
     """Remove files that no version of the last days, and none of `versions`, reads.
 
-    Returns the number of files that went, or would go, and the hours that were kept. Besides
-    what is asked for, the newest content and what it was made on stay readable.
+    Returns what went, or would go. Besides what is asked for, the newest content and what it was
+    made on stay readable. Delta forgets after `days` which version read a file that was removed,
+    so where an older version is needed nothing goes.
     """
     newest = head(path)
     standing = {newest.version, base_of(path, newest.batch_id).version}
-    hours = _hours_to_keep(path, standing | {*versions}, days)
-    statement = f"VACUUM delta.`{path}` RETAIN {hours} HOURS"
+    oldest = _oldest_removal(path, standing | {*versions})
+    if oldest < time.time() - days * 24 * HOUR + MARGIN:
+        return f"no file removed, for a version that was replaced {days} days ago is still needed"
+    statement = f"VACUUM delta.`{path}` RETAIN {days * 24} HOURS"
     with with_settings(spark, VACUUM_SETTINGS):
         removable = len(spark.sql(f"{statement} DRY RUN").collect())
         if removable and not dry_run:
             spark.sql(statement).collect()
-    return removable, hours
+    return f"{removable:,} files {'to remove' if dry_run else 'removed'}"
 
 
-def _hours_to_keep(path: str, versions: set[int], days: int) -> int:
+def _oldest_removal(path: str, versions: set[int]) -> float:
     """What a version reads was removed, if at all, by the version after it or by a later one."""
     made = {int(entry["version"]): int(entry["timestamp"]) for entry in DeltaTable(path).history()}
     after = {version + 1 for version in versions if version >= 0} - {max(made) + 1}
@@ -88,6 +91,4 @@ def _hours_to_keep(path: str, versions: set[int], days: int) -> int:
             f"{path}: version {lost[0] - 1} must stay readable, but the log no longer has the one "
             "after it; nothing is removed from this table"
         )
-    oldest = min((made[version] for version in after), default=math.inf)
-    needed = (time.time() - oldest / 1000) / HOUR + MARGIN_HOURS
-    return max(days * 24, math.ceil(max(needed, 0)))
+    return min((made[version] / 1000 for version in after), default=math.inf)
