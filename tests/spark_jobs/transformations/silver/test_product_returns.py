@@ -21,7 +21,7 @@ SAMPLES = REPOSITORY / "samples"
 def test_samples_of_every_format_come_out_as_their_truth_says(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    truth = json.loads((SAMPLES / "truth" / "product_returns.json").read_text())
+    truth = json.loads((SAMPLES / "truth" / "by_hand" / "product_returns.json").read_text())
     files = [
         take(tmp_path, path, "product_returns")
         for path in sorted((SAMPLES / "landing" / "product_returns").iterdir())
