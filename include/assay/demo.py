@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,9 +46,6 @@ class FollowedRuns:
 
     runs: list[RunState]
     reports: list[BatchReport]
-
-    def __add__(self, others: FollowedRuns) -> FollowedRuns:
-        return FollowedRuns([*self.runs, *others.runs], [*self.reports, *others.reports])
 
     @property
     def failed(self) -> list[RunState]:
@@ -98,26 +95,20 @@ def _same_files(one: SetOptions, other: SetOptions) -> bool:
 
 
 def run_everything(settings: Settings, watch: Watch) -> FollowedRuns:
-    """Run every pipeline that has files, then follow those that their releases start."""
-    followed = FollowedRuns([], [])
-    for dag_id in dags_tagged(settings, FROM_RELEASES):
-        AirflowRuns(settings, dag_id).unpause()
-    for dag_id in dags_tagged(settings, FROM_LANDING):
-        followed += run_pipeline(settings, {}, watch, dag_id)
-        if followed.failed:
-            return followed
-    for dag_id in dags_tagged(settings, FROM_RELEASES):
-        followed += follow_active(settings, watch, dag_id)
-    return followed
-
-
-def follow_active(settings: Settings, watch: Watch, dag_id: str) -> FollowedRuns:
-    """Follow the runs of a DAG that have begun or are about to."""
-    runs = AirflowRuns(settings, dag_id)
+    """Run every pipeline that has files, beside those that their releases start."""
     since = database_time(settings)
-    time.sleep(SCHEDULER_SECONDS)
-    known = _follow(runs, runs.active_runs(), watch)
-    return FollowedRuns(known, read_reports(settings, dag_id, since))
+    from_landing = dags_tagged(settings, FROM_LANDING)
+    dag_ids = [*from_landing, *dags_tagged(settings, FROM_RELEASES)]
+    pipelines = {dag_id: AirflowRuns(settings, dag_id) for dag_id in dag_ids}
+    for runs in pipelines.values():
+        runs.unpause()
+    wanted = {
+        runs: [runs.trigger({})] if dag_id in from_landing else []
+        for dag_id, runs in pipelines.items()
+    }
+    followed = _follow(wanted, watch, linger=SCHEDULER_SECONDS)
+    reports = [report for dag_id in dag_ids for report in read_reports(settings, dag_id, since)]
+    return FollowedRuns(followed, reports)
 
 
 def run_pipeline(
@@ -131,21 +122,33 @@ def run_pipeline(
     runs = AirflowRuns(settings, dag_id)
     since = database_time(settings)
     runs.unpause()
-    triggered = runs.trigger(conf)
-    known = _follow(runs, [triggered], watch)
-    return FollowedRuns(known, read_reports(settings, dag_id, since))
+    followed = _follow({runs: [runs.trigger(conf)]}, watch)
+    return FollowedRuns(followed, read_reports(settings, dag_id, since))
 
 
-def _follow(runs: AirflowRuns, wanted: list[str], watch: Watch) -> list[RunState]:
-    """Follow the wanted runs, and all that are active meanwhile, until none is."""
-    known: dict[str, RunState] = {}
-    while len(known) < len(wanted) or any(run.state not in ENDED for run in known.values()):
+def _follow(
+    wanted: Mapping[AirflowRuns, list[str]], watch: Watch, linger: float = 0
+) -> list[RunState]:
+    """Follow the wanted runs, and all that are active meanwhile, until none is or one fails.
+
+    After the last one it waits `linger` seconds for runs that the releases start.
+    """
+    known: dict[tuple[str, str], RunState] = {}
+    last_seen = time.monotonic()
+    while True:
+        for runs, first in wanted.items():
+            met = [run_id for dag_id, run_id in known if dag_id == runs.dag_id]
+            for run_id in dict.fromkeys([*first, *runs.active_runs(), *met]):
+                state = known.get((runs.dag_id, run_id))
+                if state is None or state.state not in ENDED:
+                    known[runs.dag_id, run_id] = state = runs.state(run_id)
+                    watch(state)
+                    last_seen = time.monotonic()
+        states = {run.state for run in known.values()}
+        is_quiet = states <= {*ENDED} and time.monotonic() >= last_seen + linger
+        if is_quiet or "failed" in states:
+            return [*known.values()]
         time.sleep(POLL_SECONDS)
-        for run_id in {**dict.fromkeys(wanted), **dict.fromkeys(runs.active_runs()), **known}:
-            if run_id not in known or known[run_id].state not in ENDED:
-                known[run_id] = runs.state(run_id)
-                watch(known[run_id])
-    return [*known.values()]
 
 
 def explain_failure(settings: Settings, run: RunState) -> str:

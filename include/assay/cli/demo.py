@@ -37,9 +37,10 @@ def demo(
     rows: Annotated[int, typer.Option(help="Records of each of these files.")] = 2_000,
     as_json: AsJson = False,
 ) -> None:
-    """From nothing to a published release; the stack stays up afterwards."""
+    """From nothing to published releases, audited; the stack stays up afterwards."""
     from assay.cli.generate import reporting
     from assay.cli.stack import say, url
+    from assay.cli.verify import conclude_audit, run_audit
     from assay.stack.supervisor import up
 
     settings = load_settings()
@@ -52,6 +53,7 @@ def demo(
     _conclude(followed, console, as_json=as_json)
     if not as_json:
         url()
+    console.print(conclude_audit(run_audit(settings)), soft_wrap=True)
 
 
 def trigger(

@@ -1,65 +1,65 @@
-"""Live progress of a run: one line per task, redrawn on a terminal, appended elsewhere."""
+"""Progress of runs: a line for each task as it ends, and below them, live, those under way."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
-from assay.airflow_runs import RunState, TaskState
+from assay.airflow_runs import ENDED, RunState, TaskState
 from assay.demo import Watch
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow"}
-QUIET_STATES = ("none", "scheduled", "queued")
+UNTOLD_STATES = ("none", "scheduled", "queued", "skipped")
+Key = tuple[str, str, str, str, int]
 
 
 @contextmanager
 def watch_tasks(console: Console) -> Iterator[Watch]:
     """Show the tasks of whatever run is passed in, until the block ends."""
-    if console.is_terminal:
-        shown: dict[str, RunState] = {}
-        with Live(console=console, refresh_per_second=4) as live:
-            yield lambda run: live.update(_tables(shown, run))
-    else:
-        told: set[tuple[str, str, str, int]] = set()
-        yield lambda run: _tell(console, run, told)
+    seen: dict[Key, float] = {}
+    if not console.is_terminal:
+        yield lambda run: _tell(console, run, seen)
+        return
+    active: dict[tuple[str, str], RunState] = {}
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+
+        def watch(run: RunState) -> None:
+            active[run.dag_id, run.run_id] = run
+            if run.state in ENDED:
+                del active[run.dag_id, run.run_id]
+            _tell(console, run, seen, but="running")
+            live.update(Group(*(line for each in active.values() for line in _running(each, seen))))
+
+        yield watch
 
 
-def _tables(shown: dict[str, RunState], run: RunState) -> Group:
-    """All runs seen so far that have begun, each with a line per task."""
-    shown[run.run_id] = run
-    return Group(*(_table(each) for each in shown.values() if each.state != "queued"))
-
-
-def _table(run: RunState) -> Table:
-    table = Table(
-        "task",
-        "state",
-        "seconds",
-        title=f"{run.dag_id} {run.run_id}",
-        title_justify="left",
-        box=None,
-    )
+def _tell(console: Console, run: RunState, seen: dict[Key, float], but: str = "") -> None:
+    """Print each state of each task once."""
     for task in run.tasks:
-        style = STYLES.get(task.state, "dim")
-        table.add_row(task.task_id, f"[{style}]{task.state}[/]", _seconds(task))
-    return table
+        key = _key(run, task)
+        if task.state not in (*UNTOLD_STATES, but) and key not in seen:
+            seen[key] = time.monotonic()
+            done = None if task.state == "running" else task.seconds
+            console.print(_line(run, task, done), soft_wrap=True)
 
 
-def _tell(console: Console, run: RunState, told: set[tuple[str, str, str, int]]) -> None:
+def _running(run: RunState, seen: dict[Key, float]) -> Iterator[Text]:
     for task in run.tasks:
-        key = (run.run_id, task.task_id, task.state, task.try_number)
-        if task.state not in QUIET_STATES and key not in told:
-            told.add(key)
-            console.print(
-                f"{run.dag_id:<18} {task.task_id:<16} {task.state:<10} {_seconds(task)}",
-                highlight=False,
-                soft_wrap=True,
-            )
+        if task.state == "running":
+            began = seen.setdefault(_key(run, task), time.monotonic())
+            yield _line(run, task, time.monotonic() - began)
 
 
-def _seconds(task: TaskState) -> str:
-    return "" if task.seconds is None or task.state == "running" else f"{task.seconds:.1f} s"
+def _line(run: RunState, task: TaskState, seconds: float | None) -> Text:
+    line = Text(f"{run.dag_id:<18} {task.task_id:<16} ")
+    line.append(f"{task.state:<10}", STYLES.get(task.state, "dim"))
+    return line.append("" if seconds is None else f" {seconds:.1f} s")
+
+
+def _key(run: RunState, task: TaskState) -> Key:
+    return run.dag_id, run.run_id, task.task_id, task.state, task.try_number
