@@ -1,0 +1,8 @@
+SELECT
+    return_date,
+    reason_category,
+    count(*) AS returns,
+    sum(qty) AS quantity,
+    sum(amount) AS amount
+FROM product_returns
+GROUP BY ALL
