@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,9 @@ from datetime import datetime
 import psycopg
 
 from assay import ledger
-from assay.airflow_runs import RunState
+from assay.airflow_runs import FROM_LANDING, RunState, dags_tagged
 from assay.bench.figures import Breakdown
+from assay.bench.timeline import Timeline, timeline
 from assay.bench.workbench import Workbench, deliver
 from assay.demo import PIPELINE, explain_failure, run_pipeline
 from assay.errors import StackError
@@ -22,45 +24,68 @@ from assay.stack.postgres import dsn
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run: seconds from its trigger to its end, and what its batch was."""
+    """One run: when its tasks ran, by Airflow's own clock, and what its batch was."""
 
-    seconds: float
+    timeline: Timeline
     batch_id: str
     state: str
     classes: dict[str, int]
 
+    @property
+    def seconds(self) -> float:
+        """From its trigger to its end."""
+        return self.timeline.seconds
 
-def run_dag(bench: Workbench) -> DagRun:
-    """Trigger the DAG, wait for its end, and time it by Airflow's own clock.
 
-    Raises StackError when the run fails.
-    """
-    followed = run_pipeline(bench.settings, {}, _tell(bench))
+def pipelines(bench: Workbench) -> dict[str, list[str]]:
+    """The DAGs that take files, each with its feeds: those whose silver it says it releases."""
+    bench.prepare_spark()
+    bench.start_airflow()
+    dags = dags_tagged(bench.settings, FROM_LANDING)
+    with api_client(bench.settings) as api:
+        answer = api.get("/api/v2/assets", params={"limit": 100, "dag_ids": dags})
+    assets = answer.raise_for_status().json()["assets"]
+    return {
+        dag_id: [
+            asset["name"].removeprefix("silver.")
+            for asset in assets
+            if dag_id in [task["dag_id"] for task in asset["producing_tasks"]]
+        ]
+        for dag_id in dags
+    }
+
+
+def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
+    """Trigger the DAG, and wait for its end. Raises StackError when the run fails."""
+    followed = run_pipeline(bench.settings, {}, _tell(bench), pipeline)
     if followed.failed:
         raise StackError(explain_failure(bench.settings, followed.failed[0]))
     if len(followed.runs) != 1 or len(followed.reports) != 1:
         raise StackError("another run of the DAG came between; run this part again")
     report = followed.reports[0]
-    seconds = _seconds(bench.settings, followed.runs[0].run_id)
-    return DagRun(seconds, report.batch_id, report.state, report.classes)
+    ran = _read_timeline(bench.settings, pipeline, followed.runs[0].run_id)
+    return DagRun(ran, report.batch_id, report.state, report.classes)
 
 
-def load_everything(bench: Workbench) -> DagRun:
-    """The first load: all files into an empty home, once per run of the bench."""
-    if "first load" in bench.made:
-        known: DagRun = bench.made["first load"]
+def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
+    """The first load: all files of a pipeline into an empty home, once per run of the bench."""
+    made = f"first load of {pipeline}"
+    if made in bench.made:
+        known: DagRun = bench.made[made]
         return known
-    files = bench.full_files()
-    bench.prepare_spark()
-    bench.start_airflow()
-    bench.say("a run without files, so that the schedule's own first run is over")
-    run_pipeline(bench.settings, {}, _tell(bench))
-    deliver(files, bench.settings.landing / "trades")
-    bench.say(f"loading {bench.truth.records:,} trades through the DAG")
-    first = run_dag(bench)
-    if first.state != "PUBLISHED" or first.classes != bench.truth.classes:
+    datasets = pipelines(bench)[pipeline]
+    truths = [bench.truth_of(dataset) for dataset in datasets]
+    bench.say(f"{pipeline}: a run without files, so that the schedule's own first run is over")
+    run_pipeline(bench.settings, {}, _tell(bench), pipeline)
+    for dataset in datasets:
+        deliver(bench.full_files(dataset=dataset), bench.settings.landing / dataset)
+    records = sum(truth.records for truth in truths)
+    bench.say(f"{pipeline}: loading {records:,} records through the DAG")
+    first = run_dag(bench, pipeline)
+    expected = sum((Counter(truth.classes) for truth in truths), Counter[str]())
+    if first.state != "PUBLISHED" or +Counter(first.classes) != +expected:
         raise StackError(f"{first.batch_id}: {first.state} {first.classes}, not as generated")
-    bench.made["first load"] = first
+    bench.made[made] = first
     return first
 
 
@@ -83,11 +108,17 @@ def _row(attempt: TaskAttempt, whole: float) -> list[str]:
     return [attempt.task_id, f"{seconds:.1f}", own, f"{seconds / whole:.0%}"]
 
 
-def _seconds(settings: Settings, run_id: str) -> float:
+def _read_timeline(settings: Settings, dag_id: str, run_id: str) -> Timeline:
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
     with api_client(settings) as api:
-        run = api.get(f"/api/v2/dags/{PIPELINE}/dagRuns/{run_id}").raise_for_status().json()
-    ended = datetime.fromisoformat(run["end_date"])
-    return (ended - datetime.fromisoformat(run["queued_at"])).total_seconds()
+        run = api.get(path).raise_for_status().json()
+        listed = api.get(f"{path}/taskInstances").raise_for_status().json()
+    moment = datetime.fromisoformat
+    tasks = [
+        (task["task_id"], task["state"], moment(task["start_date"]), moment(task["end_date"]))
+        for task in listed["task_instances"]
+    ]
+    return timeline(moment(run["queued_at"]), tasks, moment(run["end_date"]))
 
 
 def _tell(bench: Workbench) -> Callable[[RunState], None]:

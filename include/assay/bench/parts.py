@@ -12,6 +12,8 @@ from typing import Any
 from assay.bench.again import measure_again
 from assay.bench.against_duckdb import measure_against_duckdb
 from assay.bench.dag import measure_dag
+from assay.bench.datasets import measure_datasets
+from assay.bench.day import measure_day
 from assay.bench.figures import PartResult
 from assay.bench.publishing import measure_publish
 from assay.bench.start import measure_start
@@ -26,6 +28,8 @@ class Part(StrEnum):
 
     dag = "dag"
     again = "again"
+    datasets = "datasets"
+    day = "day"
     start = "start"
     publish = "publish"
     duckdb = "duckdb"
@@ -34,6 +38,8 @@ class Part(StrEnum):
 MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.dag: measure_dag,
     Part.again: measure_again,
+    Part.datasets: measure_datasets,
+    Part.day: measure_day,
     Part.start: measure_start,
     Part.publish: measure_publish,
     Part.duckdb: measure_against_duckdb,

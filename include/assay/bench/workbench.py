@@ -11,7 +11,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,8 +18,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from assay.demo import PIPELINE
 from assay.errors import StackError
 from assay.generate.options import SetOptions
+from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate
 from assay.migrations import migrate
@@ -92,21 +93,31 @@ class Workbench:
             if not link.is_symlink():
                 link.symlink_to(shared.resolve())
 
-    @cached_property
+    @property
     def truth(self) -> Truth:
-        """The files of the full load, generated once; copies of them are delivered."""
-        self.say(f"generating {self.files:,} files of {self.rows:,} trades")
-        return self.generate("full", files=self.files, rows=self.rows, seed=7)
+        """That of the full load of the reference pipeline."""
+        return self.truth_of(PIPELINE)
 
-    def generate(self, name: str, *, files: int, rows: int, seed: int) -> Truth:
-        folder = self.settings.home / "generated" / name
-        options = SetOptions(out=folder, files=files, rows=rows, seed=seed)
-        return generate("trades", options)
+    def truth_of(self, dataset: str) -> Truth:
+        """The files of a full load, generated once; copies of them are delivered."""
+        made = f"files of {dataset}"
+        if made not in self.made:
+            self.say(f"generating {self.files:,} files of {dataset}, {self.rows:,} records each")
+            self.made[made] = self.generate("full", dataset, files=self.files, rows=self.rows)
+        known: Truth = self.made[made]
+        return known
 
-    def full_files(self, limit: int | None = None) -> list[Path]:
-        """The files of the full load, or the first of them."""
-        out = self.truth.options.out
-        return [out / file.name for file in self.truth.files[:limit]]
+    def generate(self, name: str, dataset: str = PIPELINE, **given: Any) -> Truth:
+        """One set of files, of as many customers as there can be, up to those of the reference."""
+        recipe = recipe_of(dataset)
+        folder = self.settings.home / "generated" / name / dataset
+        most = {"customers": recipe.most_customers or SetOptions.customers}
+        return generate(dataset, recipe.options(out=folder, **{**most, **given}))
+
+    def full_files(self, limit: int | None = None, dataset: str = PIPELINE) -> list[Path]:
+        """The files of a full load, or the first of them."""
+        truth = self.truth_of(dataset)
+        return [truth.options.out / file.name for file in truth.files[:limit]]
 
     def start_postgres(self) -> None:
         """Have Postgres up, and Airflow neither started nor using the machine."""
