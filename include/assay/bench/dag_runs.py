@@ -63,7 +63,7 @@ def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     if len(followed.runs) != 1 or len(followed.reports) != 1:
         raise StackError("another run of the DAG came between; run this part again")
     report = followed.reports[0]
-    ran = _read_timeline(bench.settings, pipeline, followed.runs[0].run_id)
+    ran = _read_timeline(bench.settings, pipeline, followed.runs[0].run_id, report.batch_id)
     return DagRun(ran, report.batch_id, report.state, report.classes)
 
 
@@ -91,14 +91,18 @@ def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
 
 def task_breakdown(bench: Workbench, run: DagRun) -> Breakdown:
     """Where the time of a run went, task by task."""
-    with psycopg.connect(dsn(bench.settings, "assay_reader")) as connection:
-        attempts = ledger.task_summaries(connection, run.batch_id)
+    attempts = _attempts(bench.settings, run.batch_id)
     rows = [_row(attempt, run.seconds) for attempt in attempts if attempt.state == "SUCCESS"]
     between = run.seconds - sum(attempt.seconds or 0 for attempt in attempts)
     rows.append(["between the tasks", f"{between:.1f}", "", f"{between / run.seconds:.0%}"])
     rows.append(["whole run", f"{run.seconds:.1f}", "", "100%"])
     columns = ("task", "seconds", "of these in the Spark stage", "share")
     return Breakdown("where the time of the first load goes", columns, rows)
+
+
+def _attempts(settings: Settings, batch_id: str) -> list[TaskAttempt]:
+    with psycopg.connect(dsn(settings, "assay_reader")) as connection:
+        return ledger.task_summaries(connection, batch_id)
 
 
 def _row(attempt: TaskAttempt, whole: float) -> list[str]:
@@ -108,17 +112,22 @@ def _row(attempt: TaskAttempt, whole: float) -> list[str]:
     return [attempt.task_id, f"{seconds:.1f}", own, f"{seconds / whole:.0%}"]
 
 
-def _read_timeline(settings: Settings, dag_id: str, run_id: str) -> Timeline:
+def _read_timeline(settings: Settings, dag_id: str, run_id: str, batch_id: str) -> Timeline:
     path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
     with api_client(settings) as api:
         run = api.get(path).raise_for_status().json()
         listed = api.get(f"{path}/taskInstances").raise_for_status().json()
     moment = datetime.fromisoformat
     tasks = [
-        (task["task_id"], task["state"], moment(task["start_date"]), moment(task["end_date"]))
+        (task["task_id"], moment(task["start_date"]), moment(task["end_date"]))
         for task in listed["task_instances"]
     ]
-    return timeline(moment(run["queued_at"]), tasks, moment(run["end_date"]))
+    inside = {
+        attempt.task_id: attempt.metrics["seconds"]
+        for attempt in _attempts(settings, batch_id)
+        if attempt.metrics and "seconds" in attempt.metrics
+    }
+    return timeline(moment(run["queued_at"]), tasks, moment(run["end_date"]), inside)
 
 
 def _tell(bench: Workbench) -> Callable[[RunState], None]:

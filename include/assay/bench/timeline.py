@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -11,17 +11,20 @@ from assay.bench.figures import Breakdown
 
 # The tasks that start a JVM; a gate is run ahead by the application that built its layer.
 SPARK_TASKS = ("ingest_bronze", "build_silver", "build_gold", "commit")
-COLUMNS = ("task", "seconds", "of these waiting", "bare start", "multiple", "share")
+COLUMNS = ("task", "seconds", "waiting", "in the stage", "bare start", "multiple", "share")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One task: `waiting` is from the end of the task before it to its own start."""
+    """One task: `waiting` is from the end of the task before it to its own start.
+
+    `inside` is what its Spark stage took; a gate's was spent in the task that built its layer.
+    """
 
     task_id: str
-    state: str
     waiting: float
     working: float
+    inside: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -53,13 +56,21 @@ class BareStarts:
 
 
 def timeline(
-    queued: datetime, tasks: Iterable[tuple[str, str, datetime, datetime]], ended: datetime
+    queued: datetime,
+    tasks: Iterable[tuple[str, datetime, datetime]],
+    ended: datetime,
+    inside: Mapping[str, float],
 ) -> Timeline:
-    """The steps of a chain of tasks, given as (task, state, start, end) in any order."""
+    """The steps of a chain of tasks, given as (task, start, end) in any order.
+
+    A task that Airflow skipped without a process, which begins and ends at once, is no step.
+    """
     steps, before = [], queued
-    for task_id, state, start, end in sorted(tasks, key=lambda task: task[2]):
+    for task_id, start, end in sorted(tasks, key=lambda task: task[1]):
+        if start == end:
+            continue
         waiting, working = (start - before).total_seconds(), (end - start).total_seconds()
-        steps.append(Step(task_id, state, waiting, working))
+        steps.append(Step(task_id, waiting, working, inside.get(task_id, 0.0)))
         before = end
     return Timeline(steps, (ended - before).total_seconds())
 
@@ -73,15 +84,24 @@ def steps_table(title: str, runs: Sequence[Timeline], bare: BareStarts) -> Break
     """Medians of several runs, task by task, as multiples of the bare starts."""
     whole = median(run.seconds for run in runs)
     rows = []
-    for place, step in enumerate(runs[0].steps):
-        seconds = median(run.steps[place].seconds for run in runs)
-        waiting = median(run.steps[place].waiting for run in runs)
-        rows.append(_row(step.task_id, seconds, waiting, bare.of(step.task_id), whole))
-    waiting = median(sum(step.waiting for step in run.steps) + run.closing for run in runs)
-    rows.append(_row("whole run", whole, waiting, bare_chain(runs[0], bare), whole))
+    for steps in zip(*(run.steps for run in runs), strict=True):
+        name = steps[0].task_id
+        found = [(step.seconds, step.waiting, step.inside) for step in steps]
+        rows.append(_row(name, found, bare.of(name), whole))
+    found = [
+        (run.seconds, sum(s.waiting for s in run.steps) + run.closing, _inside(run)) for run in runs
+    ]
+    rows.append(_row("whole run", found, bare_chain(runs[0], bare), whole))
     return Breakdown(title, COLUMNS, rows)
 
 
-def _row(name: str, seconds: float, waiting: float, bare: float, whole: float) -> list[str]:
-    figures = [f"{value:.1f}" for value in (seconds, waiting, bare)]
+def _inside(run: Timeline) -> float:
+    return sum(step.inside for step in run.steps)
+
+
+def _row(
+    name: str, found: Sequence[tuple[float, float, float]], bare: float, whole: float
+) -> list[str]:
+    seconds, waiting, inside = (median(values) for values in zip(*found, strict=True))
+    figures = [f"{seconds:.1f}", f"{waiting:.1f}", f"{inside:.1f}" if inside else "", f"{bare:.1f}"]
     return [name, *figures, f"{seconds / bare:.1f}x", f"{seconds / whole:.0%}"]

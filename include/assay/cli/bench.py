@@ -30,7 +30,7 @@ def bench(
     rows: Annotated[int, typer.Option(min=100, help="Records of each file.")] = 10_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Measure speed and memory against baselines on this machine; takes up to half an hour.
+    """Measure speed and memory against baselines on this machine; takes about an hour.
 
     Works in a home of its own, next to a stack that may be running, and removes it afterwards.
     Exits with 1 when a part could not run.
