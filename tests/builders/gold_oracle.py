@@ -1,45 +1,30 @@
-"""The gold tables of trades as DuckDB aggregates them from silver, independent of Spark."""
+"""Gold tables as DuckDB computes them from silver, by the audit's queries and not by Spark."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
 
-from builders.content import GOLD, hash_delta, hash_postgres, hash_rows, read_delta
-
-QUERIES = {
-    "daily_trade_summary": """
-        SELECT CAST(transaction_date AT TIME ZONE 'UTC' AS date) AS trade_day, from_currency,
-               to_currency, count(*) AS trades,
-               count(*) FILTER (transaction_status = 'COMPLETED') AS completed,
-               count(*) FILTER (transaction_status = 'FAILED') AS failed,
-               count(*) FILTER (transaction_status = 'PENDING') AS pending,
-               CAST(sum(from_cost) AS decimal(28, 2)) AS from_cost,
-               CAST(sum(to_cost) AS decimal(28, 2)) AS to_cost,
-               CAST(coalesce(sum(from_pip), 0) AS decimal(19, 4)) AS from_pip_sum,
-               count(from_pip) AS from_pip_count,
-               CAST(coalesce(sum(to_pip), 0) AS decimal(19, 4)) AS to_pip_sum,
-               count(to_pip) AS to_pip_count
-        FROM silver GROUP BY ALL""",
-    "customer_exposure": """
-        SELECT customer_id, to_currency, count(*) AS trades,
-               CAST(sum(to_cost) AS decimal(28, 2)) AS to_cost,
-               max(CAST(transaction_date AT TIME ZONE 'UTC' AS date)) AS last_trade_day
-        FROM silver GROUP BY ALL""",
-}
+from assay.contract import Contract
+from assay.verify.evidence import exact
+from assay.verify.stores import audit_query
+from builders.content import hash_delta, hash_postgres, hash_rows, read_delta
 
 
-def require_gold_of_silver(lake: Path, connection: psycopg.Connection[Any]) -> None:
-    """Gold in Delta and in Postgres is the aggregate of silver as it stands."""
-    silver = read_delta(lake, "silver.trades")
+def require_gold_of_silver(
+    lake: Path, connection: psycopg.Connection[Any], tables: Iterable[Contract]
+) -> None:
+    """These gold tables are in Delta and in Postgres what silver makes as it stands."""
     with duckdb.connect() as aggregator:
         aggregator.execute("SET timezone = 'UTC'")
-        aggregator.register("silver", silver)
-        for gold in GOLD:
-            groups = aggregator.sql(QUERIES[gold.name]).to_arrow_table().to_pylist()
-            wanted = hash_rows(groups, gold.column_names)
+        for gold in tables:
+            for dataset in gold.datasets:
+                aggregator.register(dataset, read_delta(lake, f"silver.{dataset}"))
+            groups = aggregator.sql(audit_query(aggregator, gold)).project(exact(gold.columns))
+            wanted = hash_rows(groups.to_arrow_table().to_pylist(), gold.column_names)
             assert hash_delta(lake, gold) == wanted, gold.table
             assert hash_postgres(connection, gold, gold.table) == wanted, gold.table

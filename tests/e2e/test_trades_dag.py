@@ -127,7 +127,7 @@ def test_gold_is_the_aggregate_of_silver_in_delta_and_in_postgres(
     stack: RunningStack, first_batch: Batch
 ) -> None:
     with stack.connect() as connection:
-        require_gold_of_silver(stack.settings.lake, connection)
+        require_gold_of_silver(stack.settings.lake, connection, GOLD)
 
 
 def test_the_release_names_the_versions_it_was_made_from(

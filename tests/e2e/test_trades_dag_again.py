@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from builders.content import SILVER, hash_delta, hash_postgres, read_delta
+from builders.content import GOLD, SILVER, hash_delta, hash_postgres, read_delta
 from builders.gold_oracle import require_gold_of_silver
 from builders.running_stack import STAGES, Batch, RunningStack
 
@@ -63,7 +63,7 @@ def test_two_batches_are_what_all_files_at_once_would_be(
     assert hash_delta(stack.settings.lake, SILVER) == truth.content_hash
     with stack.connect() as connection:
         assert hash_postgres(connection, SILVER, SILVER.serving) == truth.content_hash
-        require_gold_of_silver(stack.settings.lake, connection)
+        require_gold_of_silver(stack.settings.lake, connection, GOLD)
     rows = read_delta(stack.settings.lake, "quarantine.trades").to_pylist()
     assert Counter(r for row in rows for r in row["reasons"]) == truth.reasons
 
