@@ -1,9 +1,10 @@
-"""`assay up | down | status | doctor | url`: the embedded stack."""
+"""`assay up | down | status | doctor | url | airflow`: the embedded stack."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from assay.settings import Settings, load_settings
 
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -27,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of the stack to the command line."""
     for command in (up, down, status, doctor, url):
         app.command()(command)
+    app.command(context_settings=PASSED_ON, add_help_option=False)(airflow)
 
 
 def up(as_json: AsJson = False) -> None:
@@ -83,6 +86,15 @@ def url(
         print(f"Postgres  {facts['postgres']}")
     else:
         print(facts[service.value])
+
+
+def airflow(context: typer.Context) -> None:
+    """Run a command of Airflow's own on this stack, such as `backfill create`."""
+    from assay.stack.airflow import airflow_environment
+    from assay.stack.paths import BIN, child_environment
+
+    environment = child_environment(airflow_environment(load_settings()))
+    os.execve(BIN / "airflow", ["airflow", *context.args], environment)  # noqa: S606  # no shell
 
 
 def addresses(settings: Settings) -> dict[str, str]:
