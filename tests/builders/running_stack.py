@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,10 @@ class RunningStack:
         self.runs = AirflowRuns(self.settings, self.dag_id)
         self.api = api_client(self.settings)
 
+    def of(self, dag_id: str) -> RunningStack:
+        """The same stack, looked at for another DAG."""
+        return RunningStack(self.settings, dag_id)
+
     def trigger(self, **conf: Any) -> str:
         return self.runs.trigger(conf)
 
@@ -79,13 +84,35 @@ class RunningStack:
         return state
 
     def let_schedule_begin(self) -> RunState:
-        """Unpause the DAG and follow the run that its schedule starts at once, on empty landing."""
+        """Unpause the DAG and follow the run that its schedule starts at once."""
         self.runs.unpause()
+        (run_id,) = self._await_runs(1)
+        return self.succeed(self.wait(run_id))
+
+    def backfill(self, first: str, last: str) -> list[RunState]:
+        """Have Airflow run the days from `first` to `last`, as a user does; oldest day first."""
+        span = ["--from-date", first, "--to-date", last]
+        done = self.assay("airflow", "backfill", "create", "--dag-id", self.dag_id, *span)
+        assert done.returncode == 0, done.stderr
+        days = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+        return [self.wait(run_id) for run_id in self._await_runs(days, run_type="backfill")]
+
+    def _await_runs(self, number: int, **which: str) -> list[str]:
+        """The runs of the DAG, by day, once there are so many."""
+        query = {"order_by": "run_after", **which}
         deadline = time.monotonic() + RUN_SECONDS
-        while not (found := self.api.get(f"/api/v2/dags/{self.dag_id}/dagRuns").json()["dag_runs"]):
-            assert time.monotonic() < deadline, "the schedule has started no run"
+        while True:
+            answer = self.api.get(f"/api/v2/dags/{self.dag_id}/dagRuns", params=query)
+            found = answer.raise_for_status().json()["dag_runs"]
+            if len(found) >= number:
+                return [run["dag_run_id"] for run in found]
+            assert time.monotonic() < deadline, f"{self.dag_id} has {len(found)} of {number} runs"
             time.sleep(POLL_SECONDS)
-        return self.succeed(self.wait(found[0]["dag_run_id"]))
+
+    def asset_events(self) -> list[dict[str, Any]]:
+        """What the releases have told, oldest first."""
+        answer = self.api.get("/api/v2/assets/events", params={"order_by": "timestamp"})
+        return list(answer.raise_for_status().json()["asset_events"])
 
     def succeed(self, run: RunState) -> RunState:
         """The run, once it is sure that it succeeded; else the failing task's log says why."""

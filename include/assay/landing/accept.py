@@ -71,7 +71,9 @@ def accept_files(
         plan = add_quarantined_rows(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
-    say(describe(seen) if seen else describe_plan(plan))
+    is_idle_day = takes_files and run.only_day and not seen
+    idle = f"nothing new: no file of {run.only_day} is waiting"
+    say(describe(seen) if seen else idle if is_idle_day else describe_plan(plan))
     return plan
 
 

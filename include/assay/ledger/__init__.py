@@ -33,6 +33,7 @@ from assay.ledger.releases import (
     released_version,
     was_released,
 )
+from assay.ledger.reports import count_records
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import record_validation
 
@@ -43,6 +44,7 @@ __all__ = [
     "batch_state",
     "batches_in_state",
     "committed_unreleased",
+    "count_records",
     "current_generation",
     "deliveries",
     "fail_batch",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assay.ledger.query import Connection, fetch_all
+
+CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,21 @@ def batch_reports(connection: Connection, pipeline: str, since: Any = None) -> l
     return [_report(connection, *row) for row in rows]
 
 
+def count_records(
+    connection: Connection, batch_ids: Sequence[str], dataset: str | None = None
+) -> dict[str, int]:
+    """Records of batches by class, of all their datasets or of one."""
+    sums = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in CLASSES)
+    counts = fetch_all(
+        connection,
+        f"SELECT {sums} FROM ops.row_ledger"  # noqa: S608  # class names
+        " WHERE batch_id = ANY(%(batches)s)"
+        " AND (%(dataset)s::text IS NULL OR dataset = %(dataset)s)",
+        {"batches": [*batch_ids], "dataset": dataset},
+    )[0]
+    return dict(zip(CLASSES, counts, strict=True))
+
+
 def _report(
     connection: Connection, batch_id: str, run_id: str, state: str, error: str | None
 ) -> BatchReport:
@@ -50,13 +68,6 @@ def _report(
         [batch_id],
     )
     counts = {verdict: (number, records) for verdict, number, records in files}
-    ledger = fetch_all(
-        connection,
-        "SELECT coalesce(sum(new), 0)::bigint, coalesce(sum(updated), 0)::bigint,"
-        " coalesce(sum(duplicate), 0)::bigint, coalesce(sum(superseded), 0)::bigint,"
-        " coalesce(sum(quarantined), 0)::bigint FROM ops.row_ledger WHERE batch_id = %s",
-        [batch_id],
-    )[0]
     release = fetch_all(
         connection,
         "SELECT release_id, counts FROM ops.release WHERE batch_id = %s"
@@ -79,11 +90,8 @@ def _report(
         duplicate_files=counts.get("duplicate", (0, 0))[0],
         rejected_files=counts.get("rejected", (0, 0))[0],
         records=counts.get("accepted", (0, 0))[1],
-        classes=dict(zip(CLASSES, ledger, strict=True)),
+        classes=count_records(connection, [batch_id]),
         gold_rows={n: r for n, r in (release[0][1] if release else {}).items() if "gold." in n},
         release_id=release[0][0] if release else None,
         task_seconds={task: duration or 0.0 for task, duration in seconds},
     )
-
-
-CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")

@@ -78,15 +78,22 @@ class PublishOperator(BaseOperator):
     def _tell_assets(
         self, context: Mapping[str, Any], releases: Sequence[Mapping[str, Any]]
     ) -> None:
-        """The Delta version and what the release counted, for the Assets page."""
+        """What the release made of each table, and what its records were, for the Assets page."""
         newest = releases[-1]
-        for asset in self.outlets:
-            context["outlet_events"][asset].extra = {
-                "release": newest["release_id"],
-                "batch": newest["batch_id"],
-                "version": newest["versions"].get(asset.name),
-                "rows": newest["counts"],
-            }
+        batches = [release["batch_id"] for release in releases]
+        with connect() as connection:
+            for asset in self.outlets:
+                layer, dataset = asset.name.split(".")
+                records = {}
+                if layer == "silver":
+                    records = ledger.count_records(connection, batches, dataset)
+                context["outlet_events"][asset].extra = {
+                    "release": newest["release_id"],
+                    "batch": newest["batch_id"],
+                    "version": newest["versions"].get(asset.name),
+                    "rows": newest["counts"],
+                    **records,
+                }
 
 
 def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:

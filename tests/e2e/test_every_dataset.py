@@ -1,0 +1,145 @@
+"""Every other dataset by Airflow's own backfill, and the gold that their releases start."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.airflow_runs import RunState
+from assay.contract import gold_contracts, load_contract
+from assay.generate.truth import Truth
+from builders.content import hash_delta, hash_postgres, read_delta
+from builders.deliveries import deliver, make_set
+from builders.gold_oracle import require_gold_of_silver
+from builders.running_stack import RunningStack
+
+pytestmark = pytest.mark.e2e
+
+EMPTY_DAY, DAY, LATER_DAY = "2026-01-01", "2026-01-02", "2026-01-03"
+PIPELINES = {
+    "finance": ["stocks", "mutual_funds"],
+    "ecommerce_events": ["ecommerce_events"],
+    "product_returns": ["product_returns"],
+}
+DATASETS = [dataset for datasets in PIPELINES.values() for dataset in datasets]
+ACROSS = "cross_dataset_gold"
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """Two days of every pipeline, of which the first has no file, and what the files hold."""
+
+    runs: dict[str, list[RunState]]
+    truths: dict[str, Truth]
+    across: RunState
+
+
+@pytest.fixture(scope="module")
+def backfilled(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Backfilled:
+    """All days of all pipelines; the gold across them waits until its last source is to come."""
+    folder = tmp_path_factory.mktemp("days")
+    truths = {dataset: files_of(folder, dataset) for dataset in DATASETS}
+    pipelines = {dag_id: stack.of(dag_id) for dag_id in PIPELINES}
+    for each in pipelines.values():
+        each.runs.unpause()
+    for each in pipelines.values():
+        each.let_schedule_begin()
+    for dataset, truth in truths.items():
+        deliver(stack.settings.landing / dataset, sorted(truth.options.out.iterdir()))
+    runs = {}
+    for dag_id, each in pipelines.items():
+        if dag_id == "product_returns":
+            stack.of(ACROSS).runs.unpause()
+        runs[dag_id] = each.backfill(EMPTY_DAY, DAY)
+    return Backfilled(runs, truths, stack.of(ACROSS).let_schedule_begin())
+
+
+def files_of(folder: Path, dataset: str) -> Truth:
+    """Files of a day with every defect, and beside them one of the day after."""
+    shares = {"defects": 0.06, "duplicates": 0.02, "updates": 0.05, "late": 0.05}
+    facts = {"files": 6, "rows": 100, "days": 1, "seed": 11, "gzip_every": 3, **shares}
+    made = make_set(folder, dataset, start=date.fromisoformat(DAY), damaged=True, **facts)
+    later = {"files": 1, "rows": 10, "days": 1, "seed": 12, "start": date.fromisoformat(LATER_DAY)}
+    (one,) = make_set(folder / "later", dataset, **later).options.out.iterdir()
+    deliver(made.options.out, [one])
+    return made
+
+
+@pytest.mark.parametrize("dag_id", PIPELINES)
+def test_a_day_without_files_is_a_success_that_says_so(
+    stack: RunningStack, backfilled: Backfilled, dag_id: str
+) -> None:
+    empty, full = backfilled.runs[dag_id]
+    assert (empty.state, full.state) == ("success", "success")
+    assert stack.batch_of(empty.run_id)[1] == "EMPTY"
+    assert f"no file of {EMPTY_DAY}" in stack.of(dag_id).note(empty.run_id)
+    assert stack.batch_of(full.run_id)[1] == "PUBLISHED"
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_backfilled_day_takes_its_own_files(
+    stack: RunningStack, backfilled: Backfilled, dataset: str
+) -> None:
+    truth = backfilled.truths[dataset]
+    rows = stack.query(
+        "SELECT source_file, verdict, records FROM ops.batch_file WHERE dataset = %s", [dataset]
+    )
+    accepted = {name: records for name, verdict, records in rows if verdict == "accepted"}
+    assert accepted == {file.name: file.records for file in truth.files}
+    rejected = {name for name, verdict, _ in rows if verdict == "rejected"}
+    assert rejected == {file.name for file in truth.rejected}
+    (waiting,) = (stack.settings.landing / dataset).iterdir()
+    assert LATER_DAY in waiting.name
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_record_is_where_the_truth_says(
+    stack: RunningStack, backfilled: Backfilled, dataset: str
+) -> None:
+    truth, silver = backfilled.truths[dataset], load_contract("silver", dataset)
+    assert hash_delta(stack.settings.lake, silver) == truth.content_hash
+    with stack.connect() as connection:
+        assert hash_postgres(connection, silver, silver.serving) == truth.content_hash
+    sums = ", ".join(f"sum({name})::int" for name in truth.classes)
+    (counts,) = stack.query(
+        f"SELECT {sums} FROM ops.row_ledger WHERE dataset = %s",  # noqa: S608  # class names
+        [dataset],
+    )
+    assert dict(zip(truth.classes, counts, strict=True)) == truth.classes
+    bad = read_delta(stack.settings.lake, f"quarantine.{dataset}").to_pylist()
+    assert Counter(reason for row in bad for reason in row["reasons"]) == truth.reasons
+    opened = stack.query(
+        "SELECT source_file, record_number FROM ops.quarantine_open WHERE dataset = %s", [dataset]
+    )
+    assert sorted(opened) == sorted((row["source_file"], row["record_number"]) for row in bad)
+
+
+@pytest.mark.parametrize("dag_id", [*PIPELINES, ACROSS])
+def test_gold_is_the_aggregate_of_silver(
+    stack: RunningStack, backfilled: Backfilled, dag_id: str
+) -> None:
+    datasets = PIPELINES.get(dag_id, ["ecommerce_events", "product_returns"])
+    with stack.connect() as connection:
+        require_gold_of_silver(stack.settings.lake, connection, gold_contracts(datasets))
+
+
+def test_a_release_of_a_source_starts_the_gold_across(
+    stack: RunningStack, backfilled: Backfilled
+) -> None:
+    assert backfilled.across.run_id.startswith("asset_triggered__")
+    events = {event["name"]: event["extra"] for event in stack.asset_events()}
+    for dataset in DATASETS:
+        extra: dict[str, Any] = events[f"silver.{dataset}"]
+        assert extra["new"] == backfilled.truths[dataset].classes["new"], dataset
+    assert events[f"gold.{ACROSS}"]["rows"]["gold.product_performance"] > 0
+
+
+def test_the_auditor_finds_every_promise_kept(stack: RunningStack, backfilled: Backfilled) -> None:
+    audited = stack.assay("verify")
+    assert audited.returncode == 0, audited.stdout
+    assert all(f"rows of silver.{dataset}" in audited.stdout for dataset in DATASETS)
