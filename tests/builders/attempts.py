@@ -30,6 +30,7 @@ from assay.results import write_result
 from assay.settings import SPARK_JOBS, Settings
 from assay.stack.launch import launch
 from assay.stack.paths import child_environment
+from assay.verify import audit
 from builders.content import everything
 from spark_jobs.chain import STAGES
 
@@ -135,6 +136,11 @@ class Attempts:
     def everything(self) -> dict[str, Any]:
         with self.connect() as connection:
             return everything(self.settings.lake, connection)
+
+    def violations(self) -> list[str]:
+        """What the auditor finds; these batches were not sent through the gates."""
+        checks = audit(self.settings, self.uri)
+        return [str(v) for check in checks if check.invariant != "I11" for v in check.violations]
 
     def end_all(self) -> None:
         """End what a failed test has left."""

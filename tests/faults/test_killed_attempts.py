@@ -76,7 +76,7 @@ def killed_publish(attempts: Attempts) -> None:
 
 
 def check_end(attempts: Attempts, plan: Plan, truth: Truth) -> None:
-    """Silver and Postgres hold the truth, gold adds up (publish checks it), books balance."""
+    """Silver and Postgres hold the truth, and every promise is kept."""
     assert hash_delta(plan.lake, SILVER) == truth.content_hash
     with attempts.connect() as connection:
         assert hash_postgres(connection, SILVER, SILVER.serving) == truth.content_hash
@@ -85,6 +85,7 @@ def check_end(attempts: Attempts, plan: Plan, truth: Truth) -> None:
         ).fetchone()
     assert counts == (truth.records, truth.silver_rows, truth.quarantined)
     assert read_delta(plan.lake, "quarantine.trades").num_rows == truth.quarantined
+    assert attempts.violations() == []
 
 
 def test_an_increment_killed_in_its_commit_ends_as_if_undisturbed(
