@@ -1,4 +1,8 @@
-"""One real Postgres and one real Spark for the session; a fresh migrated database for each test."""
+"""One real Postgres and one real Spark for the session; a fresh migrated database for each test.
+
+The session has two workers: the tests of the running stack, which mostly wait for it, in one, and
+all that share the Spark session in the other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -19,8 +24,16 @@ from assay.settings import load_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+RUNNING_STACK = Path(__file__).parent / "e2e"
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        is_of_stack = item.path.is_relative_to(RUNNING_STACK)
+        item.add_marker(pytest.mark.xdist_group("stack" if is_of_stack else "session"))
 
 
 @dataclass(frozen=True)

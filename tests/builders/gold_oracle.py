@@ -19,12 +19,17 @@ def require_gold_of_silver(
     lake: Path, connection: psycopg.Connection[Any], tables: Iterable[Contract]
 ) -> None:
     """These gold tables are in Delta and in Postgres what silver makes as it stands."""
+    for gold in tables:
+        wanted = hash_gold_of_silver(lake, gold)
+        assert hash_delta(lake, gold) == wanted, gold.table
+        assert hash_postgres(connection, gold, gold.table) == wanted, gold.table
+
+
+def hash_gold_of_silver(lake: Path, gold: Contract) -> str:
+    """The content hash that a gold table must have."""
     with duckdb.connect() as aggregator:
         aggregator.execute("SET timezone = 'UTC'")
-        for gold in tables:
-            for dataset in gold.datasets:
-                aggregator.register(dataset, read_delta(lake, f"silver.{dataset}"))
-            groups = aggregator.sql(audit_query(aggregator, gold)).project(exact(gold.columns))
-            wanted = hash_rows(groups.to_arrow_table().to_pylist(), gold.column_names)
-            assert hash_delta(lake, gold) == wanted, gold.table
-            assert hash_postgres(connection, gold, gold.table) == wanted, gold.table
+        for dataset in gold.datasets:
+            aggregator.register(dataset, read_delta(lake, f"silver.{dataset}"))
+        groups = aggregator.sql(audit_query(aggregator, gold)).project(exact(gold.columns))
+        return hash_rows(groups.to_arrow_table().to_pylist(), gold.column_names)

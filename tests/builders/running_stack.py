@@ -91,7 +91,7 @@ class RunningStack:
 
     def backfill(self, first: str, last: str) -> list[RunState]:
         """Have Airflow run the days from `first` to `last`, as a user does; oldest day first."""
-        span = ["--from-date", first, "--to-date", last]
+        span = ["--from-date", first, "--to-date", f"{last}T23:59:59"]
         done = self.assay("airflow", "backfill", "create", "--dag-id", self.dag_id, *span)
         assert done.returncode == 0, done.stderr
         days = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
