@@ -208,6 +208,6 @@ class RunningStack:
             env=child_environment({"ASSAY_HOME": str(self.settings.home)}),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=RUN_SECONDS,
             check=False,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -137,6 +138,32 @@ def test_a_release_of_a_source_starts_the_gold_across(
         extra: dict[str, Any] = events[f"silver.{dataset}"]
         assert extra["new"] == backfilled.truths[dataset].classes["new"], dataset
     assert events[f"gold.{ACROSS}"]["rows"]["gold.product_performance"] > 0
+
+
+def test_quarantined_rows_leave_by_a_patch_and_by_a_waiver(
+    stack: RunningStack, backfilled: Backfilled, tmp_path: Path
+) -> None:
+    of_returns = ("--dataset", "product_returns", "--reason", "qty.out_of_range")
+    silver = read_delta(stack.settings.lake, "silver.product_returns").num_rows
+    exported = tmp_path / "open.csv"
+    stack.assay("quarantine", "export", *of_returns, "--out", str(exported))
+    with exported.open(newline="") as file:
+        corrected, *others = csv.DictReader(file)
+    with exported.open("w", newline="") as file:
+        writer = csv.DictWriter(file, corrected)
+        writer.writeheader()
+        writer.writerow({**corrected, "qty": "1"})
+    patched = stack.assay("patch", str(exported), *of_returns[:2], "--why", "asked the shop")
+    assert patched.returncode == 0, patched.stderr
+    assert read_delta(stack.settings.lake, "silver.product_returns").num_rows == silver + 1
+    waived = stack.assay("waive", *of_returns, "--why", "the shop has no more to say")
+    assert waived.returncode == 0, waived.stderr
+    balance = stack.query(
+        "SELECT sum(quarantined)::int, sum(open)::int, sum(patched)::int, sum(waived)::int"
+        " FROM ops.quarantine_summary WHERE dataset = 'product_returns'"
+        " AND reason = 'qty.out_of_range'"
+    )
+    assert balance == [(len(others) + 1, 0, 1, len(others))]
 
 
 def test_the_auditor_finds_every_promise_kept(stack: RunningStack, backfilled: Backfilled) -> None:

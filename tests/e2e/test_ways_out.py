@@ -290,3 +290,8 @@ def test_a_full_rebuild_equals_the_live_tables(stack: RunningStack, second_batch
     assert new == read_delta(stack.settings.lake, SILVER.table).num_rows
     assert bad == quarantined
     assert records > new
+
+
+def test_after_all_of_this_the_auditor_finds_every_promise_kept(stack: RunningStack) -> None:
+    audited = stack.assay("verify")
+    assert audited.returncode == 0, audited.stdout
