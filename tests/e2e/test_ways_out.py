@@ -13,7 +13,7 @@ from assay.airflow_runs import RunState
 from assay.errors import StackError
 from assay.generate.truth import Truth
 from assay.plan import read_plan
-from builders.content import SILVER, delta_version, hash_delta, read_delta
+from builders.content import DELTA_TABLES, SILVER, delta_version, hash_delta, read_delta
 from builders.deliveries import cut_short, deliver, make_set, spoil
 from builders.running_stack import Batch, RunningStack
 
@@ -290,6 +290,19 @@ def test_a_full_rebuild_equals_the_live_tables(stack: RunningStack, second_batch
     assert new == read_delta(stack.settings.lake, SILVER.table).num_rows
     assert bad == quarantined
     assert records > new
+
+
+def test_keeping_house_moves_nothing_that_readers_see(
+    stack: RunningStack, second_batch: Batch
+) -> None:
+    before = stack.everything()
+    house = stack.of("lakehouse_maintenance")
+    run = house.let_schedule_begin()
+    after = stack.everything()
+    moved = {name for name in before if after[name] != before[name]}
+    assert moved <= {*DELTA_TABLES}  # small files may have been put together
+    summaries = [line for task in run.tasks for line in house.runs.log_lines(run.run_id, task)]
+    assert any("silver.trades" in line for line in summaries)
 
 
 def test_after_all_of_this_the_auditor_finds_every_promise_kept(stack: RunningStack) -> None:
