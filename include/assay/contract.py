@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import yaml
 
+from assay.contract_faults import faults_of
 from assay.errors import ContractError
 from assay.settings import CONTRACTS
 
 Layer = Literal["bronze", "silver", "gold"]
 Severity = Literal["fail", "warn"]
-TYPES = {"string", "int", "bigint", "date", "timestamp", "boolean"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,8 @@ def read_contract(path: Path) -> Contract:
         )
     except (KeyError, TypeError) as error:
         raise ContractError(f"{path}: {error}") from error
-    _check(contract)
+    for fault in faults_of(contract):
+        raise ContractError(f"{path}: {fault}")
     return contract
 
 
@@ -212,50 +213,6 @@ def _condition(*, column: str, **facts: Any) -> Condition:
 
 def _source(facts: dict[str, Any] | None) -> Source | None:
     return Source(**{**facts, "patterns": tuple(facts["patterns"])}) if facts else None
-
-
-def _check(contract: Contract) -> None:
-    """Raise ContractError for the first fact that contradicts another, or the rules."""
-    faults = (_column_faults, _reference_faults, _duration_faults)
-    for fault in (text for find in faults for text in find(contract)):
-        raise ContractError(f"{contract.path}: {fault}")
-
-
-def _column_faults(contract: Contract) -> Iterator[str]:
-    if contract.table != f"{contract.path.parent.name}.{contract.path.stem}":
-        yield f"table is {contract.table}, but the file is {contract.path.name}"
-    names = contract.column_names
-    for column in contract.columns:
-        if names.count(column.name) > 1:
-            yield f"column {column.name} is given twice"
-        if column.type not in TYPES and not column.is_decimal:
-            yield f"column {column.name}: type {column.type} is not one of {sorted(TYPES)}"
-
-
-def _reference_faults(contract: Contract) -> Iterator[str]:
-    known = {*contract.column_names, ""}
-    named = [*contract.keys, contract.event_time, contract.sequence, *contract.totals]
-    for column in contract.columns:
-        named += [*column.hash_of, *(condition.column for condition in column.when)]
-    for name in [*named, contract.partition_by]:
-        if name not in known:
-            yield f"{name} is named as key, time, total or condition but is no column"
-    for shape in (contract.source.shapes if contract.source else {}).values():
-        for name in shape.keys() - known:
-            yield f"{name} has a header in a shape but is no column"
-    if not contract.expectations:
-        yield "expectations are empty; a gate without expectations proves nothing"
-    for expectation in contract.expectations:
-        if expectation.severity not in ("fail", "warn"):
-            yield f"expectation {expectation.name!r}: severity is fail or warn"
-
-
-def _duration_faults(contract: Contract) -> Iterator[str]:
-    for name in ("retention_days", "archive_days", "history_days"):
-        days = getattr(contract, name)
-        is_forever = days is None and name != "retention_days"
-        if not is_forever and not (isinstance(days, int) and days > 0):
-            yield f"{name}: {days!r} is no number of days"
 
 
 def all_contracts(layer: Layer) -> list[Contract]:

@@ -171,9 +171,9 @@ def task_log(settings: Settings, dag_id: str, run_id: str, task: TaskState) -> P
 
 
 def read_reports(
-    settings: Settings, dag_id: str, since: datetime | None = None
+    settings: Settings, dag_id: str | None = None, since: datetime | None = None
 ) -> list[BatchReport]:
-    """Reports of the pipeline's batches, as the reader role sees them."""
+    """Reports of a pipeline's batches, or of all, as the reader role sees them."""
     with psycopg.connect(dsn(settings, "assay_reader")) as connection:
         return batch_reports(connection, dag_id, since)
 

@@ -41,7 +41,9 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     if plan.is_replay:  # what is still bad stays where it is
         classified = classified.where(F.col("class") != "quarantined")
     classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
-    counted = _count(spark.read.parquet(change_set), contract)
+    counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
+    if not counted:  # no class, no file; but whoever reads it needs its columns
+        classified.limit(0).drop("class").write.parquet(f"{change_set}/class=quarantined")
     classes, sums = _classes(counted), _sums(counted, contract)
     reasons = _reasons(spark.read.parquet(change_set))
     moved = _write_moves(spark, plan, epoch, dataset, change_set)

@@ -40,6 +40,11 @@ def test_the_three_layers_of_trades_have_enough_expectations() -> None:
         ({"columns": [{"name": "a", "type": "varchar"}]}, "type varchar is not one of"),
         ({"columns": [{"name": "a", "type": "decimal(18)"}]}, r"type decimal\(18\) is not one of"),
         ({"columns": [{"name": "a"}, {"name": "a"}]}, "column a is given twice"),
+        ({"columns": [{"name": "a", "standardise": "Upper"}]}, "standardise is one of trim, upper"),
+        ({"columns": [{"name": "a", "type": "int", "minimum": "zero"}]}, "bound 'zero' must be"),
+        ({"columns": [{"name": "a", "type": "int", "maximum": 9}]}, "bound 9 must be a value"),
+        ({"event_time": ""}, "a contract of silver needs event_time"),
+        ({"dataset": "trade"}, "dataset is trade, but the file is trades.yaml"),
     ],
 )
 def test_a_wrong_contract_names_its_fault(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import re
@@ -19,10 +18,9 @@ import pyarrow.parquet as pq
 
 from assay.contract import Column
 from assay.generate.truth import Truth, content_hash
-from builders.silver_rules import CATEGORIES, RULES, Rules
+from builders.silver_rules import NULL, RULES, Rules, hash_texts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NULL = "\x1e"
 CASES = {"upper": str.upper, "lower": str.lower}
 Record = dict[str, str | None]
 
@@ -117,38 +115,11 @@ def judge(dataset: str, record: Record | str) -> Good | tuple[str, ...]:
     judged = {c.name: judge_value(c, texts.get(c.name)) for c in rules.columns}
     reasons = {f"{name}.{reason}": None for name, (reason, _) in judged.items() if reason}
     values = {name: value for name, (_, value) in judged.items()}
-    if values.get("event_type") == "purchase":
-        reasons |= {
-            f"price.{reason}": None
-            for text, reason in ((NULL, "missing"), ("0.00", "out_of_range"))
-            if values["price"] == text
-        }
+    reasons |= dict.fromkeys(rules.row_rules(values))
     if reasons:
         return tuple(reasons)
-    values = derive(dataset, values, texts)
+    values = rules.derive(values, texts)
     return Good(values, hash_texts(values.values()))
-
-
-def derive(dataset: str, values: dict[str, str], texts: Record) -> dict[str, str]:
-    """The values with those columns that silver makes itself, in contract order."""
-    if dataset == "product_returns":
-        after = {"reason_category": CATEGORIES[values["reason"]]}
-        return insert_after(values, "reason", after)
-    if dataset == "ecommerce_events":
-        event_id = texts.get("event_id") or "h" + hash_texts(values.values())
-        as_sent = {"event_type_delivered": str(texts["event_type"])}
-        return {"event_id": event_id, **insert_after(values, "event_type", as_sent)}
-    return values
-
-
-def insert_after(values: dict[str, str], name: str, new: dict[str, str]) -> dict[str, str]:
-    names = list(values)
-    at = names.index(name) + 1
-    return {n: {**values, **new}[n] for n in [*names[:at], *new, *names[at:]]}
-
-
-def hash_texts(texts: Any) -> str:
-    return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()
 
 
 def classify(rules: Rules, good: list[Good]) -> tuple[Counter[str], list[Good]]:

@@ -16,6 +16,10 @@ from assay.settings import CONTRACTS
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
 from spark_jobs.expectations import GateFrame, open_context, run_gate, write_data_docs
+from spark_jobs.transformations.conform import LINEAGE
+from spark_jobs.validate_bronze import FILE_COUNTS
+from spark_jobs.validate_gold import TOTALS
+from spark_jobs.validate_silver import CLASSES
 
 CONTRACT_FILES = sorted(CONTRACTS.glob("*/*.yaml"))
 LOCATED = ("source_file", "record_number")
@@ -148,6 +152,29 @@ def test_data_docs_show_what_was_checked(spark: SparkSession, tmp_path: Path) ->
 def test_great_expectations_takes_every_expectation_of_a_contract(path: Path) -> None:
     from great_expectations.expectations.registry import get_expectation_impl
 
-    for expectation in read_contract(path).expectations:
+    contract = read_contract(path)
+    frames = columns_of_frames(contract)
+    for expectation in contract.expectations:
         made = get_expectation_impl(expectation.type)(**expectation.kwargs)
         assert made.expectation_type == expectation.type
+        assert named_columns(expectation) <= frames[expectation.frame], expectation.name
+
+
+def columns_of_frames(contract: Contract) -> dict[str, set[str]]:
+    """What a gate's frames have, for every frame that a contract of this layer may ask for."""
+    rows = {*contract.column_names}
+    if contract.layer == "gold":
+        return {"rows": rows, "totals": {*TOTALS.names}}
+    if contract.layer == "silver":
+        records = {*LOCATED, "quarantined_for"}
+        return {"rows": rows | {*LINEAGE}, "records": records, "classes": {*CLASSES.names}}
+    return {
+        "rows": rows | {*LINEAGE, "unknown_columns", "malformed_record"},
+        "file_counts": {*FILE_COUNTS.names},
+    }
+
+
+def named_columns(expectation: Expectation) -> set[str]:
+    given = expectation.kwargs
+    single = {given[name] for name in ("column", "column_A", "column_B") if name in given}
+    return single | {*given.get("column_list", ())}

@@ -142,6 +142,11 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     rows = row_ids(pipeline)
     assert rows["2"] == f"{first.files[0].file_id}:2"
 
+    useless = pipeline.accept("useless", source="quarantine", quarantine_reason="name.unknown")
+    assert pipeline.run(useless, "build_silver")["summary"].endswith("0 leave quarantine, 2 stay")
+    ((_, frames),) = silver_gate(pipeline.spark, useless)
+    assert [tuple(row) for row in frames[2].rows.collect()] == [(FUNDS, 0, 0, 0)]
+
     rules('maximum: "50"', 'maximum: "1000000000000"')
     rules("allowed: [a fund], ", "")
     replay = pipeline.accept(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from assay.contract import Column, load_contract
+from assay.contract import Column, Contract, all_contracts
 from assay.errors import StackError
 from assay.migrations import DDL, migrate
 
@@ -106,30 +106,21 @@ def test_failing_migration_leaves_nothing_and_can_be_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("layer", "name", "table", "lineage"),
+    "contract",
     [
-        ("silver", "trades", "serving.trade_event", LINEAGE),
-        ("gold", "daily_trade_summary", "gold.daily_trade_summary", []),
-        ("gold", "customer_exposure", "gold.customer_exposure", []),
-        ("silver", "stocks", "serving.stock_prices", LINEAGE),
-        ("silver", "mutual_funds", "serving.mutual_funds", LINEAGE),
-        ("gold", "fund_holdings_value", "gold.fund_holdings_value", []),
-        ("gold", "company_coverage", "gold.company_coverage", []),
-        ("gold", "sector_totals", "gold.sector_totals", []),
-        ("gold", "adjusted_prices", "gold.adjusted_prices", []),
-        ("silver", "ecommerce_events", "serving.ecommerce_event", LINEAGE),
-        ("gold", "hourly_product_activity", "gold.hourly_product_activity", []),
-        ("gold", "daily_conversion", "gold.daily_conversion", []),
-        ("silver", "product_returns", "serving.product_return", LINEAGE),
-        ("gold", "returns_by_sku_reason", "gold.returns_by_sku_reason", []),
-        ("gold", "daily_returns", "gold.daily_returns", []),
-        ("gold", "product_performance", "gold.product_performance", []),
+        c
+        for c in (*all_contracts("silver"), *all_contracts("gold"))
+        if c.layer == "gold" or c.serving
     ],
+    ids=lambda contract: contract.table,
 )
 def test_table_has_the_columns_of_its_contract(
-    loader: psycopg.Connection[Any], layer: Any, name: str, table: str, lineage: list[str]
+    loader: psycopg.Connection[Any], contract: Contract
 ) -> None:
-    contract = load_contract(layer, name)
+    table = contract.serving or contract.table
+    lineage = LINEAGE if contract.layer == "silver" else []
+    expected_table = loader.execute("SELECT to_regclass(%s)", [table]).fetchone()
+    assert expected_table != (None,), f"no migration in {DDL} makes {table}"
     columns = catalog_columns(loader, table)
     assert list(columns) == contract.column_names + lineage
     for column in contract.columns:

@@ -20,17 +20,19 @@ from assay.stack.postgres import dsn
 app = typer.Typer(no_args_is_help=True, help="See batches, and the ways out of a stuck one.")
 BatchId = Annotated[str, typer.Argument(help="The batch, as `assay batch list` names it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Pipeline = Annotated[str, typer.Option(help="The pipeline, which is the name of its DAG.")]
+OnlyPipeline = Annotated[
+    str | None, typer.Option(help="Only of this pipeline, which is the name of its DAG.")
+]
 
 
 @app.command("list")
-def list_batches(pipeline: Pipeline = "trades", as_json: AsJson = False) -> None:
+def list_batches(pipeline: OnlyPipeline = None, as_json: AsJson = False) -> None:
     """List every batch with its state and numbers."""
     reports = read_reports(load_settings(), pipeline)
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
         return
-    table = Table(Column("batch", no_wrap=True), "state", "files", "records", "release", "error")
+    table = Table(*(Column(name, no_wrap=True) for name in ("batch", "state")), "files", "records", "release", "error")
     for r in reports:
         release = str(r.release_id or "-")
         error = (r.error or "")[:80]
@@ -39,9 +41,9 @@ def list_batches(pipeline: Pipeline = "trades", as_json: AsJson = False) -> None
 
 
 @app.command()
-def show(batch_id: BatchId, pipeline: Pipeline = "trades", as_json: AsJson = False) -> None:
+def show(batch_id: BatchId, as_json: AsJson = False) -> None:
     """Show one batch in full."""
-    found = [r for r in read_reports(load_settings(), pipeline) if r.batch_id == batch_id]
+    found = [r for r in read_reports(load_settings()) if r.batch_id == batch_id]
     if not found:
         raise typer.BadParameter(f"{batch_id}: no such batch; see assay batch list")
     if as_json:

@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Trades from landing files to Postgres, with every row accounted for.",
+    help="From landing files to Postgres, with every row accounted for.",
 )
 stack.register(app)
 demo.register(app)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from assay.cli.progress import watch_tasks
 from assay.demo import explain_failure, run_pipeline
@@ -53,7 +53,8 @@ def list_reasons(
     if as_json:
         print(json.dumps(counts, indent=1))
         return
-    table = Table("dataset", "batch", "reason", "rows", "open", "replayed", "patched", "waived")
+    texts = (Column(name, overflow="fold") for name in ("dataset", "batch", "reason"))
+    table = Table(*texts, "rows", "open", "replayed", "patched", "waived")
     for row in counts:
         table.add_row(*(f"{v:,}" if isinstance(v, int) else v for v in row.values()))
     Console().print(table)

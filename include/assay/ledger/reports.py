@@ -29,13 +29,19 @@ class BatchReport:
     task_seconds: dict[str, float]
 
 
-def batch_reports(connection: Connection, pipeline: str, since: Any = None) -> list[BatchReport]:
-    """Reports of the batches that were started after `since` (of all, without), oldest first."""
+def batch_reports(
+    connection: Connection, pipeline: str | None = None, since: Any = None
+) -> list[BatchReport]:
+    """Reports of a pipeline's batches that were started after `since`, oldest first.
+
+    Of all pipelines, or of all times, without these.
+    """
     rows = fetch_all(
         connection,
         """
         SELECT batch_id, run_id, state, error FROM ops.batch
-        WHERE pipeline = %(pipeline)s AND (%(since)s::timestamptz IS NULL OR started_at > %(since)s)
+        WHERE (%(pipeline)s::text IS NULL OR pipeline = %(pipeline)s)
+            AND (%(since)s::timestamptz IS NULL OR started_at > %(since)s)
         ORDER BY started_at, batch_id
         """,
         {"pipeline": pipeline, "since": since},
