@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from assay import contract_docs
+from assay.cli import generate
 from assay.cli.main import app
 from assay.contract import Column, Expectation, load_contract
 from assay.params import PARAM_SCHEMAS
@@ -56,7 +57,10 @@ def commands(app: typer.Typer, name: str) -> Iterator[str]:
         yield f"{name} {command.name or command.callback.__name__}"
     for group in app.registered_groups:
         assert group.typer_instance
-        yield from commands(group.typer_instance, f"{name} {group.name}")
+        if group.typer_instance is generate.app:  # one command for each dataset
+            yield f"{name} {group.name}"
+        else:
+            yield from commands(group.typer_instance, f"{name} {group.name}")
 
 
 def anchors(page: Path) -> set[str]:

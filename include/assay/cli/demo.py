@@ -95,9 +95,10 @@ def _conclude(followed: FollowedRuns, console: Console, *, as_json: bool) -> Non
 def summary_table(*reports: BatchReport) -> Table:
     """What became of each batch, for a person; a column for every batch."""
     table = Table()
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for report in reports:
-        table.add_column(report.batch_id, justify="right", overflow="fold")
+        parts = "\n".join(report.batch_id.rsplit("_", 2))  # pipeline, day, run
+        table.add_column(parts, justify="right", overflow="fold")
     numbers = [_numbers(report) for report in reports]
     for name in dict.fromkeys(name for each in numbers for name in each):
         table.add_row(name, *(each.get(name, "") for each in numbers))

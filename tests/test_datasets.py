@@ -1,0 +1,72 @@
+"""Nothing of a dataset was forgotten: what docs/adding-a-dataset.md asks for is there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.contract import Contract, all_contracts, load_contract
+from assay.generate.recipes import RECIPES
+from assay.settings import CONTRACTS, REPOSITORY
+from builders.silver_rules import RULES
+
+DATASETS = sorted(path.stem for path in (CONTRACTS / "bronze").glob("*.yaml"))
+
+
+def dags_made_by(*makers: str) -> Iterator[tuple[str, list[str]]]:
+    """The DAGs that these functions of the factory make, each with its datasets."""
+    for path in sorted((REPOSITORY / "dags").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in makers:
+                given = {keyword.arg: keyword.value for keyword in node.keywords}
+                yield path.stem, ast.literal_eval(given["datasets"])
+
+
+PIPELINES = [*dags_made_by("pipeline_dag")]
+BUILDERS = [*dags_made_by("pipeline_dag", "gold_dag")]
+
+
+def missing(patterns: list[str]) -> list[str]:
+    """What docs/adding-a-dataset.md asks for and is not there."""
+    return [pattern for pattern in patterns if not any(REPOSITORY.glob(pattern))]
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS.glob("*/*.yaml")), ids=lambda p: p.stem)
+def test_every_contract_has_its_module_its_test_and_a_scenario(path: Path) -> None:
+    layer, stem = path.parent.name, path.stem
+    wanted = [f"tests/scenarios/{layer}/{stem}/*/expect.csv"]
+    if layer != "bronze":
+        folder = f"spark_jobs/transformations/{layer}"
+        wanted += [f"include/{folder}/{stem}.py", f"tests/{folder}/test_{stem}.py"]
+    if layer == "gold":
+        wanted += [f"include/sql/audit/{stem}.sql"]
+    assert missing(wanted) == []
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_nothing_of_a_dataset_is_forgotten(dataset: str) -> None:
+    wanted = [f"include/contracts/silver/{dataset}.yaml", f"samples/landing/{dataset}/*"]
+    assert missing(wanted) == []
+    assert len([dag for dag, carried in PIPELINES if dataset in carried]) == 1, "not in one DAG"
+    assert dataset in RECIPES, "no generator"
+    assert dataset in RULES, "its generated files cannot be judged"
+    assert f"(docs/datasets.md#{dataset})" in (REPOSITORY / "README.md").read_text()
+
+
+def test_pipelines_carry_datasets_that_have_contracts() -> None:
+    for dag, carried in PIPELINES:
+        assert {*carried} <= {*DATASETS}, dag
+
+
+@pytest.mark.parametrize("gold", all_contracts("gold"), ids=lambda contract: contract.name)
+def test_gold_adds_up_columns_that_silver_has(gold: Contract) -> None:
+    assert {*gold.datasets} <= {*DATASETS}
+    assert any({*gold.datasets} <= {*carried} for _, carried in BUILDERS), "no DAG builds it"
+    paired = {dataset: gold.totals_of(dataset) for dataset in gold.datasets}
+    assert {name for totals in paired.values() for name in totals} == {*gold.totals}
+    for dataset, totals in paired.items():
+        known = {"rows", *load_contract("silver", dataset).column_names}
+        assert {*totals.values()} <= known, dataset
