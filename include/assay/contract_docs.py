@@ -65,10 +65,9 @@ def _dataset(silver: Contract) -> Iterator[str]:
     yield f"## {silver.name}\n"
     if bronze.source:
         source = bronze.source
-        yield (
-            f"Delivered by the {source.system} as {_code(source.patterns)}, {source.encoding};"
-            f" CSV columns are separated by `{source.delimiter}`.\n"
-        )
+        has_csv = any(".csv" in pattern for pattern in source.patterns)
+        csv = f"; CSV columns are separated by `{source.delimiter}`" if has_csv else ""
+        yield f"Delivered by the {source.system} as {_code(source.patterns)}, {source.encoding}{csv}.\n"
         yield from _shapes(source)
     for contract in (bronze, silver, *_gold_of(silver.name)):
         yield from _contract(contract)
