@@ -67,7 +67,8 @@ def _dataset(silver: Contract) -> Iterator[str]:
         source = bronze.source
         has_csv = any(".csv" in pattern for pattern in source.patterns)
         csv = f"; CSV columns are separated by `{source.delimiter}`" if has_csv else ""
-        yield f"Delivered by the {source.system} as {_code(source.patterns)}, {source.encoding}{csv}.\n"
+        names = f"{_code(source.patterns)}, {source.encoding}{csv}"
+        yield f"Delivered by the {source.system} as {names}.\n"
         yield from _shapes(source)
     for contract in (bronze, silver, *_gold_of(silver.name)):
         yield from _contract(contract)
