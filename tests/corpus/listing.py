@@ -16,8 +16,8 @@ from corpus.values import as_csv, as_json_lines, value_cases
 SHOWN = "product_returns"  # whose values and Parquet files the page shows
 
 
-def takes(dataset: str, suffix: str) -> bool:
-    return any(fnmatchcase(f"x.{suffix}", p) for p in GoodRecords(dataset).patterns)
+def takes(dataset: str, name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in GoodRecords(dataset).patterns)
 
 
 def csv_cases(dataset: str) -> Iterator[Case]:
@@ -41,10 +41,10 @@ FORMATS = {"csv": csv_cases, "jsonl": json_cases, "parquet": parquet_cases}
 
 
 def cases_of(dataset: str) -> Iterator[Case]:
-    """The cases of one dataset, in every format that it takes."""
+    """The cases of one dataset, in every format and under every suffix that it takes."""
     for suffix, cases in FORMATS.items():
-        if takes(dataset, suffix):
-            yield from cases(dataset)
+        if takes(dataset, f"x.{suffix}"):
+            yield from (case for case in cases(dataset) if takes(dataset, case.delivered_as))
 
 
 def every_case() -> list[Case]:
