@@ -32,8 +32,8 @@ def list_batches(pipeline: OnlyPipeline = None, as_json: AsJson = False) -> None
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
         return
-    kept_whole = (Column(name, no_wrap=True) for name in ("batch", "state"))
-    table = Table(*kept_whole, "files", "records", "release", "error")
+    kept_whole = ("batch", "state", "files", "records", "release")
+    table = Table(*(Column(name, no_wrap=True) for name in kept_whole), "error")
     for r in reports:
         release = str(r.release_id or "-")
         error = (r.error or "")[:80]
