@@ -16,6 +16,9 @@ HOW: dict[str, Literal["replayed", "patched", "waived"]] = {
 }
 
 
+RunType = Literal["scheduled", "manual", "backfill", "asset_triggered"]  # as Airflow has them
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a pipeline, as the orchestrator knows it.
@@ -26,7 +29,7 @@ class Run:
     pipeline: str
     datasets: list[str]
     run_id: str
-    run_type: Literal["scheduled", "manual", "backfill"]
+    run_type: RunType
     batch_id: str
     batch_date: str
     params: RunParams

@@ -13,6 +13,7 @@ from assay import ledger
 from assay.errors import AssayError, FencedError
 from assay.plan import Plan
 from assay.results import next_epoch
+from assay.run import RunType
 from assay_airflow.connections import connect
 
 
@@ -26,6 +27,12 @@ class Attempt:
     recorded: bool
     summary: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def run_type_of(context: Mapping[str, Any]) -> RunType:
+    """What started the run; an enumeration of Airflow, whose `str` is not its value."""
+    run_type: RunType = context["dag_run"].run_type.value
+    return run_type
 
 
 def pull_plan_path(context: Mapping[str, Any]) -> str:

@@ -19,11 +19,9 @@ from assay.plan import Plan, read_plan
 from assay.results import next_epoch
 from assay.run import Run, batch_id_of
 from assay.settings import load_settings
-from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path
+from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path, run_type_of
 from assay_airflow.connections import connect
 from assay_airflow.operators.spark_stage import SparkStageOperator
-
-RUN_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
 
 
 class AcceptFilesOperator(BaseOperator):
@@ -87,7 +85,7 @@ class AcceptFilesOperator(BaseOperator):
             pipeline=self.pipeline,
             datasets=self.datasets,
             run_id=dag_run.run_id,
-            run_type=RUN_TYPES.get(str(dag_run.run_type), "manual"),  # type: ignore[arg-type]
+            run_type=run_type_of(context),
             batch_id=batch_id_of(self.pipeline, dag_run.run_id, batch_date),
             batch_date=batch_date,
             params=params,

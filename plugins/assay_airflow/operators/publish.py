@@ -12,7 +12,7 @@ from assay import ledger
 from assay.plan import Plan, read_plan
 from assay.results import latest_result
 from assay.settings import load_settings
-from assay_airflow.attempts import planned_attempt, pull_plan_path
+from assay_airflow.attempts import planned_attempt, pull_plan_path, run_type_of
 from assay_airflow.connections import connect, postgres_uri
 
 
@@ -102,6 +102,5 @@ def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:
     change = "; ".join(latest_result(plan.folder, stage)["summary"] for stage in stages)
     summary = {"would_change": change or "nothing: no file is waiting"}
     with connect() as connection:
-        run_type = str(context["dag_run"].run_type)
-        ledger.record_dry_run(connection, plan, run_type=run_type, summary=summary)
+        ledger.record_dry_run(connection, plan, run_type=run_type_of(context), summary=summary)
     return f"dry run; would change {summary['would_change']}"
