@@ -86,8 +86,13 @@ class RunningStack:
     def let_schedule_begin(self) -> RunState:
         """Unpause the DAG and follow the run that its schedule starts at once."""
         self.runs.unpause()
-        (run_id,) = self.await_runs(1)
+        (run_id,) = self._await_runs(1)
         return self.succeed(self.wait(run_id))
+
+    def pause(self) -> None:
+        """Start no further run of the DAG by itself."""
+        path = f"/api/v2/dags/{self.dag_id}"
+        self.api.patch(path, json={"is_paused": True}).raise_for_status()
 
     def backfill(self, first: str, last: str) -> list[RunState]:
         """Have Airflow run the days from `first` to `last`, as a user does; oldest day first."""
@@ -95,9 +100,9 @@ class RunningStack:
         done = self.assay("airflow", "backfill", "create", "--dag-id", self.dag_id, *span)
         assert done.returncode == 0, done.stderr
         days = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
-        return [self.wait(run_id) for run_id in self.await_runs(days, run_type="backfill")]
+        return [self.wait(run_id) for run_id in self._await_runs(days, run_type="backfill")]
 
-    def await_runs(self, number: int, **which: str) -> list[str]:
+    def _await_runs(self, number: int, **which: str) -> list[str]:
         """The runs of the DAG, by day, once there are so many."""
         query = {"order_by": "run_after", **which}
         deadline = time.monotonic() + RUN_SECONDS
