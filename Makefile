@@ -7,9 +7,10 @@ COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down status doctor url generate test check fix docs bench golden lock
+.PHONY: hooks audit
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 demo: ## From nothing to a published release (FILES=200 ROWS=10000 for the full load)
 	$(ASSAY) demo $(SIZE)
 up: ## Start Postgres and Airflow, and leave them running
@@ -38,3 +39,8 @@ golden: ## Write the golden files of the tests again
 	@ASSAY_WRITE_GOLDEN=1 $(TOOL) pytest -- tests/dags/test_graph.py
 lock: ## Compile requirements*.in to the hashed lock files
 	@$(COMPILE) requirements.in -o requirements.txt && $(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+hooks: ## Run the pre-commit hooks on all files
+	@$(TOOL) pre-commit -- run --all-files
+audit: ## List what is installed (.assay/sbom.json), and what of it is known to be vulnerable
+	@mkdir -p .assay && $(TOOL) cyclonedx-py -- requirements requirements.txt --pyproject pyproject.toml --short-PURLs -o .assay/sbom.json 2>/dev/null && echo "assay: wrote .assay/sbom.json"
+	@$(TOOL) pip-audit -- -r requirements.txt --require-hashes --disable-pip --strict --progress-spinner off || { echo "assay: not audited, or vulnerable; SECURITY.md says which it is" >&2; exit 1; }
