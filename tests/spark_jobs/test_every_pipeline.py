@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def test_days_in_reverse_and_a_rebuild_end_as_all_files_at_once(
             take(tmp_path, sorted(truth.options.out.iterdir())[day == "second"], name)
             for name, truth in made.items()
         ]
-        facts = {**pipeline, "inputs": datasets}
-        lake.run(lake.plan(day, **facts, files=files), *LOAD)
+        plan = lake.plan(day, **pipeline, inputs=datasets)
+        lake.run(replace(plan, files=files), *LOAD)
     assert hashes() == wanted
 
     facts = {"source": "bronze", "generation": 2, "rebuild_batches": ["second", "first"]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.errors import PySparkException
+from py4j.protocol import Py4JJavaError
 
 from assay import ledger
 from assay.contract import load_contract
@@ -142,7 +142,7 @@ def test_upkeep_and_a_new_column_between_batches_lose_no_release(
         } == release["versions"]
         old = read_table(lake.spark, f"{lake.home}/lake/{TABLES[1]}", stood[TABLES[1]])
         assert sum(before[TABLES[1]].values()) == len(old.collect())
-        with pytest.raises(PySparkException):
+        with pytest.raises(Py4JJavaError, match="FILE_NOT_EXIST"):
             read_table(lake.spark, f"{lake.home}/lake/{TABLES[1]}", first[TABLES[1]]).collect()
         purge(database, lake)
         assert not Path(plan.folder, "silver").exists()
