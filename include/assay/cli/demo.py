@@ -24,6 +24,7 @@ from assay.ledger.reports import BatchReport
 from assay.settings import load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+LABEL_WIDTH, BATCH_WIDTH = 34, 13  # of the summary, borders included
 
 
 def register(app: typer.Typer) -> None:
@@ -89,7 +90,9 @@ def _conclude(followed: FollowedRuns, console: Console, *, as_json: bool) -> Non
     elif not reports:
         console.print("nothing new: no file was waiting, no row has landed")
     else:
-        console.print(summary_table(*reports))
+        beside = max(1, (console.width - LABEL_WIDTH) // BATCH_WIDTH)
+        for first in range(0, len(reports), beside):
+            console.print(summary_table(*reports[first : first + beside]))
 
 
 def summary_table(*reports: BatchReport) -> Table:
