@@ -172,7 +172,7 @@ def wait_until(condition: Callable[[], object], process: Job) -> None:
     while not condition():
         assert process.poll() is None, process.last_words()
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def is_stopped(process: psutil.Process) -> bool:

@@ -34,7 +34,7 @@ STAGES = (
     "publish",
     "archive_files",
 )
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0  # both looking at processes and asking Airflow take from the two cores
 SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 LAUNCHER = "org.apache.spark.launcher.Main"  # works out the command line of the former
 RUN_SECONDS = 600
@@ -144,16 +144,17 @@ class RunningStack:
 
     def kill_job(self, run_id: str, stage: str, moment: Callable[[], object]) -> None:
         """SIGKILL the JVM of a stage at a moment, and see its task fail for it."""
-        self._wait_for(lambda: self.jvms(stage) and moment())
+        self._wait_for(lambda: self.jvms(stage), every=0.3)
+        self._wait_for(moment, every=0.02)
         # A process that a JVM has just forked looks like the JVM itself.
         min(self.jvms(stage), key=psutil.Process.create_time).kill()
         self._wait_for(lambda: self.task_state(run_id, stage) == "up_for_retry")
 
-    def _wait_for(self, condition: Callable[[], object]) -> None:
+    def _wait_for(self, condition: Callable[[], object], every: float = POLL_SECONDS) -> None:
         deadline = time.monotonic() + RUN_SECONDS
         while not condition():
             assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.02)
+            time.sleep(every)
 
     def look_at_jobs(self) -> None:
         """Keep what other users of the machine could see of the Spark jobs."""
@@ -191,7 +192,8 @@ class RunningStack:
     def batch_of(self, run_id: str) -> tuple[str, str]:
         """Batch id and state of a run."""
         ((batch_id, state),) = self.query(
-            "SELECT batch_id, state FROM ops.batch WHERE run_id = %s", [run_id]
+            "SELECT batch_id, state FROM ops.batch WHERE pipeline = %s AND run_id = %s",
+            [self.dag_id, run_id],
         )
         return batch_id, state
 

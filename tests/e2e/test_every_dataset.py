@@ -80,9 +80,9 @@ def test_a_day_without_files_is_a_success_that_says_so(
 ) -> None:
     empty, full = backfilled.runs[dag_id]
     assert (empty.state, full.state) == ("success", "success")
-    assert stack.batch_of(empty.run_id)[1] == "EMPTY"
+    assert stack.of(dag_id).batch_of(empty.run_id)[1] == "EMPTY"
     assert f"no file of {EMPTY_DAY}" in stack.of(dag_id).note(empty.run_id)
-    assert stack.batch_of(full.run_id)[1] == "PUBLISHED"
+    assert stack.of(dag_id).batch_of(full.run_id)[1] == "PUBLISHED"
     run_types = stack.query(
         "SELECT DISTINCT run_type FROM ops.batch WHERE run_id = ANY(%s)",
         [[empty.run_id, full.run_id]],
