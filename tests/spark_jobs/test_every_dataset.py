@@ -15,8 +15,6 @@ from builders.deliveries import make_set
 from builders.gold_oracle import hash_gold_of_silver
 
 SHARES = {"defects": 0.1, "duplicates": 0.05, "updates": 0.1, "late": 0.1}
-
-
 DATASETS = ["ecommerce_events", "stocks", "mutual_funds", "product_returns"]
 
 
