@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from assay import ledger
 from assay.contract import load_contract
 from assay.errors import ExportError
 from assay.export import export_release, export_table
 from assay.publish.staging import arrow_schema
 from assay.settings import Settings, load_settings
+from builders.ledger_rows import release, start_batch
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -63,35 +63,25 @@ def write(settings: Settings, table: str, *rows: Row) -> int:
     return DeltaTable(str(path)).version()
 
 
-def release(connection: psycopg.Connection[Any], pipeline: str, **versions: int) -> int:
+def release_gold(connection: psycopg.Connection[Any], pipeline: str, **versions: int) -> int:
     """Record a release of tables of gold."""
     named = {f"gold.{name}": version for name, version in versions.items()}
     batch_id = f"batch of {named}"
-    connection.execute(
-        "INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state, source,"
-        " generation) VALUES (%s, %s, 'r', 'manual', '2026-01-01', 'PUBLISHED', 'files', 1)",
-        [batch_id, pipeline],
-    )
-    made = ledger.record_release(
-        connection,
-        pipeline=pipeline,
-        batch_id=batch_id,
-        epoch=1,
-        generation=1,
-        versions=named,
-        counts={},
-        sums={},
-        content={},
-    )
+    start_batch(connection, batch_id, "PUBLISHED", pipeline=pipeline)
+    made = release(connection, batch_id, named, pipeline)
     return int(made["release_id"])
 
 
 def test_export_reads_the_version_that_a_release_names(
     settings: Settings, loader: psycopg.Connection[Any], database: Database, tmp_path: Path
 ) -> None:
-    first = release(loader, "trades", customer_exposure=write(settings, EXPOSURE, exposure("a")))
-    second = release(loader, "trades", customer_exposure=write(settings, EXPOSURE, exposure("b")))
-    other = release(loader, "finance", adjusted_prices=0)
+    first = release_gold(
+        loader, "trades", customer_exposure=write(settings, EXPOSURE, exposure("a"))
+    )
+    second = release_gold(
+        loader, "trades", customer_exposure=write(settings, EXPOSURE, exposure("b"))
+    )
+    other = release_gold(loader, "finance", adjusted_prices=0)
     write(settings, EXPOSURE, exposure("committed, not released"))
 
     def exported(as_of: int | None) -> tuple[int, list[str]]:
@@ -112,7 +102,7 @@ def test_csv_disarms_formulas_in_texts_and_leaves_numbers_alone(
     dangerous = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"]
     safe = ["plain", "a=b", 'with "quotes", and\nlines', ""]
     rows = [exposure(text) for text in [*dangerous, *safe]]
-    release(loader, "trades", customer_exposure=write(settings, EXPOSURE, *rows))
+    release_gold(loader, "trades", customer_exposure=write(settings, EXPOSURE, *rows))
     done = export_table(settings, loader, EXPOSURE, "csv", tmp_path)
     with done.path.open(newline="") as file:
         found = list(csv.DictReader(file))
@@ -126,7 +116,7 @@ def test_every_format_has_the_same_exact_values(
     settings: Settings, loader: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     version = write(settings, ADJUSTED, quote(1, "0.0000"), quote(2, "0.0001"), quote(3, "100"))
-    release(loader, "finance", adjusted_prices=version)
+    release_gold(loader, "finance", adjusted_prices=version)
     csv_file, parquet, jsonl = (
         export_table(settings, loader, ADJUSTED, form, tmp_path).path
         for form in ("csv", "parquet", "jsonl")
@@ -152,7 +142,7 @@ def test_release_is_exported_with_all_its_gold_tables(
         "customer_exposure": write(settings, EXPOSURE, exposure("a")),
         "adjusted_prices": write(settings, ADJUSTED, quote(1, "100")),
     }
-    number = release(loader, "mixed", **tables)
+    number = release_gold(loader, "mixed", **tables)
     done = export_release(settings, loader, "mixed", number, "jsonl", tmp_path)
     assert [(one.table, one.rows) for one in done] == [(ADJUSTED, 1), (EXPOSURE, 1)]
     with pytest.raises(ExportError, match=rf"release {number}: no such release of trades"):
@@ -174,12 +164,12 @@ def test_what_cannot_be_exported_is_named_with_the_remedy(
     with pytest.raises(ExportError, match="release 99: no such release"):
         export(as_of=99)
     version = write(settings, EXPOSURE, exposure("a"))
-    release(loader, "trades", customer_exposure=version)
+    release_gold(loader, "trades", customer_exposure=version)
     for file in (settings.lake / "gold" / "customer_exposure").glob("*.parquet"):
         file.unlink()
     with pytest.raises(ExportError, match=f"version {version}, which .* cannot be read"):
         export()
-    release(loader, "trades", customer_exposure=version + 7)
+    release_gold(loader, "trades", customer_exposure=version + 7)
     with pytest.raises(ExportError, match=f"version {version + 7}, which .* cannot be read"):
         export()
     assert not [*(tmp_path / "out").iterdir()], "a failed export leaves no file"

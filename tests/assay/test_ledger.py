@@ -11,6 +11,7 @@ from assay import ledger
 from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery
 from assay.plan import GatePolicy, Plan
+from builders.ledger_rows import release, start_batch
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -19,37 +20,10 @@ Connection = psycopg.Connection[Any]
 ACCEPTED = Delivery("trades", "a.csv", "f1", "accepted", "", 10, 99, ["TradeId"], "accepted/f1.csv")
 
 
-def start(connection: Connection, batch_id: str, *, generation: int = 1) -> None:
-    ledger.start_batch(
-        connection,
-        batch_id=batch_id,
-        pipeline="trades",
-        run_id=f"run of {batch_id}",
-        run_type="manual",
-        batch_date="2026-01-01",
-        generation=generation,
-        source="files",
-    )
-
-
 def ingest_batch_rows(connection: Connection) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
         cursor.execute("SELECT * FROM serving.trade_event_ingest_batch ORDER BY id")
         return cursor.fetchall()
-
-
-def release(connection: Connection, batch_id: str, versions: dict[str, int]) -> dict[str, Any]:
-    return ledger.record_release(
-        connection,
-        pipeline="trades",
-        batch_id=batch_id,
-        epoch=1,
-        generation=1,
-        versions=versions,
-        counts={},
-        sums={},
-        content={},
-    )
 
 
 def test_each_attempt_takes_the_next_epoch_of_its_pipeline(loader: Connection) -> None:
@@ -100,9 +74,9 @@ def test_nobody_takes_over_while_the_epoch_is_required(
 
 
 def test_starting_a_batch_again_keeps_its_state(loader: Connection) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     ledger.set_batch_state(loader, "b1", "COMMITTED")
-    start(loader, "b1")
+    start_batch(loader, "b1")
     assert ledger.batch_state(loader, "b1") == "COMMITTED"
     assert ledger.batch_state(loader, "b2") is None
 
@@ -113,7 +87,7 @@ def test_unknown_batch_is_refused_by_name(loader: Connection) -> None:
 
 
 def test_failed_batch_keeps_its_error_until_it_runs_again(loader: Connection) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     query = "SELECT state, error, finished_at IS NULL FROM ops.batch"
     ledger.set_batch_state(loader, "b1", "FAILED", error="the gate said no")
     assert loader.execute(query).fetchall() == [("FAILED", "the gate said no", False)]
@@ -123,7 +97,7 @@ def test_failed_batch_keeps_its_error_until_it_runs_again(loader: Connection) ->
 
 @pytest.mark.parametrize("state", ["COMMITTING", "COMMITTED", "PUBLISHED"])
 def test_batch_in_the_lake_cannot_fail_or_be_abandoned(loader: Connection, state: str) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     ledger.set_batch_state(loader, "b1", state)
     ledger.set_batch_state(loader, "b1", "FAILED", error="Postgres was away")
     assert ledger.batch_state(loader, "b1") == state
@@ -134,7 +108,7 @@ def test_batch_in_the_lake_cannot_fail_or_be_abandoned(loader: Connection, state
 
 @pytest.mark.parametrize("state", ["RUNNING", "COMMITTING"])
 def test_abandoned_batch_cannot_be_resumed(loader: Connection, state: str) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     ledger.set_batch_state(loader, "b1", "ABANDONED", error="abandoned by me: wrong file")
     with pytest.raises(BatchError, match="b1: was abandoned"):
         ledger.resume_batch(loader, "b1", state)
@@ -145,7 +119,7 @@ def test_abandoned_batch_cannot_be_resumed(loader: Connection, state: str) -> No
 
 def test_committed_batches_are_released_in_the_order_of_their_commits(loader: Connection) -> None:
     for batch_id in ("b1", "b2", "b3"):
-        start(loader, batch_id)
+        start_batch(loader, batch_id)
     for batch_id in ("b3", "b1", "b2"):
         ledger.set_batch_state(loader, batch_id, "COMMITTED")
     ledger.set_batch_state(loader, "b3", "FAILED", error="publish failed")
@@ -157,8 +131,8 @@ def test_committed_batches_are_released_in_the_order_of_their_commits(loader: Co
 def test_rebuild_counts_as_the_generation_once_it_is_committed(loader: Connection) -> None:
     assert ledger.current_generation(loader, "trades") == 1
     assert ledger.next_generation(loader, "trades") == 1
-    start(loader, "b1")
-    start(loader, "b2", generation=2)
+    start_batch(loader, "b1")
+    start_batch(loader, "b2", generation=2)
     assert ledger.current_generation(loader, "trades") == 1
     assert ledger.next_generation(loader, "trades") == 3
     ledger.set_batch_state(loader, "b2", "COMMITTED")
@@ -166,7 +140,7 @@ def test_rebuild_counts_as_the_generation_once_it_is_committed(loader: Connectio
 
 
 def test_deliveries_come_back_as_recorded_and_a_new_verdict_replaces(loader: Connection) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     odd = Delivery("trades", 'b "x"\n.csv', "f2", "rejected", "unclosed quote in line 7")
     ledger.record_deliveries(loader, "b1", [ACCEPTED, odd])
     assert ledger.deliveries(loader, "b1") == [ACCEPTED, odd]
@@ -176,7 +150,7 @@ def test_deliveries_come_back_as_recorded_and_a_new_verdict_replaces(loader: Con
 
 
 def test_content_is_held_by_the_live_batch_that_accepted_it(loader: Connection) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     rejected = Delivery("trades", "r.csv", "f2", "rejected", "empty")
     ledger.record_deliveries(loader, "b1", [ACCEPTED, rejected])
     asked = [("trades", "f1"), ("trades", "f2"), ("stocks", "f1")]
@@ -247,7 +221,7 @@ def test_override_without_a_name_and_a_reason_is_refused(loader: Connection) -> 
 
 
 def test_release_of_the_same_versions_is_found_and_cannot_be_made_twice(loader: Connection) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     made = release(loader, "b1", {"silver.trades": 3, "gold.x": 1})
     assert ledger.find_release(loader, "b1", {"gold.x": 1, "silver.trades": 3}) == made
     assert ledger.find_release(loader, "b1", {"gold.x": 1, "silver.trades": 4}) is None
@@ -280,7 +254,7 @@ def test_dry_run_leaves_one_batch_row_and_no_ingest_batch(loader: Connection) ->
 
 
 def test_ingest_batch_view_tells_the_true_status_start_and_end(loader: Connection) -> None:
-    start(loader, "b1")
+    start_batch(loader, "b1")
     ledger.record_deliveries(
         loader, "b1", [ACCEPTED, Delivery("trades", "r.csv", "f2", "rejected", "no header")]
     )

@@ -30,6 +30,7 @@ from builders.lake_content import (
     table,
     versions,
 )
+from builders.ledger_rows import start_batch
 from spark_jobs.lakehouse import upkeep
 from spark_jobs.lakehouse.shape import require_shape
 from spark_jobs.lakehouse.tables import read_table
@@ -76,17 +77,7 @@ def publish(database: Database, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     said: list[str] = []
     with database.connect(autocommit=True) as connection:
         if ledger.batch_state(connection, plan.batch_id) is None:
-            ledger.start_batch(
-                connection,
-                batch_id=plan.batch_id,
-                pipeline=plan.pipeline,
-                run_id=plan.run_id,
-                run_type="manual",
-                batch_date=plan.batch_date,
-                generation=1,
-                source="files",
-            )
-            ledger.set_batch_state(connection, plan.batch_id, "COMMITTED")
+            start_batch(connection, plan.batch_id, "COMMITTED", pipeline=plan.pipeline)
         epoch = ledger.take_epoch(connection, plan.pipeline, "test")
     return publish_batch(database.connect, database.uri(), plan, epoch, said.append), said
 
@@ -152,17 +143,7 @@ def test_upkeep_and_a_new_column_between_batches_lose_no_release(
 def purge(database: Database, lake: Lake) -> None:
     """The work of all batches but a fourth one, as it were ten days later."""
     with database.connect(autocommit=True) as connection:
-        ledger.start_batch(
-            connection,
-            batch_id="b4",
-            pipeline="trades",
-            run_id="run of b4",
-            run_type="manual",
-            batch_date="2026-01-01",
-            generation=1,
-            source="files",
-        )
-        ledger.set_batch_state(connection, "b4", "COMMITTED")
+        start_batch(connection, "b4", "COMMITTED")
         for statement in (
             "UPDATE ops.batch SET finished_at = finished_at - interval '10 days'",
             "UPDATE ops.release SET released_at = released_at - interval '10 days'",

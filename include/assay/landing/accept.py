@@ -71,9 +71,10 @@ def accept_files(
         plan = add_quarantined_rows(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
-    is_idle_day = takes_files and run.only_day and not seen
-    idle = f"nothing new: no file of {run.only_day} is waiting"
-    say(describe(seen) if seen else idle if is_idle_day else describe_plan(plan))
+    if takes_files and run.only_day and not seen:
+        say(f"nothing new: no file of {run.only_day} is waiting")
+    else:
+        say(describe(seen) if seen else describe_plan(plan))
     return plan
 
 

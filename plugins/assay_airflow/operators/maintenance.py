@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,11 @@ class _LedgerUpkeepOperator(BaseOperator):
         self.log.info(now.summary)
         return str(now.summary)
 
+    @abstractmethod
     def keep(
         self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
     ) -> str:
-        raise NotImplementedError
+        """Remove what may go, and say in one line what it was."""
 
 
 class PurgeWorkOperator(_LedgerUpkeepOperator):

@@ -84,15 +84,15 @@ class PublishOperator(BaseOperator):
         with connect() as connection:
             for asset in self.outlets:
                 layer, dataset = asset.name.split(".")
-                records = {}
-                if layer == "silver":
-                    records = ledger.count_records(connection, batches, dataset)
+                of_silver: dict[str, int] = {}
+                if layer == "silver" and asset.name in newest["versions"]:
+                    of_silver = ledger.count_records(connection, batches, dataset)
+                    of_silver["version"] = newest["versions"][asset.name]
                 context["outlet_events"][asset].extra = {
                     "release": newest["release_id"],
                     "batch": newest["batch_id"],
-                    "version": newest["versions"].get(asset.name),
                     "rows": newest["counts"],
-                    **records,
+                    **of_silver,
                 }
 
 

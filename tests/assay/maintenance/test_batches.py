@@ -15,6 +15,7 @@ from assay.ledger import Delivery
 from assay.maintenance import batches
 from assay.maintenance.batches import purge_work, trim_archive, trim_history
 from assay.settings import Settings, load_settings
+from builders.ledger_rows import start_batch
 
 BATCHES = {"old": "PUBLISHED", "newest": "PUBLISHED", "failed": "FAILED", "dry": "DRY_RUN"}
 
@@ -24,7 +25,8 @@ def settings(tmp_path: Path, loader: psycopg.Connection[Any]) -> Settings:
     """Batches that all ended 30 days ago, with everything that they leave behind."""
     settings = load_settings({"ASSAY_HOME": str(tmp_path)})
     for batch_id, state in BATCHES.items():
-        register(loader, batch_id, state)
+        states = ("COMMITTED", state) if state == "PUBLISHED" else (state,)
+        start_batch(loader, batch_id, *states)
         for name in ("silver/1/trades", "gold/1/x", "results"):
             (settings.batches / batch_id / name).mkdir(parents=True)
             (settings.batches / batch_id / name / "part").write_text("rows")
@@ -41,21 +43,6 @@ def settings(tmp_path: Path, loader: psycopg.Connection[Any]) -> Settings:
     )
     loader.execute("UPDATE ops.batch_file SET seen_at = seen_at - interval '30 days'")
     return settings
-
-
-def register(connection: psycopg.Connection[Any], batch_id: str, state: str) -> None:
-    ledger.start_batch(
-        connection,
-        batch_id=batch_id,
-        pipeline="trades",
-        run_id=f"run of {batch_id}",
-        run_type="manual",
-        batch_date="2026-01-01",
-        generation=1,
-        source="files",
-    )
-    for each in ("COMMITTED", state) if state == "PUBLISHED" else (state,):
-        ledger.set_batch_state(connection, batch_id, each)
 
 
 def work(settings: Settings) -> dict[str, bool]:

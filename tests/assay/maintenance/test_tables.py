@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay import ledger
 from assay.contract import load_contract
 from assay.errors import ContractError
 from assay.maintenance.tables import Request, plan_upkeep, read_request, retained, write_request
@@ -19,39 +18,15 @@ from assay.plan import write_plan
 from assay.results import write_result
 from assay.settings import load_settings
 from builders.batches import make_plan
+from builders.ledger_rows import release, start_batch
 
 SILVER = load_contract("silver", "trades")
 NOW = datetime.now(UTC)
 
 
 def released(connection: psycopg.Connection[Any], batch_id: str, versions: dict[str, int]) -> None:
-    register(connection, batch_id, "PUBLISHED")
-    ledger.record_release(
-        connection,
-        pipeline="trades",
-        batch_id=batch_id,
-        epoch=1,
-        generation=1,
-        versions=versions,
-        counts={},
-        sums={},
-        content={},
-    )
-
-
-def register(connection: psycopg.Connection[Any], batch_id: str, *states: str) -> None:
-    ledger.start_batch(
-        connection,
-        batch_id=batch_id,
-        pipeline="trades",
-        run_id=f"run of {batch_id}",
-        run_type="manual",
-        batch_date="2026-01-01",
-        generation=1,
-        source="files",
-    )
-    for state in states:
-        ledger.set_batch_state(connection, batch_id, state)
+    start_batch(connection, batch_id, "PUBLISHED")
+    release(connection, batch_id, versions)
 
 
 def test_releases_of_the_last_days_and_the_one_before_them_are_retained() -> None:
@@ -70,7 +45,7 @@ def test_upkeep_names_every_table_its_writers_and_what_is_in_use(
         loader, "b1", {"silver.trades": 3, "gold.customer_exposure": 2, "quarantine.trades": 1}
     )
     released(loader, "b2", {"silver.trades": 5, "gold.of_no_contract": 4})
-    register(loader, "failed", "FAILED")
+    start_batch(loader, "failed", "FAILED")
     plan = make_plan(tmp_path, "failed", [])
     write_plan(plan)
     built = {"datasets": {"trades": {"base_version": 4}}}

@@ -1,0 +1,50 @@
+"""Batches and releases in the ledger that no run has made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from assay import ledger
+
+Connection = psycopg.Connection[Any]
+
+
+def start_batch(
+    connection: Connection,
+    batch_id: str,
+    *states: str,
+    pipeline: str = "trades",
+    generation: int = 1,
+) -> None:
+    """Register a batch, and let it go through these states."""
+    ledger.start_batch(
+        connection,
+        batch_id=batch_id,
+        pipeline=pipeline,
+        run_id=f"run of {batch_id}",
+        run_type="manual",
+        batch_date="2026-01-01",
+        generation=generation,
+        source="files",
+    )
+    for state in states:
+        ledger.set_batch_state(connection, batch_id, state)
+
+
+def release(
+    connection: Connection, batch_id: str, versions: dict[str, int], pipeline: str = "trades"
+) -> dict[str, Any]:
+    """Record a release of a batch that is registered."""
+    return ledger.record_release(
+        connection,
+        pipeline=pipeline,
+        batch_id=batch_id,
+        epoch=1,
+        generation=1,
+        versions=versions,
+        counts={},
+        sums={},
+        content={},
+    )
