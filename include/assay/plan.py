@@ -148,6 +148,12 @@ class Plan:
             return self._has_records
         return self.has_work and (self.commit or stage != "commit")
 
+    def asks_ledger(self, stage: str) -> bool:
+        """Whether a stage depends on what the ledger says of quarantine when its task starts."""
+        if stage == "build_silver":
+            return bool(self.movement) or self.source == "bronze"
+        return stage == "commit" and bool(self.movement)
+
     def table(self, layer: str, name: str) -> str:
         """Path of a Delta table of the lake."""
         root = self.bronze_lake if layer == "bronze" else self.lake

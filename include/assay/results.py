@@ -7,6 +7,7 @@ reads the one with the highest epoch, so that a fenced attempt that wakes late i
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,14 +28,19 @@ GOOD_CLASSES = RECORD_CLASSES[:4]
 
 def write_result(folder: str, stage: str, epoch: int, result: dict[str, Any]) -> Path:
     """Write `<folder>/results/<stage>.<epoch>.json`."""
-    path = Path(folder) / "results" / f"{stage}.{epoch}.json"
+    path = _result(folder, stage, epoch)
     write_whole(path, json.dumps({"stage": stage, "epoch": epoch, **result}, indent=1, default=str))
     return path
 
 
+def has_result(folder: str, stage: str, epoch: int) -> bool:
+    """Whether an attempt came to its end."""
+    return _result(folder, stage, epoch).is_file()
+
+
 def read_result(folder: str, stage: str, epoch: int) -> dict[str, Any]:
     """The result of one attempt. Raises BatchError when it wrote none."""
-    path = Path(folder) / "results" / f"{stage}.{epoch}.json"
+    path = _result(folder, stage, epoch)
     if not path.is_file():
         raise BatchError(f"{path}: {stage} ended without a result; clear the task")
     result: dict[str, Any] = json.loads(path.read_text())
@@ -49,37 +55,40 @@ def latest_result(folder: str, stage: str) -> dict[str, Any]:
     return read_result(folder, stage, max(epochs))
 
 
-def write_ahead(folder: str, gate: str, epoch: int, rules: str, result: dict[str, Any]) -> None:
-    """Leave the result of a gate that ran in the application of the stage with this epoch."""
-    ahead = {"rules": rules, "result": result}
-    write_whole(_ahead(folder, gate, epoch), json.dumps(ahead, default=str))
+def write_ahead(folder: str, stage: str, epoch: int, made_by: str, rules: str) -> None:
+    """Note that the result under this epoch is of a stage that ran ahead of its own task."""
+    note = {"made_by": made_by, "rules": rules}
+    write_whole(Path(folder) / "ahead" / f"{stage}.{epoch}.json", json.dumps(note))
 
 
-def take_ahead(folder: str, gate: str, stage: str, rules: str) -> dict[str, Any] | None:
-    """What the gate found of the newest result of a stage; None when it must be run.
+def take_ahead(folder: str, stage: str, epoch: int, rules: str) -> str | None:
+    """The stage in whose application this attempt's result was made; None when it must be run.
 
-    It is given once, so that a gate that is cleared runs anew, and only under the same rules.
+    It is given once, whole, and only under the same rules. An attempt that came between has moved
+    the epoch on, so that a stage that is cleared or retried runs anew.
     """
-    path = _ahead(folder, gate, max(_epochs(folder, f"{stage}.*.json"), default=0))
+    path = Path(folder) / "ahead" / f"{stage}.{epoch}.json"
     if not path.is_file():
         return None
-    ahead = json.loads(path.read_text())
+    note: dict[str, str] = json.loads(path.read_text())
     path.unlink()
-    result: dict[str, Any] = ahead["result"]
-    return result if ahead["rules"] == rules else None
-
-
-def _ahead(folder: str, gate: str, epoch: int) -> Path:
-    return Path(folder) / "ahead" / f"{gate}.{epoch}.json"
+    is_whole = has_result(folder, stage, epoch)
+    return note["made_by"] if is_whole and note["rules"] == rules else None
 
 
 def next_epoch(folder: str) -> int:
-    """The epoch after the newest one in this folder; for a dry run, which takes no lease."""
-    return max(_epochs(folder, "*.json"), default=0) + 1
+    """The epoch after the newest attempt in this folder; for a dry run, which takes no lease."""
+    ahead = {path.name for path in (Path(folder) / "ahead").glob("*.json")}
+    return max(_epochs(folder, "*.json", without=ahead), default=0) + 1
 
 
-def _epochs(folder: str, pattern: str) -> list[int]:
-    return [int(path.suffixes[-2][1:]) for path in (Path(folder) / "results").glob(pattern)]
+def _result(folder: str, stage: str, epoch: int) -> Path:
+    return Path(folder) / "results" / f"{stage}.{epoch}.json"
+
+
+def _epochs(folder: str, pattern: str, without: Set[str] = frozenset()) -> list[int]:
+    results = (Path(folder) / "results").glob(pattern)
+    return [int(path.suffixes[-2][1:]) for path in results if path.name not in without]
 
 
 def write_failure(folder: str, stage: str, epoch: int, error: AssayError) -> None:

@@ -9,13 +9,11 @@ from pyspark.sql import functions as F
 
 from assay.contract import Contract
 from assay.plan import Plan
-from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import gold_functions
 from spark_jobs.silver_input import silver_input
 from spark_jobs.transformations.touched_groups import gold_candidates
-from spark_jobs.validate_gold import validate_gold
 
 
 def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -53,7 +51,3 @@ def _count(candidates: DataFrame) -> tuple[int, int, str]:
         F.count_if(~F.col("deleted")), F.count_if("deleted"), F.sum(fingerprint)
     ).collect()[0]
     return row[0], row[1], f"{row[0]}/{row[1]}/{row[2]}"
-
-
-if __name__ == "__main__":
-    run_stage("build_gold", build_gold, gate=validate_gold)

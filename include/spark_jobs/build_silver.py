@@ -15,12 +15,10 @@ from assay.contract import Contract, load_contract
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
-from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
-from spark_jobs.validate_silver import validate_silver
 
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -127,7 +125,3 @@ def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
     listed = ", ".join(f"{count:,} {name}" for name, count in totals.items())
     moved, stay = (sum(d.get(name, 0) for d in datasets.values()) for name in ("moved", "stay"))
     return f"{listed}; {moved:,} leave quarantine, {stay:,} stay" if moved or stay else listed
-
-
-if __name__ == "__main__":
-    run_stage("build_silver", build_silver, gate=validate_silver)

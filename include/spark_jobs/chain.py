@@ -1,15 +1,22 @@
-"""The Spark stages of a batch in their order, for whoever runs several in one session."""
+"""The Spark stages of a batch in their order, and how far one application may go on its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from assay.plan import Plan
 from spark_jobs.build_gold import build_gold
 from spark_jobs.build_silver import build_silver
 from spark_jobs.commit import commit_batch
-from spark_jobs.entry import Stage
 from spark_jobs.ingest_bronze import ingest_bronze
 from spark_jobs.validate_bronze import validate_bronze
 from spark_jobs.validate_gold import validate_gold
 from spark_jobs.validate_silver import validate_silver
+
+Stage = Callable[[SparkSession, Plan, int], dict[str, Any]]
 
 STAGES: dict[str, Stage] = {
     "ingest_bronze": ingest_bronze,
@@ -20,3 +27,14 @@ STAGES: dict[str, Stage] = {
     "validate_gold": validate_gold,
     "commit": commit_batch,
 }
+
+
+def stages_ahead(plan: Plan, stage: str) -> list[str]:
+    """The stages after this one that write nothing which lasts, and need nothing but files.
+
+    The commit waits for the gates' own tasks; a stage that asks the ledger, for its task to ask.
+    """
+    names = list(STAGES)
+    ahead = names[names.index(stage) + 1 : names.index("commit")]
+    stop = next((n for n, name in enumerate(ahead) if plan.asks_ledger(name)), len(ahead))
+    return ahead[:stop]

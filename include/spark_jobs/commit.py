@@ -14,7 +14,6 @@ from assay.errors import StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
 from assay.rules import rules_version
-from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
 from spark_jobs.totals import ROWS, as_texts, sum_measures, zeros
@@ -193,7 +192,3 @@ def _quarantine(
         return head.version
     own = replace(fence, digest=built["digest"])
     return tables.commit(spark, path, own, lambda: tables.replace_batch(path, rows, plan.batch_id))
-
-
-if __name__ == "__main__":
-    run_stage("commit", commit_batch)

@@ -9,12 +9,10 @@ from pyspark.sql import functions as F
 
 from assay.contract import load_contract
 from assay.plan import Plan
-from spark_jobs.entry import run_stage
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.shape import add_columns
 from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
-from spark_jobs.validate_bronze import validate_bronze
 
 
 def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -44,7 +42,3 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
     written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)
     counts = written.groupBy("file_id").agg(F.count("*").alias("records")).collect()
     return {"version": version, "records": {row["file_id"]: row["records"] for row in counts}}
-
-
-if __name__ == "__main__":
-    run_stage("ingest_bronze", ingest_bronze, gate=validate_bronze)

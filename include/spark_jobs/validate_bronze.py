@@ -11,7 +11,6 @@ from pyspark.sql import functions as F
 from assay.contract import Contract, load_contract
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import ManifestFile, Plan
-from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
@@ -73,7 +72,3 @@ def _count_files(
         }
         for file_id in sorted(manifest.keys() | found.keys())
     ]
-
-
-if __name__ == "__main__":
-    run_stage("validate_bronze", validate_bronze)

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from assay.contract import Contract
 from assay.plan import Plan
 from assay.results import latest_result
-from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.shape import read_as
@@ -72,7 +71,3 @@ def _totals(spark: SparkSession, plan: Plan, contract: Contract, gold: DataFrame
         for measure in contract.totals
     ]
     return local_frame(spark, rows, TOTALS)
-
-
-if __name__ == "__main__":
-    run_stage("validate_gold", validate_gold)

@@ -12,7 +12,6 @@ from assay.contract import Contract, load_contract
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES, latest_result
 from spark_jobs.bronze_input import quarantined_rows
-from spark_jobs.entry import run_stage
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
@@ -74,7 +73,3 @@ def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
         return quarantined_rows(spark, plan, dataset).count()
     bronze = read_table(spark, plan.table("bronze", dataset))
     return bronze.where(F.col("batch_id").isin(plan.rebuild_batches)).count()
-
-
-if __name__ == "__main__":
-    run_stage("validate_silver", validate_silver)

@@ -107,7 +107,7 @@ class Attempts:
         command += ["--driver-memory", job.driver_memory]
         for name, value in job.conf.items():
             command += ["--conf", f"{name}={value}"]
-        command += [str(SPARK_JOBS / f"{stage}.py"), f"{plan.folder}/plan.json", str(epoch)]
+        command += [str(SPARK_JOBS / "entry.py"), stage, f"{plan.folder}/plan.json", str(epoch)]
         environment = {**job.environment, **_arm(failpoint), "ASSAY_SPARK_LOCK_WAIT": "1"}
         return self._spawn(command, environment, f"{stage}.{epoch}")
 

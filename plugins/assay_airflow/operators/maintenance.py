@@ -77,7 +77,7 @@ class MaintainTablesOperator(SparkJobOperator):
     """Compacts and vacuums every table of the lake, in one Spark job."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(stage="maintain_tables", **kwargs)
+        super().__init__(stage="maintain_tables", program="maintain_tables.py", **kwargs)
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """See `spark_jobs.maintain_tables`; a dry run only says what it would do."""

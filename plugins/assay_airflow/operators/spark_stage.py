@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from assay.contract import Contract, load_contract
 from assay.errors import BatchError, StaleBaseError
 from assay.gates import decide, explain, require_pass
 from assay.plan import Plan, read_plan
-from assay.results import read_failure, read_result, take_ahead, write_result
+from assay.results import has_result, read_failure, read_result, take_ahead
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS, load_settings
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
@@ -25,20 +25,22 @@ if TYPE_CHECKING:
     from assay.stack.launch import SparkLaunch
 
 RECORDED = ("seconds", "versions", "rules")
-BUILT_BY = {"bronze": "ingest_bronze", "silver": "build_silver", "gold": "build_gold"}
 
 
 class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
-    """Runs `include/spark_jobs/<stage>.py` on a file that says what to do.
+    """Runs a program of `include/spark_jobs` on a file that says what to do.
 
     Everything that depends on the machine is filled in when the task runs, so that parsing a DAG
     file reads nothing and imports no Spark.
     """
 
-    def __init__(self, *, stage: str, **kwargs: Any) -> None:
-        application = str(SPARK_JOBS / f"{stage}.py")
+    def __init__(
+        self, *, stage: str, program: str, arguments: Sequence[str] = (), **kwargs: Any
+    ) -> None:
+        application = str(SPARK_JOBS / program)
         super().__init__(application=application, conn_id=SPARK, name=stage, **kwargs)
         self.stage = stage
+        self.arguments = [*arguments]
 
     def run_job(
         self, context: Mapping[str, Any], job: SparkLaunch, request: Path, epoch: int
@@ -46,20 +48,29 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
         """Start the job and read its result; an error that it left is raised as itself."""
         self.conf, self.env_vars = job.conf, job.environment
         self._spark_binary, self._driver_memory = job.program, job.driver_memory
-        self.application_args = [str(request), str(epoch)]
+        self.application_args = [*self.arguments, str(request), str(epoch)]
         folder = str(request.parent)
         try:
             super().execute(context)
         except AirflowException:
             failure = read_failure(folder, self.stage, epoch)
-            if failure is None:
+            if failure:
+                raise failure from None
+            if not has_result(folder, self.stage, epoch):
                 raise
-            raise failure from None
+            self.log.warning("the application ended badly, but after %s was done", self.stage)
         return read_result(folder, self.stage, epoch)
 
 
 class SparkStageOperator(SparkJobOperator):
-    """Runs a stage on the plan of the run's batch."""
+    """Runs a stage on the plan of the run's batch.
+
+    The application of the stage before it has run it as well, when it could; the task then takes
+    what is there. Cleared or retried, it starts an application of its own.
+    """
+
+    def __init__(self, *, stage: str, **kwargs: Any) -> None:
+        super().__init__(stage=stage, program="entry.py", arguments=[stage], **kwargs)
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Run the stage as one attempt; returns its summary line."""
@@ -74,12 +85,22 @@ class SparkStageOperator(SparkJobOperator):
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
-            result = self._submit_unless_stale(context, path, plan, now.epoch)
+            result = self._take(plan, now.epoch)
+            if result is None:
+                result = self._submit_unless_stale(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"
             now.metrics = {key: result[key] for key in RECORDED if key in result}
             self.after(plan, now, result)
         self.log.info(now.summary)
         return str(now.summary)
+
+    def _take(self, plan: Plan, epoch: int) -> dict[str, Any] | None:
+        rules = rules_version(plan.datasets)
+        made_by = take_ahead(plan.folder, self.stage, epoch, rules)
+        if made_by is None:
+            return None
+        self.log.info("%s has run ahead, in the application of %s", self.stage, made_by)
+        return read_result(plan.folder, self.stage, epoch)
 
     def _submit_unless_stale(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
@@ -133,33 +154,20 @@ def _look_into_quarantine(connection: Any, plan: Plan, stage: str) -> None:
     """A batch that was stuck meets today's movements, not those of the day it was planned."""
     from assay.quarantine.selection import require_open, select_rows
 
-    if stage == "build_silver" and (plan.movement or plan.source == "bronze"):
+    if not plan.asks_ledger(stage):
+        return
+    if stage == "build_silver":
         select_rows(connection, plan)
-    elif stage == "commit" and plan.movement:
+    else:
         require_open(connection, plan)
 
 
 class QualityGateOperator(SparkStageOperator):
-    """A Spark stage whose verdicts decide whether the batch goes on.
-
-    The application that built the layer has run the gate as well, when it could; the task then
-    takes these verdicts. Cleared, it starts an application of its own.
-    """
+    """A Spark stage whose verdicts decide whether the batch goes on."""
 
     def __init__(self, *, layer: str, **kwargs: Any) -> None:
         super().__init__(stage=f"validate_{layer}", **kwargs)
         self.layer = layer
-
-    def _submit(
-        self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
-    ) -> dict[str, Any]:
-        builder = BUILT_BY[self.layer]
-        ahead = take_ahead(plan.folder, self.stage, builder, rules_version(plan.datasets))
-        if ahead is None:
-            return super()._submit(context, path, plan, epoch)
-        self.log.info("these verdicts were found in the application of %s", builder)
-        write_result(plan.folder, self.stage, epoch, ahead)
-        return ahead
 
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
