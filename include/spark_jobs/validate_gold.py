@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +33,7 @@ def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
 def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
     """Frames `rows` (candidates) and `totals` (one row per measure: gold and silver)."""
     gold = latest_result(plan.folder, "build_gold")["tables"]
+    in_silver = _sum_silver(spark, plan)
     gates = []
     for contract in plan.gold:
         built = gold[contract.name]
@@ -39,7 +41,7 @@ def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Gate
         frames = [GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys)]
         if contract.totals:
             after = _gold_after(spark, plan, contract, built)
-            totals = _totals(spark, plan, contract, after)
+            totals = _totals(spark, contract, after, in_silver)
             frames.append(GateFrame("totals", totals, tuple(TOTALS.names)))
         gates.append((contract, frames))
     return gates
@@ -58,14 +60,31 @@ def _gold_after(
     return base.join(touched, on=list(contract.keys), how="left_anti").unionByName(groups)
 
 
-def _totals(spark: SparkSession, plan: Plan, contract: Contract, gold: DataFrame) -> DataFrame:
+def _sum_silver(spark: SparkSession, plan: Plan) -> dict[tuple[str, str], Decimal]:
+    """Total by dataset and column of silver as it will be; one pass serves all gold tables."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for dataset in sorted({name for contract in plan.gold for name in contract.datasets}):
+        columns = {c for contract in plan.gold for c in contract.totals_of(dataset).values()}
+        if columns:
+            silver = silver_input(spark, plan, dataset).after()
+            totals = sum_measures(silver, {column: column for column in sorted(columns)})
+            sums |= {(dataset, column): total for column, total in totals.items()}
+    return sums
+
+
+def _totals(
+    spark: SparkSession,
+    contract: Contract,
+    gold: DataFrame,
+    sums: Mapping[tuple[str, str], Decimal],
+) -> DataFrame:
     """Sum each reconciled measure on both sides; `rows` stands for the number of silver rows."""
     in_gold = sum_measures(gold, {measure: measure for measure in contract.totals})
-    in_silver: dict[str, Decimal] = {}
-    for dataset in contract.datasets:
-        if measures := contract.totals_of(dataset):
-            silver = silver_input(spark, plan, dataset).after()
-            in_silver |= sum_measures(silver, measures)
+    in_silver = {
+        measure: sums[dataset, column]
+        for dataset in contract.datasets
+        for measure, column in contract.totals_of(dataset).items()
+    }
     rows = [
         {"measure": measure, "gold": in_gold[measure], "silver": in_silver[measure]}
         for measure in contract.totals

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -59,12 +60,13 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
         change = change.as_reload()
     with _autocommit(connect) as connection:
         _require_columns(connection, change)
-    delta = measure_targets(change, say)
-    with _autocommit(connect) as connection:
+    with _autocommit(connect) as connection, ThreadPoolExecutor(1) as beside:
         drop_older_staging(connection, change.staged, epoch)
+        # Postgres takes the rows on one core while delta-rs adds them up on the other.
+        delta = beside.submit(measure_targets, change, say)
         try:
             _stage_all(connection, uri, change, say)
-            return _release(connect, change, delta, say)
+            return _release(connect, change, delta.result(), say)
         finally:
             _drop_all(connection, change)
 

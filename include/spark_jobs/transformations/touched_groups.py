@@ -67,8 +67,9 @@ def gold_candidates(
     ]
     touched = reduce(DataFrame.unionByName, changed).distinct()
     kept = [rows.join(touched, on=by, how="left_semi") for rows in after]
-    groups = summarise(contract, *kept).select(*columns)
+    groups = summarise(contract, *kept).select(*columns, F.lit(False).alias("stays"))
     keys = list(contract.keys)
     before = gold.join(touched, on=by, how="left_semi").select(*keys)
-    emptied = before.join(groups, on=keys, how="left_anti").withColumn("deleted", F.lit(True))
-    return groups.withColumn("deleted", F.lit(False)).unionByName(emptied, allowMissingColumns=True)
+    # One join that keeps both sides: asking for the emptied ones alone would make `groups` twice.
+    found = groups.join(before, on=keys, how="full_outer")
+    return found.select(*contract.column_names, F.col("stays").isNull().alias("deleted"))
