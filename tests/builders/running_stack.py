@@ -138,7 +138,7 @@ class RunningStack:
             except psutil.Error:
                 continue
             is_job = SUBMIT in line and LAUNCHER not in line
-            if is_job and any(part.endswith(f"{stage}.py") for part in line):
+            if is_job and (not stage or stage in line):
                 found.append(process)
         return found
 

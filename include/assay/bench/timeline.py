@@ -9,8 +9,8 @@ from statistics import median
 
 from assay.bench.figures import Breakdown
 
-# The tasks that start a JVM; a gate is run ahead by the application that built its layer.
-SPARK_TASKS = ("ingest_bronze", "build_silver", "build_gold", "commit")
+# The tasks that start a JVM; the stages between them run ahead in the first one's application.
+SPARK_TASKS = ("ingest_bronze", "commit")
 COLUMNS = ("task", "seconds", "waiting", "in the stage", "bare start", "multiple", "share")
 
 
@@ -18,7 +18,7 @@ COLUMNS = ("task", "seconds", "waiting", "in the stage", "bare start", "multiple
 class Step:
     """One task: `waiting` is from the end of the task before it to its own start.
 
-    `inside` is what its Spark stage took; a gate's was spent in the task that built its layer.
+    `inside` is what its Spark stage took, in whatever application it ran.
     """
 
     task_id: str

@@ -9,15 +9,15 @@ import pytest
 from assay.bench.timeline import BareStarts, Timeline, bare_chain, steps_table, timeline
 
 QUEUED = datetime(2026, 1, 1, tzinfo=UTC)
-INSIDE = {"build_silver": 2.5, "validate_silver": 1.5}
+INSIDE = {"ingest_bronze": 2.5, "validate_bronze": 1.5}
 
 
 def run_of(build_seconds: float) -> Timeline:
     def at(seconds: float) -> datetime:
         return QUEUED + timedelta(seconds=seconds)
 
-    build = ("build_silver", at(4), at(4 + build_seconds))
-    gate = ("validate_silver", at(5 + build_seconds), at(6 + build_seconds))
+    build = ("ingest_bronze", at(4), at(4 + build_seconds))
+    gate = ("validate_bronze", at(5 + build_seconds), at(6 + build_seconds))
     return timeline(QUEUED, [gate, ("accept_files", at(2), at(3)), build], gate[2], INSIDE)
 
 
@@ -26,8 +26,8 @@ def test_the_steps_with_the_waits_between_them_are_the_whole_run() -> None:
 
     assert [(step.task_id, step.waiting, step.working) for step in run.steps] == [
         ("accept_files", 2, 1),
-        ("build_silver", 1, 8),
-        ("validate_silver", 1, 1),
+        ("ingest_bronze", 1, 8),
+        ("validate_bronze", 1, 1),
     ]
     assert run.seconds == 14
 
@@ -42,7 +42,7 @@ def test_what_airflow_takes_to_end_the_run_belongs_to_it() -> None:
 
 def test_a_task_that_was_skipped_without_a_process_is_no_step() -> None:
     end = QUEUED + timedelta(seconds=3)
-    skipped = ("build_silver", end, end)
+    skipped = ("ingest_bronze", end, end)
 
     run = timeline(QUEUED, [("accept_files", QUEUED, end), skipped], end, {})
 
@@ -61,7 +61,7 @@ def test_the_table_has_medians_as_multiples_of_the_bare_starts(others: tuple[int
 
     assert [*table.rows] == [
         ["accept_files", "3.0", "2.0", "", "1.0", "3.0x", "21%"],
-        ["build_silver", "9.0", "1.0", "2.5", "5.0", "1.8x", "64%"],
-        ["validate_silver", "2.0", "1.0", "1.5", "1.0", "2.0x", "14%"],
+        ["ingest_bronze", "9.0", "1.0", "2.5", "5.0", "1.8x", "64%"],
+        ["validate_bronze", "2.0", "1.0", "1.5", "1.0", "2.0x", "14%"],
         ["whole run", "14.0", "4.0", "4.0", "7.0", "2.0x", "100%"],
     ]
