@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -60,13 +59,12 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
         change = change.as_reload()
     with _autocommit(connect) as connection:
         _require_columns(connection, change)
-    with _autocommit(connect) as connection, ThreadPoolExecutor(1) as beside:
+    delta = measure_targets(change, say)
+    with _autocommit(connect) as connection:
         drop_older_staging(connection, change.staged, epoch)
-        # Postgres takes the rows on one core while delta-rs adds them up on the other.
-        delta = beside.submit(measure_targets, change, say)
         try:
             _stage_all(connection, uri, change, say)
-            return _release(connect, change, delta.result(), say)
+            return _release(connect, change, delta, say)
         finally:
             _drop_all(connection, change)
 

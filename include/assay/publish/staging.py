@@ -22,6 +22,7 @@ from psycopg.rows import tuple_row
 from assay.contract import Column, Contract, measured_columns
 
 ROWS_PER_BATCH = 8192
+READ_BYTES = 1 << 16
 ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "int": pa.int32(),
@@ -157,8 +158,8 @@ def _read_batches(target: Target) -> pa.RecordBatchReader:
 
 def _read_parquet(target: Target, names: list[str]) -> Iterator[pa.RecordBatch]:
     for path in target.files:
-        # pre_buffer would hold a whole row group in memory.
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        # pre_buffer would hold a whole row group in memory, and no buffer whole columns of it.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
             yield from file.iter_batches(
                 batch_size=ROWS_PER_BATCH, columns=names, use_threads=False
             )
