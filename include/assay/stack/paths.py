@@ -44,4 +44,6 @@ def path_with_programs() -> str:
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Our environment with `extra` on top, for a program of our virtual environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
-    return {**kept, "PATH": path_with_programs(), **extra}
+    # Arrow's own pool keeps what it has freed, so memory would grow with the rows that pass it.
+    arrow = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+    return {**kept, **arrow, "PATH": path_with_programs(), **extra}
