@@ -3,11 +3,12 @@ PYTHON ?= python3
 ASSAY = @$(PYTHON) -I include/assay/bootstrap.py --
 TOOL = $(PYTHON) -I include/assay/bootstrap.py --dev --exec
 SIZE = $(if $(FILES),--files $(FILES)) $(if $(ROWS),--rows $(ROWS))
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate-hashes --no-header -q
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down status doctor url generate test check fix docs bench golden lock
-.PHONY: hooks audit
+.PHONY: hooks audit image compose-up compose-down
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,3 +45,9 @@ hooks: ## Run the pre-commit hooks on all files
 audit: ## List what is installed (.assay/sbom.json), and what of it is known to be vulnerable
 	@mkdir -p .assay && $(TOOL) cyclonedx-py -- requirements requirements.txt --pyproject pyproject.toml --short-PURLs -o .assay/sbom.json 2>/dev/null && echo "assay: wrote .assay/sbom.json"
 	@$(TOOL) pip-audit -- -r requirements.txt --require-hashes --disable-pip --strict --progress-spinner off || { echo "assay: not audited, or vulnerable; SECURITY.md says which it is" >&2; exit 1; }
+image: ## Build the image assay:local for the stack in containers
+	docker build -t assay:local --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
+compose-up: image ## Start the stack in containers (docs/deployment.md)
+	docker compose up --detach --wait
+compose-down: ## Stop the stack in containers; its volumes stay
+	docker compose down

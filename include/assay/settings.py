@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +15,47 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CONTRACTS = REPOSITORY / "include" / "contracts"
 SQL = REPOSITORY / "include" / "sql"
 SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
+LOOPBACK = "127.0.0.1"
+Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where the state lives and what the machine may use.
 
-    Every path is absolute. `driver_memory` is a Spark size such as `4g`.
+    Every path is absolute. `driver_memory` is a Spark size such as `4g`. What has a default below
+    is for a stack whose parts run in containers; see docs/deployment.md.
     """
 
     home: Path
     spark_master: str
     driver_memory: str
+    executor_memory: str = "1g"
+    listen: str = LOOPBACK
+    postgres: Address | None = None
+    airflow: Address | None = None
+    airflow_page: str | None = None
+    runtime_folder: Path | None = None
+    secrets_file: Path | None = None
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether others than `assay up` start and stop the parts of this stack."""
+        return bool(self.postgres or self.airflow)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether jobs run on other machines, or in other containers, than their driver."""
+        return not self.spark_master.startswith("local")
+
+    @property
+    def secrets(self) -> Path:
+        return self.secrets_file or self.home / "secrets.json"
+
+    @property
+    def java(self) -> Path:
+        """Java's launcher and the start-up cache of the JVM."""
+        return (self.runtime_folder or self.home) / "java"
 
     @property
     def landing(self) -> Path:
@@ -66,7 +97,7 @@ class Settings:
 
     @property
     def jars(self) -> Path:
-        return self.home / "jars"
+        return (self.runtime_folder or self.home) / "jars"
 
     @property
     def locks(self) -> Path:
@@ -78,14 +109,74 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingsError, naming the variable, when a value cannot be used.
     """
-    home = Path(environ.get("ASSAY_HOME") or REPOSITORY / ".assay").expanduser()
-    if not home.is_absolute():
-        home = Path.cwd() / home
-    memory = environ.get("ASSAY_DRIVER_MEMORY") or "4g"
-    if not (memory[:-1].isdigit() and memory[-1] in "mg"):
-        raise SettingsError(f"ASSAY_DRIVER_MEMORY={memory!r} is not a size such as 2g or 1500m")
-    return Settings(
-        home=home,
-        spark_master=environ.get("ASSAY_SPARK_MASTER") or "local[*]",
-        driver_memory=memory,
+    settings = Settings(
+        home=_folder(environ, "ASSAY_HOME") or REPOSITORY / ".assay",
+        spark_master=_spark_master(environ),
+        driver_memory=_memory(environ, "ASSAY_DRIVER_MEMORY", "4g"),
+        executor_memory=_memory(environ, "ASSAY_EXECUTOR_MEMORY", "1g"),
+        listen=_listen(environ),
+        postgres=_address(environ, "ASSAY_POSTGRES"),
+        airflow=_address(environ, "ASSAY_AIRFLOW"),
+        airflow_page=_page(environ),
+        runtime_folder=_folder(environ, "ASSAY_RUNTIME"),
+        secrets_file=_folder(environ, "ASSAY_SECRETS"),
     )
+    if bool(settings.postgres) != bool(settings.airflow):
+        raise SettingsError(
+            "ASSAY_POSTGRES and ASSAY_AIRFLOW go together: set both for a stack in containers, "
+            "or neither for the embedded one"
+        )
+    if settings.is_cluster and settings.listen == LOOPBACK:
+        raise SettingsError(
+            f"ASSAY_SPARK_MASTER={settings.spark_master!r} is a cluster, whose workers cannot "
+            "reach a driver that listens on loopback only; set ASSAY_LISTEN=0.0.0.0"
+        )
+    return settings
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    return Path.cwd() / Path(text).expanduser() if text else None
+
+
+def _memory(environ: Mapping[str, str], name: str, default: str) -> str:
+    size = environ.get(name) or default
+    if not (size[:-1].isdigit() and size[-1] in "mg"):
+        raise SettingsError(f"{name}={size!r} is not a size such as 2g or 1500m")
+    return size
+
+
+def _spark_master(environ: Mapping[str, str]) -> str:
+    master = environ.get("ASSAY_SPARK_MASTER") or "local[*]"
+    if not re.fullmatch(r"local\[(\*|[1-9][0-9]*)\]|spark://[^/\s]+:[0-9]+", master):
+        raise SettingsError(
+            f"ASSAY_SPARK_MASTER={master!r} is neither local[*] or local[2] nor spark://host:7077"
+        )
+    return master
+
+
+def _listen(environ: Mapping[str, str]) -> str:
+    text = environ.get("ASSAY_LISTEN") or LOOPBACK
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise SettingsError(f"ASSAY_LISTEN={text!r} is not an IP address such as 0.0.0.0") from None
+
+
+def _address(environ: Mapping[str, str], name: str) -> Address | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise SettingsError(f"{name}={text!r} is not an address such as postgres:5432")
+    return host, int(port)
+
+
+def _page(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("ASSAY_AIRFLOW_PAGE")
+    if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise SettingsError(
+            f"ASSAY_AIRFLOW_PAGE={text!r} is not an address such as http://host:8080"
+        )
+    return text or None

@@ -46,7 +46,8 @@ def demo(
 
     settings = load_settings()
     console = Console(stderr=as_json, highlight=False)
-    up(settings, say)
+    if not settings.runs_elsewhere:
+        up(settings, say)
     for dataset, options in sample_sets(settings, files=files, rows=rows).items():
         deliver_samples(settings, dataset, options, say, reporting)
     with watch_tasks(console) as watch:

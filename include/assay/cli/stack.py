@@ -99,12 +99,12 @@ def airflow(context: typer.Context) -> None:
 
 def addresses(settings: Settings) -> dict[str, str]:
     """Where the stack is, and its logins: Airflow's admin, and the reader of Postgres."""
-    from assay.stack.airflow import USER, airflow_url
+    from assay.stack.airflow import USER, airflow_page
     from assay.stack.credentials import load_credentials
     from assay.stack.postgres import dsn
 
     return {
-        "airflow": airflow_url(settings),
+        "airflow": airflow_page(settings),
         "user": USER,
         "password": load_credentials(settings)[USER],
         "postgres": dsn(settings, "assay_reader"),

@@ -15,7 +15,7 @@ from assay.files import write_whole
 from assay.settings import REPOSITORY, Settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment
-from assay.stack.ports import HOST, load_ports
+from assay.stack.ports import address
 from assay.stack.spark import spark_environment
 
 USER = "admin"
@@ -31,8 +31,14 @@ QUIET = (
 
 
 def airflow_url(settings: Settings) -> str:
-    """The address of the web UI and of the API."""
-    return f"http://{HOST}:{load_ports(settings)['airflow']}"
+    """The address of the API, for programs."""
+    host, port = address(settings, "airflow")
+    return f"http://{host}:{port}"
+
+
+def airflow_page(settings: Settings) -> str:
+    """The address of the web UI, for people; the API's own when there is no other."""
+    return settings.airflow_page or airflow_url(settings)
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
@@ -60,9 +66,10 @@ def _options(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__TEST_CONNECTION": "Disabled",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(settings)),
-        "AIRFLOW__API__HOST": HOST,
-        "AIRFLOW__API__PORT": str(load_ports(settings)["airflow"]),
-        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__API__HOST": settings.listen,
+        "AIRFLOW__API__PORT": str(address(settings, "airflow")[1]),
+        "AIRFLOW__API__BASE_URL": airflow_page(settings),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         # A task that starts while the API server restarts asks again, instead of failing.
@@ -82,10 +89,10 @@ def _options(settings: Settings) -> dict[str, str]:
 
 def _secrets(settings: Settings) -> dict[str, str]:
     known = load_credentials(settings)
-    port = load_ports(settings)["postgres"]
+    host, port = address(settings, "postgres")
     postgres = {
         "conn_type": "postgres",
-        "host": HOST,
+        "host": host,
         "port": port,
         "login": "assay_loader",
         "password": known["assay_loader"],
@@ -93,7 +100,7 @@ def _secrets(settings: Settings) -> dict[str, str]:
     }
     # The JSON form: Airflow reads local[*] as an IPv6 address when it stands in a URI.
     spark = {"conn_type": "spark", "host": settings.spark_master}
-    metadata = f"postgresql+psycopg2://airflow:{known['airflow']}@{HOST}:{port}/airflow"
+    metadata = f"postgresql+psycopg2://airflow:{known['airflow']}@{host}:{port}/airflow"
     return {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata,
         "AIRFLOW__CORE__FERNET_KEY": known["fernet_key"],
@@ -111,7 +118,8 @@ def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
     write_whole(_passwords_file(settings), login, mode=0o600)
     # Beside the cluster, so that it goes when the cluster goes.
     stamp = settings.home / "postgres" / "airflow-version"
-    if stamp.exists() and stamp.read_text() == version("apache-airflow"):
+    ours = settings.postgres is None
+    if ours and stamp.exists() and stamp.read_text() == version("apache-airflow"):
         return
     say("preparing Airflow's metadata database")
     done = subprocess.run(  # noqa: S603
@@ -127,7 +135,8 @@ def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
         write_whole(log, done.stdout + done.stderr)
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise StackError(f"airflow db migrate failed: {last[:200]} (all of it: {log})")
-    write_whole(stamp, version("apache-airflow"))
+    if ours:
+        write_whole(stamp, version("apache-airflow"))
 
 
 def api_client(settings: Settings) -> httpx.Client:
@@ -179,4 +188,4 @@ def unhealthy_parts(settings: Settings) -> list[str]:
 
 
 def _passwords_file(settings: Settings) -> Path:
-    return settings.home / "airflow" / "passwords.json"
+    return settings.secrets.with_name("airflow-passwords.json")

@@ -31,7 +31,7 @@ def load_credentials(settings: Settings) -> Mapping[str, str]:
 
     Raises StackError when the file cannot be read as what it is.
     """
-    path = settings.home / "secrets.json"
+    path = settings.secrets
     settings.locks.mkdir(parents=True, exist_ok=True)
     with (settings.locks / "secrets.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import psutil
 
 from assay.errors import StackError
 from assay.settings import Settings
+from assay.stack import others
+from assay.stack.finding import Finding
 from assay.stack.jars import locked_jars, sha256_of
 from assay.stack.java import ensure_java
 from assay.stack.paths import existing_part
@@ -24,32 +25,14 @@ NEEDED_DISK = 2 * GIB
 MEMORY_BESIDE_SPARK = 2 * GIB
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, what was found, and the remedy when that is not enough."""
-
-    subject: str
-    found: str
-    remedy: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return not self.remedy
-
-
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that the first run needs."""
-    checks: list[Callable[[Settings], Finding]] = [
-        _python,
-        _make,
-        _disk,
-        _memory,
-        _permissions,
-        _java,
-        _jars,
-        _postgres,
-        _ports,
-    ]
+    """Look at everything that the first run needs; in a container, at what this one needs."""
+    checks: list[Callable[[Settings], Finding]] = [_python, _disk, _memory, _permissions]
+    checks += [_java, _jars]
+    if settings.runs_elsewhere:
+        checks += [others.postgres, others.airflow, others.spark]
+    else:
+        checks += [_make, _postgres, _ports]
     return [check(settings) for check in checks]
 
 

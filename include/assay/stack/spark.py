@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable
 
-from assay.settings import Settings
+from assay.settings import LOOPBACK, Settings
 from assay.stack.jars import ensure_jars, jar_paths
 from assay.stack.java import ensure_java
 from assay.stack.paths import SPARK_HOME, path_with_programs
@@ -32,8 +33,6 @@ CONF = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "WARN",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
 }
 
 
@@ -64,10 +63,12 @@ def submit_conf(settings: Settings) -> dict[str, str]:
 
 def spark_environment(settings: Settings) -> dict[str, str]:
     """What a process that starts Spark needs in its environment, on top of its own."""
+    # Reachable from elsewhere, a JVM is told its name and listens on every address.
+    local = {"SPARK_LOCAL_IP": LOOPBACK} if settings.listen == LOOPBACK else {}
     return {
+        **local,
         "JAVA_HOME": str(ensure_java(settings).home),
         "SPARK_HOME": str(SPARK_HOME),
-        "SPARK_LOCAL_IP": "127.0.0.1",
         "PATH": path_with_programs(),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
@@ -77,17 +78,35 @@ def spark_environment(settings: Settings) -> dict[str, str]:
 
 
 def _start_cache(settings: Settings) -> StartCache:
-    return StartCache(settings.home / "java", ensure_java(settings), jar_paths(settings))
+    return StartCache(settings.java, ensure_java(settings), jar_paths(settings))
 
 
 def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     temporary = settings.home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     options = f"{JAVA_OPTIONS} -Djava.io.tmpdir={temporary} {start_cache_option}"
+    jars = ":".join(str(path) for path in jar_paths(settings))
     return {
         **CONF,
-        "spark.driver.extraClassPath": ":".join(str(path) for path in jar_paths(settings)),
+        **(_cluster_conf(settings, jars) if settings.is_cluster else {}),
+        "spark.driver.host": _driver_host(settings),
+        "spark.driver.bindAddress": settings.listen,
+        "spark.driver.extraClassPath": jars,
         "spark.driver.extraJavaOptions": options.strip(),
         "spark.local.dir": str(temporary),
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
     }
+
+
+def _cluster_conf(settings: Settings, jars: str) -> dict[str, str]:
+    """What executors are told; they have the same files at the same places as the driver."""
+    return {
+        "spark.executor.memory": settings.executor_memory,
+        "spark.executor.extraClassPath": jars,
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
+    }
+
+
+def _driver_host(settings: Settings) -> str:
+    """The name under which executors reach this machine."""
+    return LOOPBACK if settings.listen == LOOPBACK else socket.gethostname()

@@ -18,7 +18,7 @@ from assay.settings import Settings
 from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhealthy_parts
 from assay.stack.paths import existing_part
 from assay.stack.ports import choose_ports, load_ports
-from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
+from assay.stack.postgres import dsn, ensure_cluster, ensure_databases, login_refusal
 from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
 from assay.stack.programs import (
     AIRFLOW_PROGRAMS,
@@ -50,6 +50,7 @@ class StackStatus:
 
 def up(settings: Settings, say: Say) -> None:
     """Start everything that does not run yet; return when all of it is healthy."""
+    _require_ours(settings)
     with _stack_lock(settings), _disk_full_explained(settings):
         _check_space(settings)
         prepare_spark(settings, say)
@@ -67,6 +68,7 @@ def up(settings: Settings, say: Say) -> None:
 
 def down(settings: Settings, say: Say) -> None:
     """Stop everything; when it returns, no process of the stack is left."""
+    _require_ours(settings)
     with _stack_lock(settings):
         supervisor = find_supervisor(settings)
         if supervisor:
@@ -81,6 +83,7 @@ def down(settings: Settings, say: Say) -> None:
 
 def status(settings: Settings) -> StackStatus:
     """What runs now."""
+    _require_ours(settings)
     running = find_supervisor(settings) is not None
     known = (settings.home / "ports.json").exists()
     states = program_states(settings) if running else {}
@@ -96,14 +99,19 @@ def status(settings: Settings) -> StackStatus:
 
 
 def _start_postgres(settings: Settings, say: Say) -> None:
-    # Migrations belong to the warehouse, not to the stack: only a start needs them.
-    from assay.evolution import evolve_tables
-    from assay.migrations import migrate
-
     if start_program(settings, "postgres"):
         say(f"starting Postgres on port {load_ports(settings)['postgres']}")
     _wait(settings, lambda: _answers(settings), ["postgres"])
     ensure_databases(settings)
+    migrate_warehouse(settings, say)
+
+
+def migrate_warehouse(settings: Settings, say: Say) -> None:
+    """Bring the database assay to what migrations and contracts say."""
+    # Migrations belong to the warehouse, not to the stack: only a start needs them.
+    from assay.evolution import evolve_tables
+    from assay.migrations import migrate
+
     with psycopg.connect(dsn(settings, "assay_owner")) as connection:
         applied = migrate(connection)
         added = evolve_tables(connection)
@@ -126,16 +134,13 @@ def _start_airflow(settings: Settings, say: Say) -> None:
 
 
 def _answers(settings: Settings) -> bool:
-    try:
-        psycopg.connect(dsn(settings, "postgres", "postgres"), connect_timeout=5).close()
-    except psycopg.OperationalError as error:
-        if "password authentication failed" in str(error):
-            raise StackError(
-                f"{settings.home / 'secrets.json'} does not hold the password of the Postgres in "
-                f"{settings.home / 'postgres'}; restore it, or remove {settings.home}"
-            ) from error
-        return False
-    return True
+    refusal = login_refusal(settings, "postgres", "postgres")
+    if "password authentication failed" in refusal:
+        raise StackError(
+            f"{settings.secrets} does not hold the password of the Postgres in "
+            f"{settings.home / 'postgres'}; restore it, or remove {settings.home}"
+        )
+    return not refusal
 
 
 def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:
@@ -156,6 +161,11 @@ def _last_words(settings: Settings, name: str, what: str) -> str:
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     last = next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
     return f"{name}: {what}; last line: {last.strip()[:300]} (all of it: {log})"
+
+
+def _require_ours(settings: Settings) -> None:
+    if settings.runs_elsewhere:
+        raise StackError("ASSAY_AIRFLOW names a stack in containers: use docker compose up or down")
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from assay.cli.stack import register
 from assay.settings import Settings
-from assay.stack.doctor import Finding, examine
+from assay.stack.doctor import examine
+from assay.stack.finding import Finding
 from assay.stack.jars import locked_jars
 
 app = typer.Typer()

@@ -1,0 +1,57 @@
+"""`assay serve …`: what the image and docker-compose.yaml call."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from assay.cli.stack import say
+from assay.settings import load_settings
+from assay.stack import service
+
+app = typer.Typer(no_args_is_help=True, help="Parts of a stack in containers.")
+Part = StrEnum("Part", [(name, name) for name in service.PARTS])  # type: ignore[misc]
+ThePart = Annotated[Part, typer.Argument(help="The part of the stack.")]
+
+
+@app.command()
+def secrets() -> None:
+    """Generate the passwords and keys of the stack, unless they are there."""
+    service.make_secrets(load_settings())
+
+
+@app.command()
+def init() -> None:
+    """Make or migrate roles, databases and schemas."""
+    service.initialise(load_settings(), say)
+
+
+@app.command()
+def run(part: ThePart) -> None:
+    """Become this part; ends when it ends."""
+    service.run_part(load_settings(), part.value)
+
+
+@app.command()
+def healthy(part: ThePart) -> None:
+    """Exit with 1 unless Airflow, or the Spark master, reports this part to be well."""
+    if not service.is_healthy(load_settings(), part.value):
+        raise typer.Exit(1)
+
+
+@app.command()
+def fetch() -> None:
+    """Put Java's launcher and the JARs where ASSAY_RUNTIME says; for the build of the image."""
+    from assay.stack.jars import ensure_jars
+
+    ensure_jars(load_settings(), say)
+
+
+@app.command()
+def train() -> None:
+    """Build the start-up cache of the JVM; for the build of the image."""
+    from assay.stack.spark import ensure_start_cache
+
+    ensure_start_cache(load_settings(), say)

@@ -1,0 +1,62 @@
+"""In a container, the doctor says which other part is missing or not of our version."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from assay.settings import Settings
+from assay.stack.doctor import examine
+from assay.stack.others import judge_master, our_version
+from assay.stack.ports import next_free_port
+
+WORKER = {"state": "ALIVE", "memory": 1024}
+
+
+@pytest.fixture
+def elsewhere(settings: Settings) -> Settings:
+    """A container's settings, with nobody at the other end."""
+    nobody = ("127.0.0.1", next_free_port(20000, set()))
+    return dataclasses.replace(
+        settings,
+        postgres=nobody,
+        airflow=nobody,
+        spark_master="spark://nobody.invalid:7077",
+        executor_memory="1g",
+    )
+
+
+def page(version: str) -> str:
+    return f'<span class="version me-3">{version}</span>'
+
+
+@pytest.mark.parametrize(
+    ("version", "workers", "found", "remedy"),
+    [
+        ("4.1.0", [WORKER], "the master is 4.1.0", "make compose-up"),
+        (None, [], "no worker", "--scale spark-worker=1"),
+        (None, [{**WORKER, "state": "DEAD"}], "no worker", "--scale spark-worker=1"),
+        (None, [{**WORKER, "memory": 1023}], "1023 MB", "ASSAY_EXECUTOR_MEMORY to 1023m"),
+        (None, [WORKER, WORKER], "2 workers", ""),
+    ],
+)
+def test_a_master_is_judged_by_version_and_workers(
+    elsewhere: Settings, version: str | None, workers: list[dict[str, Any]], found: str, remedy: str
+) -> None:
+    judged = judge_master(elsewhere, page(version or our_version()), {"workers": workers})
+    assert found in judged.found
+    assert remedy in judged.remedy
+    assert judged.ok == (not remedy)
+
+
+def test_parts_that_do_not_answer_are_named_with_the_remedy(elsewhere: Settings) -> None:
+    found = {each.subject: each for each in examine(elsewhere)}
+    assert "make" not in found
+    for subject, remedy in {
+        "postgres": "docker compose logs postgres",
+        "airflow": "docker compose ps",
+        "spark": "docker compose up -d spark-master",
+    }.items():
+        assert remedy in found[subject].remedy, subject

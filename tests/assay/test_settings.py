@@ -1,0 +1,82 @@
+"""Settings come from the environment; one that cannot be used is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.errors import SettingsError
+from assay.settings import LOOPBACK, REPOSITORY, load_settings
+
+CONTAINER = {
+    "ASSAY_HOME": "/var/lib/assay",
+    "ASSAY_RUNTIME": "/opt/assay/runtime",
+    "ASSAY_SECRETS": "/run/assay/secrets.json",
+    "ASSAY_POSTGRES": "postgres:5432",
+    "ASSAY_AIRFLOW": "airflow-api-server:8080",
+    "ASSAY_AIRFLOW_PAGE": "https://airflow.example/assay",
+    "ASSAY_LISTEN": "0.0.0.0",  # noqa: S104  a container's own
+    "ASSAY_SPARK_MASTER": "spark://spark-master:7077",
+}
+
+
+def test_without_a_variable_everything_is_on_this_machine() -> None:
+    settings = load_settings({})
+    assert settings.home == REPOSITORY / ".assay"
+    assert settings.jars == settings.home / "jars"
+    assert settings.secrets == settings.home / "secrets.json"
+    assert settings.listen == LOOPBACK
+    assert not settings.is_cluster
+    assert not settings.runs_elsewhere
+
+
+def test_a_container_is_told_where_the_others_are() -> None:
+    settings = load_settings(CONTAINER)
+    assert settings.postgres == ("postgres", 5432)
+    assert settings.airflow == ("airflow-api-server", 8080)
+    assert settings.java == Path("/opt/assay/runtime/java")
+    assert settings.secrets == Path("/run/assay/secrets.json")
+    assert settings.is_cluster
+    assert settings.runs_elsewhere
+
+
+def test_a_relative_folder_is_below_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({"ASSAY_HOME": "state"}).home == tmp_path / "state"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ASSAY_DRIVER_MEMORY", "4gb"),
+        ("ASSAY_DRIVER_MEMORY", "g"),
+        ("ASSAY_EXECUTOR_MEMORY", "1.5g"),
+        ("ASSAY_SPARK_MASTER", "local"),
+        ("ASSAY_SPARK_MASTER", "local[0]"),
+        ("ASSAY_SPARK_MASTER", "spark://spark-master"),
+        ("ASSAY_SPARK_MASTER", "yarn"),
+        ("ASSAY_LISTEN", "everywhere"),
+        ("ASSAY_POSTGRES", "postgres"),
+        ("ASSAY_POSTGRES", "postgres:port"),
+        ("ASSAY_POSTGRES", ":5432"),
+        ("ASSAY_AIRFLOW", "airflow:70000"),
+        ("ASSAY_AIRFLOW_PAGE", "airflow.example"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name}='{value}'".replace("[", r"\[")):
+        load_settings({**CONTAINER, name: value})
+
+
+@pytest.mark.parametrize("name", ["ASSAY_POSTGRES", "ASSAY_AIRFLOW"])
+def test_half_a_stack_in_containers_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="ASSAY_POSTGRES and ASSAY_AIRFLOW go together"):
+        load_settings({**CONTAINER, name: ""})
+
+
+def test_a_cluster_needs_a_driver_that_its_workers_reach() -> None:
+    with pytest.raises(SettingsError, match=r"set ASSAY_LISTEN=0\.0\.0\.0"):
+        load_settings({**CONTAINER, "ASSAY_LISTEN": ""})
