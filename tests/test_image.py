@@ -21,6 +21,8 @@ def facts() -> dict[str, Any]:
     """What Docker knows of the image."""
     if not shutil.which("docker"):
         pytest.skip("Docker is not present")
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        pytest.skip("no Docker daemon answers")
     shown = subprocess.run(["docker", "inspect", IMAGE], capture_output=True, text=True)
     if shown.returncode:
         pytest.skip(f"{IMAGE} is not there; make image builds it")

@@ -37,6 +37,7 @@ class Settings:
     airflow_page: str | None = None
     runtime_folder: Path | None = None
     secrets_file: Path | None = None
+    one_writer: bool = False
 
     @property
     def runs_elsewhere(self) -> bool:
@@ -120,6 +121,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         airflow_page=_page(environ),
         runtime_folder=_folder(environ, "ASSAY_RUNTIME"),
         secrets_file=_folder(environ, "ASSAY_SECRETS"),
+        one_writer=_yes(environ, "ASSAY_ONE_WRITER"),
     )
     if bool(settings.postgres) != bool(settings.airflow):
         raise SettingsError(
@@ -144,6 +146,13 @@ def _memory(environ: Mapping[str, str], name: str, default: str) -> str:
     if not (size[:-1].isdigit() and size[-1] in "mg"):
         raise SettingsError(f"{name}={size!r} is not a size such as 2g or 1500m")
     return size
+
+
+def _yes(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name) or "no"
+    if text not in ("yes", "no"):
+        raise SettingsError(f"{name}={text!r} is neither yes nor no")
+    return text == "yes"
 
 
 def _spark_master(environ: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from assay.plan import Plan, read_plan
 from assay.results import write_ahead, write_failure, write_result
 from assay.rules import rules_version
 from spark_jobs.chain import STAGES, stages_ahead
-from spark_jobs.lakehouse.session import open_session
+from spark_jobs.lakehouse.session import open_session, tasks_by_host
 
 PR_SET_PDEATHSIG = 1
 
@@ -49,8 +49,8 @@ def main() -> None:
 def _run(spark: SparkSession, plan: Plan, stage: str, epoch: int, started: float) -> bool:
     """Run a stage; its result file is its last act. False when a gate would stop the batch."""
     result = STAGES[stage](spark, plan, epoch)
-    seconds = round(time.monotonic() - started, 2)
-    write_result(plan.folder, stage, epoch, {"seconds": seconds, **result})
+    facts = {"seconds": round(time.monotonic() - started, 2), "executors": tasks_by_host(spark)}
+    write_result(plan.folder, stage, epoch, {**facts, **result})
     print(f"{stage} {plan.batch_id}: {result['summary']}", flush=True)
     return not any(stops(verdict) for verdict in result.get("verdicts", []))
 

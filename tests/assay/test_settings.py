@@ -64,6 +64,7 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_POSTGRES", ":5432"),
         ("ASSAY_AIRFLOW", "airflow:70000"),
         ("ASSAY_AIRFLOW_PAGE", "airflow.example"),
+        ("ASSAY_ONE_WRITER", "true"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:

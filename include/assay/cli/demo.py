@@ -123,4 +123,5 @@ def _numbers(report: BatchReport) -> dict[str, str]:
         **report.gold_rows,
     }
     texts = {name: f"{number:,}" for name, number in numbers.items()}
-    return {"state": report.state, **texts, "release": str(report.release_id or "-")}
+    facts = {"state": report.state, **texts, "release": str(report.release_id or "-")}
+    return {**facts, "executors": str(report.executors)} if report.executors else facts

@@ -35,13 +35,6 @@ def run(part: ThePart) -> None:
 
 
 @app.command()
-def healthy(part: ThePart) -> None:
-    """Exit with 1 unless Airflow, or the Spark master, reports this part to be well."""
-    if not service.is_healthy(load_settings(), part.value):
-        raise typer.Exit(1)
-
-
-@app.command()
 def fetch() -> None:
     """Put Java's launcher and the JARs where ASSAY_RUNTIME says; for the build of the image."""
     from assay.stack.jars import ensure_jars

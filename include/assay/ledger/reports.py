@@ -13,7 +13,10 @@ CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
 
 @dataclass(frozen=True)
 class BatchReport:
-    """One batch in numbers. `classes` are its records by class, `gold_rows` by table."""
+    """One batch in numbers. `classes` are its records by class, `gold_rows` by table.
+
+    `executors` counts hosts whose executors did tasks; 0 where the Spark drivers do all themselves.
+    """
 
     batch_id: str
     run_id: str
@@ -27,6 +30,7 @@ class BatchReport:
     gold_rows: dict[str, int]
     release_id: int | None
     task_seconds: dict[str, float]
+    executors: int = 0
 
 
 def batch_reports(
@@ -87,6 +91,13 @@ def _report(
         " GROUP BY task_id ORDER BY min(epoch)",
         [batch_id],
     )
+    executors = fetch_all(
+        connection,
+        "SELECT count(DISTINCT e.key) FROM ops.batch_task,"
+        " LATERAL jsonb_each_text(metrics -> 'executors') AS e"
+        " WHERE batch_id = %s AND e.value::int > 0",
+        [batch_id],
+    )
     return BatchReport(
         batch_id=batch_id,
         run_id=run_id,
@@ -100,4 +111,5 @@ def _report(
         gold_rows={n: r for n, r in (release[0][1] if release else {}).items() if "gold." in n},
         release_id=release[0][0] if release else None,
         task_seconds={task: duration or 0.0 for task, duration in seconds},
+        executors=executors[0][0],
     )

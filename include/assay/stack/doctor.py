@@ -19,6 +19,7 @@ from assay.stack.paths import existing_part
 from assay.stack.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
 from assay.stack.postgres import PROGRAMS, check_reach, server_user
 from assay.stack.processes import find_supervisor
+from assay.stack.storage import lake_storage
 
 GIB = 1 << 30
 NEEDED_DISK = 2 * GIB
@@ -28,7 +29,7 @@ MEMORY_BESIDE_SPARK = 2 * GIB
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that the first run needs; in a container, at what this one needs."""
     checks: list[Callable[[Settings], Finding]] = [_python, _disk, _memory, _permissions]
-    checks += [_java, _jars]
+    checks += [lake_storage, _java, _jars]
     if settings.runs_elsewhere:
         checks += [others.postgres, others.airflow, others.spark]
     else:

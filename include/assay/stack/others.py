@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-import socket
+import subprocess
 from typing import Any
 
 import httpx
 
-from assay.settings import Settings
+from assay.settings import SPARK_JOBS, Settings
 from assay.stack.airflow import airflow_url, unhealthy_parts
 from assay.stack.finding import Finding
-from assay.stack.paths import SPARK_HOME
+from assay.stack.paths import SPARK_HOME, child_environment
 from assay.stack.ports import address
 from assay.stack.postgres import login_refusal
+from assay.stack.spark import spark_environment, submit_conf
+from assay.stack.start_cache import TROUBLE
 
 MASTER_PAGE = 8080
+PROBE_SECONDS = 90
 
 
 def postgres(settings: Settings) -> Finding:
@@ -34,7 +38,7 @@ def airflow(settings: Settings) -> Finding:
 
 
 def spark(settings: Settings) -> Finding:
-    """Whether the master is there, is of our version, and has a worker that can take a job."""
+    """Whether the master is there and of our version, and what its executors can do."""
     if not settings.is_cluster:
         return Finding("spark", f"{settings.spark_master}, inside each job")
     try:
@@ -42,18 +46,50 @@ def spark(settings: Settings) -> Finding:
     except (httpx.HTTPError, ValueError) as error:
         found = f"{settings.spark_master} does not answer ({error})"
         return Finding("spark", found, "start it: docker compose up -d spark-master")
-    return judge_master(settings, page, state)
+    finding = judge_master(settings, page, state)
+    return _probe_lake(settings, state["cores"]) if finding.ok else finding
 
 
-def spark_is_well(settings: Settings, part: str) -> bool:
-    """Whether the master is at work, and knows this container when that is a worker."""
+def _probe_lake(settings: Settings, cores: int) -> Finding:
+    """Run the job in which executors write into the lake."""
+    files = 2 * cores
+    everyone = {
+        "spark.cores.max": str(cores),
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    }
+    command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", settings.spark_master]
+    command += ["--driver-memory", "512m"]
+    for name, value in {**submit_conf(settings), **everyone}.items():
+        command += ["--conf", f"{name}={value}"]
     try:
-        state = _ask_master(settings, "/json/").json()
-    except (httpx.HTTPError, ValueError):
-        return False
-    here = [each for each in state["workers"] if each["host"] == socket.gethostname()]
-    master = state["status"] == "ALIVE"
-    return master and (part == "spark-master" or any(each["state"] == "ALIVE" for each in here))
+        done = subprocess.run(  # noqa: S603
+            [*command, str(SPARK_JOBS / "probe_lake.py"), str(settings.lake), str(files)],
+            env=child_environment(spark_environment(settings)),
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        found = f"no executor did a task of ours within {PROBE_SECONDS} s"
+        remedy = "see the master's page: a running job may have all cores; else docker compose logs"
+        return Finding("spark", found, f"{remedy} spark-worker")
+    return judge_probe(settings, files, done.stdout, done.stderr)
+
+
+def judge_probe(settings: Settings, files: int, output: str, errors: str) -> Finding:
+    """Judge what the job printed."""
+    remedy = f"mount one volume at {settings.home} in every container, writable for user 10001"
+    told = [line for line in output.splitlines() if line.startswith("{")]
+    if not told:
+        lines = [line.strip() for line in errors.splitlines() if TROUBLE.search(line)]
+        cause = (lines or ["no message"])[0][:300]
+        return Finding("spark", f"executors cannot write {settings.lake}: {cause}", remedy)
+    facts = json.loads(told[-1])
+    found = f"{our_version()}, executors on {len(facts['tasks'])} workers write {settings.lake}"
+    if facts["files"] == files:
+        return Finding("spark", found)
+    return Finding("spark", f"{found}, but not where the driver does", remedy)
 
 
 def _ask_master(settings: Settings, path: str) -> httpx.Response:

@@ -10,18 +10,14 @@ from collections.abc import Callable
 from assay.errors import StackError
 from assay.files import write_whole
 from assay.settings import Settings
-from assay.stack.airflow import (
-    airflow_environment,
-    ensure_pool,
-    prepare_airflow,
-    unhealthy_parts,
-)
+from assay.stack.airflow import airflow_environment, ensure_pool, prepare_airflow
 from assay.stack.credentials import load_credentials
-from assay.stack.others import MASTER_PAGE, spark_is_well
+from assay.stack.others import MASTER_PAGE
 from assay.stack.paths import BIN, SPARK_HOME, child_environment
 from assay.stack.postgres import ensure_databases, login_refusal
 from assay.stack.programs import AIRFLOW_PROGRAMS, QUIET
 from assay.stack.spark import spark_environment
+from assay.stack.storage import refuse_shared_storage
 from assay.stack.supervisor import migrate_warehouse
 
 Say = Callable[[str], None]
@@ -42,6 +38,7 @@ def make_secrets(settings: Settings) -> None:
 def initialise(settings: Settings, say: Say) -> None:
     """Bring roles, databases and both schemas to this version; safe to run again."""
     _require_elsewhere(settings)
+    refuse_shared_storage(settings)
     wait_for_postgres(settings)
     ensure_databases(settings)
     migrate_warehouse(settings, say)
@@ -57,19 +54,12 @@ def run_part(settings: Settings, part: str) -> None:
     else:
         _require_elsewhere(settings)
         if part == "scheduler":  # the API server is up by then, see docker-compose.yaml
+            refuse_shared_storage(settings)
             ensure_pool(settings)
         command = [str(BIN / "airflow"), part, *QUIET.get(part, [])]
         environment = airflow_environment(settings)
     os.chdir(settings.home)
     os.execve(command[0], command, child_environment(environment))  # noqa: S606
-
-
-def is_healthy(settings: Settings, part: str) -> bool:
-    """Whether Airflow's API, or the Spark master, reports this part well; silence is not well."""
-    if part in SPARK_CLASSES:
-        return spark_is_well(settings, part)
-    unwell = unhealthy_parts(settings)
-    return part not in unwell and "api-server" not in unwell
 
 
 def wait_for_postgres(settings: Settings, patience: float = PATIENCE) -> None:

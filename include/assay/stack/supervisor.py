@@ -30,6 +30,7 @@ from assay.stack.programs import (
     start_supervisor,
 )
 from assay.stack.spark import prepare_spark
+from assay.stack.storage import refuse_shared_storage
 
 Say = Callable[[str], None]
 NEEDED_SPACE = 2 << 30
@@ -53,6 +54,7 @@ def up(settings: Settings, say: Say) -> None:
     _require_ours(settings)
     with _stack_lock(settings), _disk_full_explained(settings):
         _check_space(settings)
+        refuse_shared_storage(settings)
         prepare_spark(settings, say)
         if not find_supervisor(settings):
             if end_orphans(settings):

@@ -9,7 +9,7 @@ import pytest
 
 from assay.settings import Settings
 from assay.stack.doctor import examine
-from assay.stack.others import judge_master, our_version
+from assay.stack.others import judge_master, judge_probe, our_version
 from assay.stack.ports import next_free_port
 
 WORKER = {"state": "ALIVE", "memory": 1024}
@@ -49,6 +49,22 @@ def test_a_master_is_judged_by_version_and_workers(
     assert found in judged.found
     assert remedy in judged.remedy
     assert judged.ok == (not remedy)
+
+
+@pytest.mark.parametrize(
+    ("output", "errors", "found", "ok"),
+    [
+        ('{"tasks": {"a": 2, "b": 2}, "files": 4}', "", "executors on 2 workers write", True),
+        ('{"tasks": {"a": 4}, "files": 0}', "", "but not where the driver does", False),
+        ("", "x\njava.io.IOException: Mkdirs failed\n", "IOException: Mkdirs failed", False),
+    ],
+)
+def test_a_lake_is_judged_by_what_executors_wrote(
+    elsewhere: Settings, output: str, errors: str, found: str, ok: bool
+) -> None:
+    judged = judge_probe(elsewhere, 4, output, errors)
+    assert found in judged.found
+    assert judged.ok == ok
 
 
 def test_parts_that_do_not_answer_are_named_with_the_remedy(elsewhere: Settings) -> None:

@@ -1,0 +1,23 @@
+#!/bin/bash
+# The health check of one part of a stack in containers: exits with 1 unless Airflow's API, or the
+# Spark master, reports this part to be well. No Python: it runs twice a minute in each container.
+set -euo pipefail
+part=$1
+
+ask() { # address and path of a page; prints its answer on one line, without blanks
+  exec 3<>"/dev/tcp/${1%:*}/${1##*:}"
+  printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$2" "$1" >&3
+  tr -d ' \r\n' <&3
+}
+
+case $part in
+  spark-*) answer=$(ask "$(sed -E 's|spark://(.*):[0-9]+|\1:8080|' <<<"$ASSAY_SPARK_MASTER")" /json/) ;;
+  *) answer=$(ask "$ASSAY_AIRFLOW" /api/v2/monitor/health) ;;
+esac
+case $part in
+  api-server) [[ $answer == HTTP/1.?200* ]] ;;
+  spark-master) [[ $answer == *'"status":"ALIVE"'* ]] ;;
+  # One line for each worker, of which one is on this machine.
+  spark-worker) sed 's/"id":/\n&/g' <<<"$answer" | grep -q "\"host\":\"$HOSTNAME\".*\"state\":\"ALIVE\"" ;;
+  *) [[ $answer == *"\"${part//-/_}\":{\"status\":\"healthy\""* ]] ;;
+esac
