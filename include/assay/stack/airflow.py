@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from importlib.metadata import version
@@ -42,7 +43,11 @@ def airflow_page(settings: Settings) -> str:
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
-    """Everything Airflow is told, on top of the environment it is started in. Holds secrets."""
+    """Everything Airflow is told, on top of the environment it is started in. Holds secrets.
+
+    In a container, what that was given itself comes last: an installation may want another login.
+    """
+    given = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
     return {
         **spark_environment(settings),
         "ASSAY_HOME": str(settings.home),
@@ -52,6 +57,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         **_options(settings),
         **_secrets(settings),
+        **(given if settings.runs_elsewhere else {}),
     }
 
 

@@ -88,7 +88,7 @@ def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     jars = ":".join(str(path) for path in jar_paths(settings))
     return {
         **CONF,
-        **(_cluster_conf(settings, jars) if settings.is_cluster else {}),
+        **(_cluster_conf(settings, jars, start_cache_option) if settings.is_cluster else {}),
         "spark.driver.host": _driver_host(settings),
         "spark.driver.bindAddress": settings.listen,
         "spark.driver.extraClassPath": jars,
@@ -98,12 +98,12 @@ def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     }
 
 
-def _cluster_conf(settings: Settings, jars: str) -> dict[str, str]:
+def _cluster_conf(settings: Settings, jars: str, start_cache_option: str) -> dict[str, str]:
     """What executors are told; they have the same files at the same places as the driver."""
     return {
         "spark.executor.memory": settings.executor_memory,
         "spark.executor.extraClassPath": jars,
-        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
+        "spark.executor.extraJavaOptions": f"{JAVA_OPTIONS} {start_cache_option}".strip(),
     }
 
 

@@ -51,6 +51,15 @@ def test_airflow_is_told_the_names_inside_and_the_page_outside(container: Settin
     assert logins.parent == container.secrets.parent
 
 
+def test_a_container_may_be_given_another_login_and_the_embedded_stack_may_not(
+    settings: Settings, container: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "theirs")
+    assert airflow_environment(container)["AIRFLOW__CORE__AUTH_MANAGER"] == "theirs"
+    (settings.home / "ports.json").write_text('{"airflow": 1, "postgres": 2}')
+    assert "AIRFLOW__CORE__AUTH_MANAGER" not in airflow_environment(settings)
+
+
 def test_executors_get_the_jars_and_the_name_of_the_driver(
     container: Settings, spark_settings: Settings
 ) -> None:
