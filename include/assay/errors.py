@@ -4,6 +4,7 @@ AssayError
 ├── SettingsError        a setting or param cannot be used
 ├── ContractError        a contract file contradicts itself or the rules
 ├── StackError           the embedded stack cannot start, stop or be found
+├── ObjectStoreError     an object store cannot be reached, or refuses what it is asked
 ├── FileRejectedError    a landing file cannot be taken; carries the reason
 ├── BatchError           a batch is not in a state that allows what was asked
 │   └── StaleBaseError   silver or gold has moved since the batch was built
@@ -30,6 +31,10 @@ class ContractError(AssayError):
 
 class StackError(AssayError):
     """The embedded stack cannot do what was asked; the text names the remedy."""
+
+
+class ObjectStoreError(AssayError):
+    """An object store cannot be reached or refuses; the text names address and remedy."""
 
 
 class FileRejectedError(AssayError):

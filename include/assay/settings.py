@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import SettingsError
+from assay.objects import ObjectPath, Place, read_address
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTRACTS = REPOSITORY / "include" / "contracts"
@@ -38,6 +39,7 @@ class Settings:
     runtime_folder: Path | None = None
     secrets_file: Path | None = None
     one_writer: bool = False
+    lake_address: ObjectPath | None = None
 
     @property
     def runs_elsewhere(self) -> bool:
@@ -80,8 +82,9 @@ class Settings:
         return self.home / "exports"
 
     @property
-    def lake(self) -> Path:
-        return self.home / "lake"
+    def lake(self) -> Place:
+        """The Delta tables, by layer and name: a folder, or an address on S3."""
+        return self.lake_address or self.home / "lake"
 
     @property
     def batches(self) -> Path:
@@ -122,6 +125,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         runtime_folder=_folder(environ, "ASSAY_RUNTIME"),
         secrets_file=_folder(environ, "ASSAY_SECRETS"),
         one_writer=_yes(environ, "ASSAY_ONE_WRITER"),
+        lake_address=read_address(environ, "ASSAY_LAKE"),
     )
     if bool(settings.postgres) != bool(settings.airflow):
         raise SettingsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from assay.errors import AssayError, FencedError
 from assay.plan import Plan
 from assay.results import next_epoch
 from assay.run import RunType
-from assay_airflow.connections import connect
+from assay_airflow.connections import connect, use_object_store
 
 
 @dataclass
@@ -62,6 +63,8 @@ def attempt(
 
     An AssayError needs a person and fails the task for good; anything else may be retried.
     """
+    if os.environ.get("ASSAY_LAKE"):
+        use_object_store()
     instance = context["ti"]
     holder = f"{context['run_id']} {instance.task_id} try {instance.try_number}"
     with connect() as connection:

@@ -1,7 +1,8 @@
-"""Where tasks connect to: the Airflow connections `assay_postgres` and `assay_spark`."""
+"""Where tasks connect to: the connections `assay_postgres`, `assay_spark` and `assay_s3`."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
 POSTGRES = "assay_postgres"
 SPARK = "assay_spark"
+S3 = "assay_s3"
 
 
 def connect() -> psycopg.Connection:
@@ -26,3 +28,29 @@ def postgres_uri() -> str:
 
     uri: str = PostgresHook(postgres_conn_id=POSTGRES).get_uri()
     return uri.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def use_object_store() -> None:
+    """Give this task and the jobs it starts what the connection assay_s3 says, if there is one.
+
+    It goes into the environment, where they look for it anyhow, and nowhere else: what a task is
+    rendered with, its command lines and the conf of its jobs are shown. Without the connection the
+    environment, or the role of the machine, has to do.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = Connection.get(S3)
+    except AirflowNotFoundException:
+        return
+    extra = found.extra_dejson
+    told = {
+        "AWS_ACCESS_KEY_ID": found.login,
+        "AWS_SECRET_ACCESS_KEY": found.password,
+        "AWS_SESSION_TOKEN": extra.get("aws_session_token"),
+        "AWS_ENDPOINT_URL": extra.get("endpoint_url"),
+        "AWS_REGION": extra.get("region_name"),
+        "AWS_ALLOW_HTTP": extra.get("allow_http"),
+    }
+    os.environ.update({name: str(value) for name, value in told.items() if value})

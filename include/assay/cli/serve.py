@@ -39,7 +39,9 @@ def fetch() -> None:
     """Put Java's launcher and the JARs where ASSAY_RUNTIME says; for the build of the image."""
     from assay.stack.jars import ensure_jars
 
-    ensure_jars(load_settings(), say)
+    settings = load_settings()
+    for group in ("delta", "s3"):
+        ensure_jars(settings, say, group)
 
 
 @app.command()

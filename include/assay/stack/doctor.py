@@ -13,7 +13,7 @@ from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack import others
 from assay.stack.finding import Finding
-from assay.stack.jars import locked_jars, sha256_of
+from assay.stack.jars import job_groups, locked_jars, sha256_of
 from assay.stack.java import ensure_java
 from assay.stack.paths import existing_part
 from assay.stack.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
@@ -80,7 +80,7 @@ def _java(settings: Settings) -> Finding:
 
 
 def _jars(settings: Settings) -> Finding:
-    jars = locked_jars("delta")
+    jars = [jar for group in job_groups(settings) for jar in locked_jars(group)]
     paths = {settings.jars / jar.file_name: jar.sha256 for jar in jars}
     present = {path: digest for path, digest in paths.items() if path.is_file()}
     wrong = [path.name for path, digest in present.items() if sha256_of(path) != digest]

@@ -29,7 +29,7 @@ from assay.stack.java import ensure_java
 from assay.stack.paths import SPARK_HOME, child_environment
 
 LOCK_FILE = Path(__file__).with_name("jars.lock")
-Group = Literal["delta", "bench"]
+Group = Literal["delta", "bench", "s3"]
 # What the JARs also ask for ships with Spark, or is annotations only.
 SHIPPED_WITH_SPARK = (
     "com.fasterxml.jackson*:*",
@@ -37,21 +37,28 @@ SHIPPED_WITH_SPARK = (
     "com.google.code.findbugs:*",
     "commons-*:*",
     "io.airlift:*",
+    "io.netty:*",
     "javax.annotation:*",
-    "org.apache.*:*",
     "org.checkerframework:*",
     "org.locationtech.jts:*",
     "org.roaringbitmap:*",
     "org.slf4j:*",
     "org.xerial.snappy:*",
 )
+# Of Apache, hadoop-aws alone is not shipped. It asks for the whole AWS SDK in one JAR of 600 MB;
+# the lock file has the modules that it uses, 13 MB.
+NOT_WANTED: dict[Group, tuple[str, ...]] = {
+    "delta": ("org.apache.*:*",),
+    "bench": ("org.apache.*:*",),
+    "s3": ("org.apache.httpcomponents:*", "org.wildfly.openssl:*", "software.amazon.awssdk:bundle"),
+}
 
 
 @dataclass(frozen=True)
 class Jar:
     """One line of the lock file."""
 
-    group: str
+    group: Group
     coordinates: str
     sha256: str
 
@@ -65,7 +72,17 @@ class Jar:
 def locked_jars(group: Group) -> list[Jar]:
     """The JARs of a group, in the order of the class path."""
     lines = [line.split() for line in LOCK_FILE.read_text().splitlines() if line[:1] != "#"]
-    return [Jar(*line) for line in lines if line[0] == group]
+    return [Jar(group, *line[1:]) for line in lines if line[0] == group]
+
+
+def job_groups(settings: Settings) -> list[Group]:
+    """The groups that jobs need: what is for S3 only when the lake is there."""
+    return ["delta", "s3"] if settings.lake_address else ["delta"]
+
+
+def job_jars(settings: Settings) -> list[Path]:
+    """The class path of jobs beside Spark's own."""
+    return [path for group in job_groups(settings) for path in jar_paths(settings, group)]
 
 
 def jar_paths(settings: Settings, group: Group = "delta") -> list[Path]:
@@ -132,7 +149,7 @@ def _resolve(settings: Settings, folder: Path, wanted: list[Jar]) -> str:
         "--packages",
         ",".join(jar.coordinates for jar in wanted),
         "--exclude-packages",
-        ",".join(SHIPPED_WITH_SPARK),
+        ",".join([*SHIPPED_WITH_SPARK, *NOT_WANTED[wanted[0].group]]),
         "--conf",
         f"spark.jars.ivy={folder}",
         "--driver-java-options",

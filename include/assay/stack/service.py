@@ -6,12 +6,14 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from assay.errors import StackError
 from assay.files import write_whole
 from assay.settings import Settings
 from assay.stack.airflow import airflow_environment, ensure_pool, prepare_airflow
 from assay.stack.credentials import load_credentials
+from assay.stack.lake import claim_lake
 from assay.stack.others import MASTER_PAGE
 from assay.stack.paths import BIN, SPARK_HOME, child_environment
 from assay.stack.postgres import ensure_databases, login_refusal
@@ -43,7 +45,9 @@ def initialise(settings: Settings, say: Say) -> None:
     ensure_databases(settings)
     migrate_warehouse(settings, say)
     prepare_airflow(settings, say)
-    for folder in (settings.home / "tmp", settings.logs, settings.lake, settings.landing):
+    claim_lake(settings)
+    lakes = [settings.lake] if isinstance(settings.lake, Path) else []
+    for folder in (settings.home / "tmp", settings.logs, settings.landing, *lakes):
         folder.mkdir(parents=True, exist_ok=True)
 
 

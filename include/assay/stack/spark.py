@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from assay.settings import LOOPBACK, Settings
-from assay.stack.jars import ensure_jars, jar_paths
+from assay.stack.jars import ensure_jars, job_groups, job_jars
 from assay.stack.java import ensure_java
 from assay.stack.paths import SPARK_HOME, path_with_programs
 from assay.stack.start_cache import StartCache
@@ -39,7 +41,8 @@ CONF = {
 def prepare_spark(settings: Settings, say: Callable[[str], None]) -> None:
     """Make ready what Spark needs before its first job: Java, JARs, the start-up cache."""
     ensure_java(settings)
-    ensure_jars(settings, say)
+    for group in job_groups(settings):
+        ensure_jars(settings, say, group)
     ensure_start_cache(settings, say)
 
 
@@ -78,17 +81,18 @@ def spark_environment(settings: Settings) -> dict[str, str]:
 
 
 def _start_cache(settings: Settings) -> StartCache:
-    return StartCache(settings.java, ensure_java(settings), jar_paths(settings))
+    return StartCache(settings.java, ensure_java(settings), job_jars(settings))
 
 
 def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     temporary = settings.home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     options = f"{JAVA_OPTIONS} -Djava.io.tmpdir={temporary} {start_cache_option}"
-    jars = ":".join(str(path) for path in jar_paths(settings))
+    jars = ":".join(str(path) for path in job_jars(settings))
     return {
         **CONF,
         **(_cluster_conf(settings, jars, start_cache_option) if settings.is_cluster else {}),
+        **(_s3_conf(temporary) if settings.lake_address else {}),
         "spark.driver.host": _driver_host(settings),
         "spark.driver.bindAddress": settings.listen,
         "spark.driver.extraClassPath": jars,
@@ -104,6 +108,21 @@ def _cluster_conf(settings: Settings, jars: str, start_cache_option: str) -> dic
         "spark.executor.memory": settings.executor_memory,
         "spark.executor.extraClassPath": jars,
         "spark.executor.extraJavaOptions": f"{JAVA_OPTIONS} {start_cache_option}".strip(),
+    }
+
+
+def _s3_conf(temporary: Path) -> dict[str, str]:
+    """Where objects wait to be uploaded, and how buckets are addressed.
+
+    Endpoint and keys are no part of the conf, which is shown and logged: Spark takes them from the
+    environment of its driver, and hands them to executors itself.
+    """
+    region = os.environ.get("AWS_REGION")
+    return {
+        "spark.hadoop.fs.s3a.buffer.dir": str(temporary),
+        # Only Amazon's own servers are sure to have a name for each bucket.
+        "spark.hadoop.fs.s3a.path.style.access": str("AWS_ENDPOINT_URL" in os.environ).lower(),
+        **({"spark.hadoop.fs.s3a.endpoint.region": region} if region else {}),
     }
 
 

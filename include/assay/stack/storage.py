@@ -24,9 +24,14 @@ def refuse_shared_storage(settings: Settings) -> None:
 
 
 def lake_storage(settings: Settings) -> Finding:
-    """The file system of the lake, and what to do when it is not safe."""
-    kind = file_system(settings.lake)
-    found = f"the lake {settings.lake} is on a file system of type {kind or 'unknown'}"
+    """The file system of the lake, and what to do when it is not safe.
+
+    Beside a lake on S3 the locks are on one, and not safer than it is.
+    """
+    on_s3 = settings.lake_address is not None
+    kind = file_system(settings.home if on_s3 else Path(settings.lake))
+    what = f"the locks in {settings.home} are" if on_s3 else f"the lake {settings.lake} is"
+    found = f"{what} on a file system of type {kind or 'unknown'}"
     if settings.one_writer or not (kind and SHARED.fullmatch(kind)):
         return Finding("storage", found)
     remedy = (

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
 from deltalake import DeltaTable
 
+from assay.objects import Place, read_bytes, sizes_below
+
+LOG = "_delta_log"
 # Operations that may stand in a log without being a batch's own.
 UPKEEP = (
     "CREATE TABLE",
@@ -55,14 +57,17 @@ class LogEntry:
         return self.operation in UPKEEP + UPKEEP_OF_SHAPE
 
 
-def read_log(table: Path) -> list[LogEntry]:
+def read_log(table: Place) -> list[LogEntry]:
     """Every version whose log is kept, oldest first; empty when there is no table."""
-    files = sorted((table / "_delta_log").glob("[0-9]*.json"))
-    return [_read_entry(file) for file in files if file.stem.isdigit()]
+    versions = (name.removesuffix(".json") for name in sizes_below(table / LOG))
+    return [
+        _read_entry(table / LOG / f"{name}.json") for name in sorted(versions) if name.isdigit()
+    ]
 
 
-def _read_entry(file: Path) -> LogEntry:
-    actions = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+def _read_entry(file: Place) -> LogEntry:
+    lines = read_bytes(file).decode().splitlines()
+    actions = [json.loads(line) for line in lines if line.strip()]
     told: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return LogEntry(
         version=int(file.stem),
@@ -107,7 +112,7 @@ def _decode(word: str) -> int:
     return number
 
 
-def files_at(table: Path, log: list[LogEntry], versions: set[int]) -> dict[str, int | None]:
+def files_at(table: Place, log: list[LogEntry], versions: set[int]) -> dict[str, int | None]:
     """Every file that some of these versions needs, with its size where the log tells it."""
     needed: dict[str, int | None] = {}
     live: dict[str, dict[str, int | None]] = {}

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -16,9 +15,10 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from assay.contract import Column, Contract, Layer, load_contract
+from assay.objects import Place, folders_in
 from assay.settings import Settings
 from assay.verify.books import Books, Row
-from assay.verify.delta_log import LogEntry, read_log
+from assay.verify.delta_log import LOG, LogEntry, read_log
 
 LINEAGE = ("batch_id", "file_id", "source_file", "record_number")
 
@@ -28,7 +28,7 @@ class ReleasedTable:
     """A Delta table as the newest release of its pipeline names it."""
 
     contract: Contract
-    path: Path
+    path: Place
     version: int
     release: Row
 
@@ -111,7 +111,7 @@ class Evidence:
     def gold(self) -> list[ReleasedTable]:
         return [table for table in self.tables if table.contract.layer == "gold"]
 
-    def path(self, table: str) -> Path:
+    def path(self, table: str) -> Place:
         return self.settings.lake.joinpath(*table.split("."))
 
     def log(self, table: str) -> list[LogEntry]:
@@ -121,13 +121,21 @@ class Evidence:
 
     def table_names(self) -> list[str]:
         """Every Delta table in the lake that the scope concerns, as `<layer>.<name>`."""
-        folders = sorted(self.settings.lake.glob("*/*/_delta_log"))
-        names = [f"{folder.parent.parent.name}.{folder.parent.name}" for folder in folders]
         if not self.dataset:
-            return names
+            return self._names
         scope = {t.contract.table for t in self.tables}
         scope |= {f"{layer}.{self.dataset}" for layer in ("bronze", "quarantine", "silver")}
-        return [name for name in names if name in scope]
+        return [name for name in self._names if name in scope]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        lake = self.settings.lake
+        return [
+            f"{layer}.{name}"
+            for layer in folders_in(lake)
+            for name in folders_in(lake / layer)
+            if LOG in folders_in(lake / layer / name)
+        ]
 
     def in_scope(self, batch_id: str) -> bool:
         return self.batch in ("", batch_id)

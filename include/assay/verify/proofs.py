@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from deltalake import DeltaTable
 
 from assay.contract import Contract, read_contract
+from assay.objects import sizes_below
 from assay.settings import CONTRACTS
 from assay.verify.books import LIVE, Row
 from assay.verify.delta_log import LogEntry, files_at
@@ -121,14 +122,13 @@ def _retention(evidence: Evidence, table: str) -> timedelta:
 
 def _check_files(evidence: Evidence, check: Check, table: str, versions: set[int]) -> None:
     folder = evidence.path(table)
-    lost = []
+    there, lost = sizes_below(folder), []
     for name, size in files_at(folder, evidence.log(table), versions).items():
-        place = folder / name
         check.saw("files")
-        if not place.is_file():
+        if name not in there:
             lost.append(name)
-        elif size is not None and place.stat().st_size != size:
-            check.broken(f"bytes of a file of {table}", size, place.stat().st_size, file=name)
+        elif size not in (None, there[name]):
+            check.broken(f"bytes of a file of {table}", size, there[name], file=name)
     for name in lost[:5]:
         check.broken(f"file of {table}", "there", "missing", file=name)
     if len(lost) > 5:

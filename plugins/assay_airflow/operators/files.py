@@ -46,12 +46,14 @@ class AcceptFilesOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> str:
         """See `assay.landing.accept.accept_files`."""
         from assay.landing.accept import accept_files
+        from assay.stack.lake import claim_lake
 
         run = self._run(context)
         settings = load_settings()
         folder = settings.batches / run.batch_id
         scratch_epoch = next_epoch(str(folder)) if run.params.dry_run else None
         with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
+            claim_lake(settings)
             lines: list[str] = []
             plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
             now.summary = f"{self.task_id}: {lines[-1]}"
