@@ -6,11 +6,13 @@ all that share the Spark session in the other.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,7 +22,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from assay.migrations import migrate
+from assay.objects import ObjectPath
 from assay.settings import load_settings
+from builders.object_server import BUCKET, object_server
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -107,6 +111,25 @@ def loader(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """A connection as the pipeline has it."""
     with database.connect(autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[dict[str, str]]:
+    """The environment under which an S3 server is found; see `builders.object_server`."""
+    folder = Path(tempfile.mkdtemp(prefix="assay-objects-"))
+    with object_server(folder / "data") as environment:
+        yield environment
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def bucket(
+    object_store: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ObjectPath:
+    """A place on S3 of the test's own."""
+    for name, value in object_store.items():
+        monkeypatch.setenv(name, value)
+    return ObjectPath(f"s3a://{BUCKET}/{tmp_path.name}")
 
 
 @pytest.fixture(scope="session")

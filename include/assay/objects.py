@@ -5,6 +5,7 @@ Endpoint and keys come from the environment, under the names that Spark and delt
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from obstore.store import S3Store
 from assay.errors import ObjectStoreError, SettingsError
 
 SCHEME = "s3a://"
+NAMED_BY = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
 RETRY_TIME = timedelta(seconds=30)
 ADDRESS = re.compile(r"s3a://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)*/?", re.ASCII)
 
@@ -95,11 +97,13 @@ def read_bytes(place: Place) -> bytes:
 
 def create(place: ObjectPath, content: bytes) -> bool:
     """Put an object unless there is one of this name; one request, which the server decides."""
-    with _asking(place) as store:
-        try:
+    try:
+        with _asking(place) as store:
             obstore.put(store, place.key, content, mode="create")
-        except AlreadyExistsError:
-            return False
+    except AlreadyExistsError:
+        return False
+    except FileNotFoundError as error:
+        raise _refusal(place, error) from None
     return True
 
 
@@ -107,14 +111,21 @@ def create(place: ObjectPath, content: bytes) -> bool:
 def _asking(place: ObjectPath) -> Iterator[S3Store]:
     """The store of the bucket; what it refuses is raised as ours."""
     try:
-        yield _store(place.bucket)
+        yield _store(place.bucket, *(os.environ.get(name) for name in NAMED_BY))
+    except AlreadyExistsError:
+        raise
     except BaseError as error:
-        told = " ".join(str(error).split())[:300]
-        raise ObjectStoreError(
-            f"{place}: {told}; check the bucket, AWS_ENDPOINT_URL, AWS_REGION and the keys"
-        ) from None
+        raise _refusal(place, error) from None
+
+
+def _refusal(place: ObjectPath, error: Exception) -> ObjectStoreError:
+    told = " ".join(str(error).split())[:300]
+    return ObjectStoreError(
+        f"{place}: {told}; check the bucket, AWS_ENDPOINT_URL, AWS_REGION and the keys"
+    )
 
 
 @cache
-def _store(bucket: str) -> S3Store:
+def _store(bucket: str, *_: str | None) -> S3Store:
+    """The client of a bucket; it takes the rest from the environment itself."""
     return S3Store(bucket, retry_config={"max_retries": 5, "retry_timeout": RETRY_TIME})

@@ -65,6 +65,9 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_AIRFLOW", "airflow:70000"),
         ("ASSAY_AIRFLOW_PAGE", "airflow.example"),
         ("ASSAY_ONE_WRITER", "true"),
+        ("ASSAY_LAKE", "s3://bucket/lake"),
+        ("ASSAY_LAKE", "s3a://Bucket"),
+        ("ASSAY_LAKE", "/lake"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
@@ -81,3 +84,10 @@ def test_half_a_stack_in_containers_is_refused(name: str) -> None:
 def test_a_cluster_needs_a_driver_that_its_workers_reach() -> None:
     with pytest.raises(SettingsError, match=r"set ASSAY_LISTEN=0\.0\.0\.0"):
         load_settings({**CONTAINER, "ASSAY_LISTEN": ""})
+
+
+def test_a_lake_on_s3_is_reached_openly_only_when_that_is_said() -> None:
+    lake = {"ASSAY_LAKE": "s3a://bucket/lake", "AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}
+    assert str(load_settings({**lake, "AWS_ALLOW_HTTP": "true"}).lake) == "s3a://bucket/lake"
+    with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL=.* is not encrypted"):
+        load_settings(lake)

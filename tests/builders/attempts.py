@@ -22,6 +22,7 @@ import psycopg
 from pyspark.sql import SparkSession
 
 from assay import ledger
+from assay.bench.commands import PROGRAMS
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
@@ -101,15 +102,24 @@ class Attempts:
         self, plan: Plan, stage: str, epoch: int, *, failpoint: str = "", lock: str = PIPELINE
     ) -> Job:
         """One attempt of a Spark stage as the operator starts it; its pid is that of the JVM."""
-        holder = f"{plan.batch_id} {stage} epoch {epoch}"
-        job = launch(self.settings, lock=lock, holder=holder, input_bytes=0)
-        command = [job.program, "--master", "local[2]", "--name", stage]
+        program = [str(SPARK_JOBS / "entry.py"), stage, f"{plan.folder}/plan.json", str(epoch)]
+        return self._submit(program, f"{stage}.{epoch}", failpoint, lock)
+
+    def start_chain(self, plan: Plan, *, failpoint: str) -> Job:
+        """All stages in one application, each with an epoch of its own."""
+        for _ in STAGES:
+            self.take_epoch()
+        program = [str(PROGRAMS / "run_stages.py"), f"{plan.folder}/plan.json"]
+        return self._submit(program, "chain", failpoint, PIPELINE)
+
+    def _submit(self, program: list[str], name: str, failpoint: str, lock: str) -> Job:
+        job = launch(self.settings, lock=lock, holder=name, input_bytes=0)
+        command = [job.program, "--master", "local[2]", "--name", name]
         command += ["--driver-memory", job.driver_memory]
         for name, value in job.conf.items():
             command += ["--conf", f"{name}={value}"]
-        command += [str(SPARK_JOBS / "entry.py"), stage, f"{plan.folder}/plan.json", str(epoch)]
         environment = {**job.environment, **_arm(failpoint), "ASSAY_SPARK_LOCK_WAIT": "1"}
-        return self._spawn(command, environment, f"{stage}.{epoch}")
+        return self._spawn([*command, *program], environment, name)
 
     def start_publish(self, epoch: int, *, failpoint: str) -> Job:
         command = [sys.executable, str(PUBLISH), PIPELINE, str(epoch)]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ from psycopg import sql
 
 from assay.contract import Contract, load_contract
 from assay.generate.truth import content_hash
+from assay.objects import as_place
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SILVER = load_contract("silver", "trades")
@@ -25,16 +26,16 @@ DELTA_TABLES = ("quarantine.trades", "silver.trades", *(gold.table for gold in G
 Row = Mapping[str, Any]
 
 
-def read_delta(lake: Path | str, table: str, version: int | None = None) -> pa.Table:
+def read_delta(lake: PurePath | str, table: str, version: int | None = None) -> pa.Table:
     """All rows of `<layer>.<name>`; deletion vectors are honoured."""
-    delta = DeltaTable(str(Path(lake).joinpath(*table.split("."))), version=version)
+    delta = DeltaTable(as_place(str(lake)).joinpath(*table.split(".")), version=version)
     return pa.table(QueryBuilder().register("t", delta).execute("SELECT * FROM t").read_all())
 
 
-def delta_version(lake: Path | str, table: str) -> int:
+def delta_version(lake: PurePath | str, table: str) -> int:
     """The newest version; -1 when there is no table."""
     try:
-        return DeltaTable(str(Path(lake).joinpath(*table.split(".")))).version()
+        return DeltaTable(as_place(str(lake)).joinpath(*table.split("."))).version()
     except TableNotFoundError:
         return -1
 
@@ -56,7 +57,7 @@ def hash_rows(rows: Iterable[Row], columns: Sequence[str]) -> str:
     )
 
 
-def hash_delta(lake: Path | str, contract: Contract, version: int | None = None) -> str:
+def hash_delta(lake: PurePath | str, contract: Contract, version: int | None = None) -> str:
     """The content hash of a contract's columns in its Delta table."""
     rows = read_delta(lake, contract.table, version).to_pylist()
     return hash_rows(rows, contract.column_names)
@@ -78,7 +79,7 @@ def hash_postgres(connection: psycopg.Connection[Any], contract: Contract, table
     return hash_rows(read_postgres(connection, table, names), names)
 
 
-def everything(lake: Path | str, connection: psycopg.Connection[Any]) -> dict[str, Any]:
+def everything(lake: PurePath | str, connection: psycopg.Connection[Any]) -> dict[str, Any]:
     """Versions and content of all that a reader could see; equal when nothing has moved."""
     versions = {table: delta_version(lake, table) for table in DELTA_TABLES}
     releases = connection.execute("SELECT count(*) FROM ops.release").fetchone()

@@ -1,0 +1,40 @@
+"""One stack writes a lake on S3, and one lake is of the ledger of a stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.errors import StackError
+from assay.objects import ObjectPath, read_bytes
+from assay.settings import Settings, load_settings
+from assay.stack.lake import OWNER, claim_lake
+
+
+def settings_of(home: Path, lake: ObjectPath | None) -> Settings:
+    home.mkdir(exist_ok=True)
+    return load_settings({"ASSAY_HOME": str(home), "ASSAY_LAKE": str(lake or "")})
+
+
+def test_a_lake_is_of_the_stack_that_came_first(bucket: ObjectPath, tmp_path: Path) -> None:
+    first = settings_of(tmp_path / "first", bucket)
+    claim_lake(first)
+    claimed = read_bytes(bucket / OWNER)
+    claim_lake(first)
+    assert read_bytes(bucket / OWNER) == claimed
+    with pytest.raises(StackError, match=f"belongs to the stack in {tmp_path / 'first'} since"):
+        claim_lake(settings_of(tmp_path / "second", bucket))
+
+
+def test_a_ledger_is_of_the_lake_that_it_began_with(bucket: ObjectPath, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    claim_lake(settings_of(home, bucket))
+    with pytest.raises(StackError, match=r"is of the lake on s3a://.* says this machine"):
+        claim_lake(settings_of(home, None))
+    with pytest.raises(StackError, match="or give the other lake an ASSAY_HOME of its own"):
+        claim_lake(settings_of(home, bucket / "other"))
+    (tmp_path / "local" / "lake").mkdir(parents=True)
+    claim_lake(settings_of(tmp_path / "local", None))
+    with pytest.raises(StackError, match="is of the lake on this machine"):
+        claim_lake(settings_of(tmp_path / "local", bucket / "new"))

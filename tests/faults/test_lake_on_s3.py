@@ -1,0 +1,72 @@
+"""A batch on a lake on S3: killed in its commit it ends as if undisturbed, and nothing else counts.
+
+For Spark's client the server has to keep markers of folders, which MinIO does; without it on the
+PATH this is skipped (`go install github.com/minio/minio@latest`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assay.generate.truth import Truth
+from assay.objects import ObjectPath
+from assay.settings import load_settings
+from assay.stack.jars import ensure_jars
+from builders.attempts import Attempts
+from builders.content import SILVER, delta_version, hash_delta, hash_postgres, read_delta
+from builders.deliveries import deliver
+from builders.object_server import KEYS, MINIO
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from conftest import Database
+
+pytestmark = pytest.mark.skipif(not MINIO, reason="needs MinIO's program minio on the PATH")
+
+
+@pytest.fixture
+def on_s3(spark: SparkSession, database: Database, bucket: ObjectPath) -> Iterator[Attempts]:
+    home = Path(tempfile.mkdtemp(prefix="assay-s3-"))
+    (home / "jars").symlink_to(load_settings().jars)
+    here = {"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", "ASSAY_LAKE": str(bucket)}
+    settings = load_settings(here)
+    ensure_jars(settings, print, "s3")
+    pipeline = Attempts(settings, database.uri(), spark)
+    yield pipeline
+    pipeline.end_all()
+    shutil.rmtree(home)
+
+
+def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
+    on_s3: Attempts, trade_files: Truth
+) -> None:
+    lake = on_s3.settings.lake
+    folder = trade_files.options.out
+    deliver(on_s3.settings.landing / "trades", [folder / f.name for f in trade_files.files])
+    plan = on_s3.accept("first")
+    victim = on_s3.start_chain(plan, failpoint="after silver.trades:kill")
+    assert victim.wait(300) != 0
+    version = delta_version(lake, "silver.trades")
+    assert hash_delta(lake, SILVER) == trade_files.content_hash
+    assert delta_version(lake, "gold.customer_exposure") == -1
+
+    resumed = on_s3.start(plan, "commit", on_s3.take_epoch())
+    assert resumed.wait(300) == 0, resumed.last_words()
+    assert delta_version(lake, "silver.trades") == version, "what was committed is left alone"
+    on_s3.set_state(plan, "COMMITTED")
+    (release,) = on_s3.publish()
+    assert release["versions"]["silver.trades"] == version
+    with on_s3.connect() as connection:
+        assert hash_postgres(connection, SILVER, SILVER.serving) == trade_files.content_hash
+    assert read_delta(lake, "quarantine.trades").num_rows == trade_files.quarantined
+    assert on_s3.violations() == []
+    logs = "".join(path.read_text() for path in on_s3.settings.logs.glob("*.log"))
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in logs
+    assert not on_s3.accept("second").has_work
