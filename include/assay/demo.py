@@ -27,6 +27,7 @@ from assay.generate.options import SetOptions
 from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
+from assay.landing.moves import move_file
 from assay.ledger.reports import BatchReport, batch_reports
 from assay.settings import Settings
 from assay.stack.postgres import dsn
@@ -69,10 +70,10 @@ def deliver_samples(
     made = dataclasses.replace(options, out=making / dataset, truth=making / "truth.json")
     with report(f"{dataset} files") as progress:
         generate(dataset, made, progress=progress)
-    options.out.mkdir(parents=True, exist_ok=True)
     truth.parent.mkdir(parents=True, exist_ok=True)
+    landing = settings.landing / dataset
     for path in sorted(made.out.iterdir()):
-        path.replace(options.out / path.name)
+        move_file(path, landing / path.name)
     truth.write_text((making / "truth.json").read_text())
 
 
@@ -80,7 +81,7 @@ def sample_sets(settings: Settings, **trades: int) -> dict[str, SetOptions]:
     """A set of files for every dataset; that of trades may be given another size."""
     return {
         dataset: recipe.options(
-            out=settings.landing / dataset,
+            out=settings.home / "landing" / dataset,
             truth=settings.home / "truth" / f"{dataset}.json",
             damaged=True,
             **(trades if dataset == "trades" else {}),

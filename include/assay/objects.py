@@ -1,4 +1,4 @@
-"""Objects on S3: addresses with the ways of a path, and what is done with the objects there.
+"""What is done with objects on S3; where a file on this machine will do as well, with both.
 
 Endpoint and keys come from the environment, under the names that Spark and delta-rs read as well.
 """
@@ -6,65 +6,27 @@ Endpoint and keys come from the environment, under the names that Spark and delt
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from assay.errors import ObjectStoreError, SettingsError
+from assay.addresses import ObjectPath, Place
+from assay.errors import ObjectStoreError
 
-SCHEME = "s3a://"
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
 NAMED_BY = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
 RETRY_TIME = timedelta(seconds=30)
-ADDRESS = re.compile(r"s3a://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=+-]+)*/?", re.ASCII)
-
-
-class ObjectPath(PurePosixPath):
-    """An address such as s3a://bucket/prefix/name."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return super().__str__().replace("s3a:/", SCHEME, 1)
-
-    @property
-    def bucket(self) -> str:
-        return self.parts[1]
-
-    @property
-    def key(self) -> str:
-        """The name of the object in its bucket."""
-        return "/".join(self.parts[2:])
-
-
-Place = Path | ObjectPath
-
-
-def read_address(environ: Mapping[str, str], name: str) -> ObjectPath | None:
-    """The address that a variable holds, if it is set. Raises SettingsError for anything else."""
-    text = environ.get(name)
-    if not text:
-        return None
-    if not ADDRESS.fullmatch(text):
-        raise SettingsError(f"{name}={text!r} is not an address such as s3a://bucket/prefix")
-    endpoint = environ.get("AWS_ENDPOINT_URL", "")
-    if endpoint.startswith("http://") and environ.get("AWS_ALLOW_HTTP") != "true":
-        raise SettingsError(
-            f"AWS_ENDPOINT_URL={endpoint!r} is not encrypted; use https, or set AWS_ALLOW_HTTP=true"
-            " where nobody can listen"
-        )
-    return ObjectPath(text)
-
-
-def as_place(text: str) -> Place:
-    """A path on this machine, or an address on S3."""
-    return ObjectPath(text) if text.startswith(SCHEME) else Path(text)
 
 
 def sizes_below(folder: Place) -> dict[str, int]:
@@ -72,10 +34,7 @@ def sizes_below(folder: Place) -> dict[str, int]:
     if isinstance(folder, Path):
         found = (path for path in folder.rglob("*") if path.is_file())
         return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
-    prefix = f"{folder.key}/" if folder.key else ""
-    with _asking(folder) as store:
-        listed = obstore.list(store, prefix=prefix or None)
-        return {meta["path"].removeprefix(prefix): meta["size"] for part in listed for meta in part}
+    return {name: facts.size for name, facts in stored_below(folder).items()}
 
 
 def folders_in(folder: Place) -> list[str]:
@@ -105,6 +64,79 @@ def create(place: ObjectPath, content: bytes) -> bool:
     except FileNotFoundError as error:
         raise _refusal(place, error) from None
     return True
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as the server knows it; `tag` is that of its bytes, unless the server says else."""
+
+    size: int
+    tag: str
+    changed: float
+
+
+def stored(place: ObjectPath) -> Stored | None:
+    """What is at an address; None when nothing is."""
+    try:
+        with _asking(place) as store:
+            return _as_stored(obstore.head(store, place.key))
+    except FileNotFoundError:
+        return None
+
+
+def stored_below(folder: ObjectPath) -> dict[str, Stored]:
+    """Every object below, by its name from there."""
+    prefix = f"{folder.key}/" if folder.key else ""
+    with _asking(folder) as store:
+        listed = obstore.list(store, prefix=prefix or None)
+        found = {meta["path"]: _as_stored(meta) for part in listed for meta in part}
+    return {
+        path.removeprefix(prefix): facts for path, facts in found.items() if path.startswith(prefix)
+    }
+
+
+def _as_stored(meta: ObjectMeta) -> Stored:
+    return Stored(meta["size"], meta["e_tag"] or "", meta["last_modified"].timestamp())
+
+
+def put(place: ObjectPath, content: bytes | Path) -> None:
+    """Make an object, whole or not at all; it replaces one of the same name."""
+    with _asking(place) as store:
+        obstore.put(store, place.key, content)
+
+
+def copy(source: ObjectPath, target: ObjectPath) -> None:
+    """Copy an object within its bucket, by the server. Raises FileNotFoundError when it is gone."""
+    with _asking(source) as store:
+        obstore.copy(store, source.key, target.key)
+
+
+def remove(place: Place) -> None:
+    """Remove a file or object, if it is there."""
+    if isinstance(place, Path):
+        place.unlink(missing_ok=True)
+        return
+    with suppress(FileNotFoundError), _asking(place) as store:
+        obstore.delete(store, place.key)
+
+
+def exists(place: Place) -> bool:
+    """Whether there is a file, a link or an object."""
+    return os.path.lexists(place) if isinstance(place, Path) else stored(place) is not None
+
+
+@contextmanager
+def on_this_machine(place: Place) -> Iterator[Path]:
+    """The file, or a copy of the object under its own name for as long as the context lasts."""
+    if isinstance(place, Path):
+        yield place
+        return
+    with tempfile.TemporaryDirectory(prefix="assay-object-") as folder:
+        path = Path(folder) / place.name
+        with _asking(place) as store, path.open("wb") as file:
+            for part in obstore.get(store, place.key).stream():
+                file.write(part)
+        yield path
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.addresses import ObjectPath, Place, read_address
 from assay.errors import SettingsError
-from assay.objects import ObjectPath, Place, read_address
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTRACTS = REPOSITORY / "include" / "contracts"
@@ -22,10 +22,9 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the state lives and what the machine may use.
+    """Where the state lives and what the machine may use; every path is absolute.
 
-    Every path is absolute. `driver_memory` is a Spark size such as `4g`. What has a default below
-    is for a stack whose parts run in containers; see docs/deployment.md.
+    What has a default is for S3, or for parts that run in containers; see docs/deployment.md.
     """
 
     home: Path
@@ -40,6 +39,7 @@ class Settings:
     secrets_file: Path | None = None
     one_writer: bool = False
     lake_address: ObjectPath | None = None
+    files_address: ObjectPath | None = None
 
     @property
     def runs_elsewhere(self) -> bool:
@@ -61,20 +61,25 @@ class Settings:
         return (self.runtime_folder or self.home) / "java"
 
     @property
-    def landing(self) -> Path:
-        return self.home / "landing"
+    def files(self) -> Place:
+        """Delivered files, before and after: a folder, or an address on S3."""
+        return self.files_address or self.home
 
     @property
-    def accepted(self) -> Path:
-        return self.home / "accepted"
+    def landing(self) -> Place:
+        return self.files / "landing"
 
     @property
-    def rejected(self) -> Path:
-        return self.home / "rejected"
+    def accepted(self) -> Place:
+        return self.files / "accepted"
 
     @property
-    def archive(self) -> Path:
-        return self.home / "archive"
+    def rejected(self) -> Place:
+        return self.files / "rejected"
+
+    @property
+    def archive(self) -> Place:
+        return self.files / "archive"
 
     @property
     def exports(self) -> Path:
@@ -126,6 +131,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secrets_file=_folder(environ, "ASSAY_SECRETS"),
         one_writer=_yes(environ, "ASSAY_ONE_WRITER"),
         lake_address=read_address(environ, "ASSAY_LAKE"),
+        files_address=read_address(environ, "ASSAY_FILES"),
     )
     if bool(settings.postgres) != bool(settings.airflow):
         raise SettingsError(
@@ -189,7 +195,5 @@ def _address(environ: Mapping[str, str], name: str) -> Address | None:
 def _page(environ: Mapping[str, str]) -> str | None:
     text = environ.get("ASSAY_AIRFLOW_PAGE")
     if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        raise SettingsError(
-            f"ASSAY_AIRFLOW_PAGE={text!r} is not an address such as http://host:8080"
-        )
+        raise SettingsError(f"ASSAY_AIRFLOW_PAGE={text!r} is no address such as http://host:8080")
     return text or None

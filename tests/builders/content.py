@@ -15,9 +15,9 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 from psycopg import sql
 
+from assay.addresses import as_place
 from assay.contract import Contract, load_contract
 from assay.generate.truth import content_hash
-from assay.objects import as_place
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SILVER = load_contract("silver", "trades")

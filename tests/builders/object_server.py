@@ -1,7 +1,7 @@
 """A real S3 server as a process of the tests' own: MinIO when it is on the PATH, else localbucket.
 
-The second comes with the tests' packages. It does all that Python asks of S3, but keeps no object
-whose name ends in a slash, by which Spark's client marks folders.
+The second comes with the tests' packages. It is enough for what is put, listed and read; it has
+no request that removes several objects, and refuses the names by which Spark marks folders.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ BUCKET = "assay-tests"
 KEYS = {"AWS_ACCESS_KEY_ID": "assay-tests", "AWS_SECRET_ACCESS_KEY": "not-a-secret-of-anyone"}
 PATIENCE = 30.0
 MINIO = shutil.which("minio")
+NEEDS_MINIO = "needs minio on the PATH: go install github.com/minio/minio@latest"
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A batch on a lake on S3: killed in its commit it ends as if undisturbed, and nothing else counts.
 
-For Spark's client the server has to keep markers of folders, which MinIO does; without it on the
-PATH this is skipped (`go install github.com/minio/minio@latest`).
+Delivered files are on S3 as well. Spark needs a server that keeps markers of folders, as MinIO does.
 """
 
 from __future__ import annotations
@@ -14,29 +13,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.addresses import ObjectPath
 from assay.generate.truth import Truth
-from assay.objects import ObjectPath
+from assay.landing.archive import archive_files
+from assay.objects import put
 from assay.settings import load_settings
 from assay.stack.jars import ensure_jars
 from builders.attempts import Attempts
 from builders.content import SILVER, delta_version, hash_delta, hash_postgres, read_delta
-from builders.deliveries import deliver
-from builders.object_server import KEYS, MINIO
+from builders.object_server import KEYS, MINIO, NEEDS_MINIO
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from conftest import Database
 
-pytestmark = pytest.mark.skipif(not MINIO, reason="needs MinIO's program minio on the PATH")
+pytestmark = pytest.mark.skipif(not MINIO, reason=NEEDS_MINIO)
 
 
 @pytest.fixture
 def on_s3(spark: SparkSession, database: Database, bucket: ObjectPath) -> Iterator[Attempts]:
     home = Path(tempfile.mkdtemp(prefix="assay-s3-"))
     (home / "jars").symlink_to(load_settings().jars)
-    here = {"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", "ASSAY_LAKE": str(bucket)}
-    settings = load_settings(here)
+    here = {"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g"}
+    there = {"ASSAY_LAKE": str(bucket / "lake"), "ASSAY_FILES": str(bucket / "files")}
+    settings = load_settings({**here, **there})
     ensure_jars(settings, print, "s3")
     pipeline = Attempts(settings, database.uri(), spark)
     yield pipeline
@@ -49,7 +50,8 @@ def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
 ) -> None:
     lake = on_s3.settings.lake
     folder = trade_files.options.out
-    deliver(on_s3.settings.landing / "trades", [folder / f.name for f in trade_files.files])
+    for file in trade_files.files:
+        put(on_s3.settings.landing / "trades" / file.name, folder / file.name)
     plan = on_s3.accept("first")
     victim = on_s3.start_chain(plan, failpoint="after silver.trades:kill")
     assert victim.wait(300) != 0
@@ -66,6 +68,8 @@ def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
     with on_s3.connect() as connection:
         assert hash_postgres(connection, SILVER, SILVER.serving) == trade_files.content_hash
     assert read_delta(lake, "quarantine.trades").num_rows == trade_files.quarantined
+    with on_s3.connect() as connection:
+        assert archive_files(on_s3.settings, connection, plan, print) == len(trade_files.files)
     assert on_s3.violations() == []
     logs = "".join(path.read_text() for path in on_s3.settings.logs.glob("*.log"))
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in logs

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from assay.addresses import Place
 from assay.demo import PIPELINE
 from assay.errors import StackError
 from assay.generate.options import SetOptions
@@ -171,8 +172,9 @@ class Workbench:
             connection.execute("CHECKPOINT")
 
 
-def deliver(files: Sequence[Path], landing: Path) -> None:
-    """Copy files into a landing folder; each appears whole."""
+def deliver(files: Sequence[Path], landing: Place) -> None:
+    """Copy files into a landing folder; each appears whole. A bench has its home on its disk."""
+    landing = Path(landing)
     landing.mkdir(parents=True, exist_ok=True)
     for path in files:
         copy = landing / f".{path.name}.tmp"

@@ -108,6 +108,8 @@ def read_options(recipe: Recipe, given: dict[str, Any]) -> SetOptions:
     """The options of a set; without a folder it goes to the home's landing."""
     if "out" not in given:
         settings = load_settings()
+        if not isinstance(settings.landing, Path):
+            raise typer.BadParameter(f"landing is {settings.landing}: give --out, and upload that")
         given["out"] = settings.landing / recipe.dataset
         given.setdefault("truth", settings.home / "truth" / f"{recipe.dataset}.json")
     if "start" in given:

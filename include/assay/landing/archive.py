@@ -9,17 +9,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from assay.addresses import Place, as_place
 from assay.errors import BatchError
 from assay.landing.filenames import fit_name
-from assay.landing.moves import hold_files, link_file, move_file, sync_folders
+from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_folders
 from assay.landing.survey import hash_file
 from assay.ledger import deliveries
 from assay.ledger.query import fetch_all
+from assay.objects import exists, on_this_machine, remove
 from assay.plan import Plan
 from assay.settings import Settings
 
@@ -78,23 +79,25 @@ def archive_files(
     return len(moved)
 
 
-def _archive(settings: Settings, file: ReleasedFile) -> Path | None:
+def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     """Move one file and return where it is now; None when it is nowhere."""
-    source = Path(file.location)
+    source = as_place(file.location)
     wanted = settings.archive / file.hour / file.batch_id / file.source_file
     plain = wanted.with_name(fit_name(wanted.name))
     marked = wanted.with_name(fit_name(wanted.name, f".{file.file_id[:8]}"))
-    if source.exists():
-        place = marked if os.path.lexists(plain) else plain
+    if exists(source):
+        place = marked if exists(plain) and not is_copy(source, plain) else plain
         move_file(source, place)
         return place
     for place in (plain, marked):  # an attempt that was cut off before it told the ledger
-        if place.is_file() and hash_file(place)[0] == file.file_id:
-            return place
+        if exists(place):
+            with on_this_machine(place) as path:
+                if path.is_file() and hash_file(path)[0] == file.file_id:
+                    return place
     return None
 
 
-def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Path]) -> None:
+def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Place]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE ops.batch_file SET location = %s"
@@ -106,8 +109,8 @@ def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Path]
         )
 
 
-def _sources(released: list[ReleasedFile]) -> list[Path]:
-    return [Path(file.location) for file in released]
+def _sources(released: list[ReleasedFile]) -> list[Place]:
+    return [as_place(file.location) for file in released]
 
 
 @contextmanager
@@ -120,14 +123,14 @@ def accepted_files_in_place(
             (d.dataset, d.file_id, d.source_file): d.location
             for d in deliveries(connection, plan.batch_id)
         }
-    lent: list[Path] = []
+    lent: list[Place] = []
     try:
         for file in plan.files:
-            path = Path(file.path)
-            if not path.exists():
-                link_file(Path(archived[file.dataset, file.file_id, file.source_file]), path)
+            path = as_place(file.path)
+            if not exists(path):
+                link_file(as_place(archived[file.dataset, file.file_id, file.source_file]), path)
                 lent.append(path)
         yield
     finally:
         for path in lent:
-            path.unlink(missing_ok=True)
+            remove(path)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assay.addresses import Place, as_place
 from assay.contract import load_contract
 from assay.errors import FileRejectedError
 from assay.files import write_whole
@@ -16,6 +17,7 @@ from assay.landing.records import inspect_file, matching_suffix
 from assay.landing.survey import hash_file
 from assay.landing.take import Folders, TakenFile
 from assay.ledger import Delivery
+from assay.objects import on_this_machine, put
 
 REASON_SUFFIX = ".reason.txt"
 PROGRESS_SECONDS = 5.0
@@ -41,10 +43,15 @@ def inspect_taken(files: list[TakenFile], say: Callable[[str], None]) -> list[De
 
 
 def _inspect(taken: TakenFile) -> Delivery:
+    with on_this_machine(taken.path) as path:
+        return _inspect_here(taken, path)
+
+
+def _inspect_here(taken: TakenFile, path: Path) -> Delivery:
     try:
-        found = inspect_file(taken.path, load_contract("bronze", taken.dataset))
+        found = inspect_file(path, load_contract("bronze", taken.dataset))
     except FileRejectedError as error:
-        file_id, size = _hash_if_regular(taken.path)
+        file_id, size = _hash_if_regular(path)
         return Delivery(
             dataset=taken.dataset,
             source_file=taken.source_file,
@@ -84,7 +91,7 @@ def judge_files(
     `held` maps contents to the batch that has accepted them.
     """
     first_names: dict[tuple[str, str], str] = {}
-    used: set[Path] = set()
+    used: set[Place] = set()
     judged = []
     for taken, delivery in zip(files, found, strict=True):
         if delivery.verdict == "accepted":
@@ -111,8 +118,8 @@ def _mark_duplicate(
 
 
 def _location(
-    taken: TakenFile, delivery: Delivery, folders: Folders, batch_id: str, used: set[Path]
-) -> Path:
+    taken: TakenFile, delivery: Delivery, folders: Folders, batch_id: str, used: set[Place]
+) -> Place:
     if delivery.verdict == "accepted":
         suffix = matching_suffix(taken.name, load_contract("bronze", taken.dataset))
         return folders.accepted / taken.dataset / f"{delivery.file_id}{suffix}"
@@ -120,7 +127,7 @@ def _location(
     return free_place(root / taken.dataset / batch_id, taken.source_file, used)
 
 
-def free_place(folder: Path, name: str, used: set[Path]) -> Path:
+def free_place(folder: Place, name: str, used: set[Place]) -> Place:
     """A path below the folder that neither a file nor a reason in `used` has; it joins them."""
     wanted = folder / name
     place, number = wanted.with_name(fit_name(wanted.name)), 1
@@ -131,7 +138,7 @@ def free_place(folder: Path, name: str, used: set[Path]) -> Path:
     return place
 
 
-def reason_path(place: Path) -> Path:
+def reason_path(place: Place) -> Place:
     """The text file beside a rejected file that says why."""
     return place.with_name(fit_name(place.name, REASON_SUFFIX))
 
@@ -139,13 +146,22 @@ def reason_path(place: Path) -> Path:
 def move_judged(judged: list[JudgedFile]) -> None:
     """Move every taken file to its place; what an earlier attempt has moved stays there."""
     for file in judged:
-        place = Path(file.delivery.location)
+        place = as_place(file.delivery.location)
         if file.delivery.verdict == "rejected":
-            write_whole(reason_path(place), file.delivery.reason + "\n")
+            write_reason(place, file.delivery.reason)
         elif file.delivery.verdict == "accepted":
             sync_file(file.taken.path)
         move_file(file.taken.path, place)
-    sync_folders(Path(file.delivery.location) for file in judged)
+    sync_folders(as_place(file.delivery.location) for file in judged)
+
+
+def write_reason(place: Place, reason: str) -> None:
+    """Say beside a rejected file why it was."""
+    told = reason_path(place)
+    if isinstance(told, Path):
+        write_whole(told, reason + "\n")
+    else:
+        put(told, f"{reason}\n".encode())
 
 
 def describe(deliveries: list[Delivery]) -> str:

@@ -1,9 +1,13 @@
-"""Moving files so that a crash, a full disk or a second attempt loses none of them."""
+"""Moving files so that a crash, a full disk or a second attempt loses none of them.
+
+Objects cannot be renamed: they are copied, the copy is compared, and then the original removed.
+"""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import time
@@ -11,15 +15,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from assay.addresses import ObjectPath, Place
 from assay.errors import BatchError
 from assay.files import sync_folder
+from assay.objects import copy, on_this_machine, put, remove, stored
 from assay.settings import Settings
 
 LOCK_SECONDS = 60.0
 
 
-def move_file(source: Path, target: Path) -> bool:
+def move_file(source: Place, target: Place) -> bool:
     """Rename a file, or say that it is no longer there. Raises BatchError when it cannot move."""
+    if isinstance(target, ObjectPath):
+        return _move_to_object(source, target)
+    source = Path(source)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
@@ -32,8 +41,46 @@ def move_file(source: Path, target: Path) -> bool:
     return True
 
 
-def link_file(source: Path, target: Path) -> bool:
+def _move_to_object(source: Place, target: ObjectPath) -> bool:
+    if isinstance(source, Path):
+        put(target, source)
+        source.unlink()
+        return True
+    before = stored(source)
+    if before is None:
+        return False
+    if not is_copy(source, target):
+        copy(source, target)
+    if stored(source) != before or not is_copy(source, target):
+        remove(target)
+        raise BatchError(
+            f"{source} was overwritten while it was taken; let its sender finish, and clear this"
+            " task; nothing is lost"
+        )
+    remove(source)
+    return True
+
+
+def is_copy(source: Place, target: Place) -> bool:
+    """Whether an object was copied there, and only its removal is still to come."""
+    if not (isinstance(source, ObjectPath) and isinstance(target, ObjectPath)):
+        return False
+    one, other = stored(source), stored(target)
+    if one is None or other is None or one.size != other.size:
+        return False
+    return one.tag == other.tag or _hash(source) == _hash(target)
+
+
+def _hash(place: ObjectPath) -> str:
+    with on_this_machine(place) as path, path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def link_file(source: Place, target: Place) -> bool:
     """Give a file a second name, or copy it; a link stays a link. False when it is gone."""
+    if isinstance(source, ObjectPath):
+        return _copy_object(source, target)
+    target = Path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -51,15 +98,29 @@ def link_file(source: Path, target: Path) -> bool:
     return True
 
 
-def sync_file(path: Path) -> None:
+def _copy_object(source: ObjectPath, target: Place) -> bool:
+    if stored(source) is None:
+        return False
+    if isinstance(target, ObjectPath):
+        copy(source, target)
+        return True
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with on_this_machine(source) as path:
+        shutil.copyfile(path, target)
+    return True
+
+
+def sync_file(path: Place) -> None:
     """Make the content of a file, which another process wrote, survive a power loss."""
+    if isinstance(path, ObjectPath):
+        return
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def sync_folders(paths: Iterable[Path]) -> None:
+def sync_folders(paths: Iterable[Place]) -> None:
     """Make the renames of these files survive a power loss."""
-    folders = {path.parent for path in paths}
+    folders = {path.parent for path in paths if isinstance(path, Path)}
     for folder in folders | {folder.parent for folder in folders}:
         if folder.is_dir():
             sync_folder(folder)

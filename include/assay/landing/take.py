@@ -1,6 +1,7 @@
 """Landing: which files are pending, and how a batch takes them.
 
-A file is taken by a rename, and looked at only then: nobody can change it under its old name.
+A file is taken by a rename, and looked at only then: nobody can change it under its old name. An
+object is copied, compared and removed.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from assay.addresses import ObjectPath, Place
 from assay.landing.filenames import file_date, is_final, is_patch, writable_name
-from assay.landing.moves import link_file, move_file, sync_folders
+from assay.landing.moves import is_copy, link_file, move_file, sync_folders
+from assay.objects import exists, stored_below
 from assay.settings import Settings
 
 
@@ -22,10 +25,10 @@ from assay.settings import Settings
 class Folders:
     """Where the files of a batch go; those of a dry run stay below its own folder."""
 
-    taking: Path
-    accepted: Path
-    rejected: Path
-    duplicates: Path
+    taking: Place
+    accepted: Place
+    rejected: Place
+    duplicates: Place
     dry_run: bool
 
 
@@ -35,7 +38,7 @@ class TakenFile:
 
     dataset: str
     name: str
-    path: Path
+    path: Place
 
     @property
     def source_file(self) -> str:
@@ -79,7 +82,12 @@ def pending_files(
     )
 
 
-def _list_files(root: Path, folder: str) -> Iterator[tuple[str, float]]:
+def _list_files(root: Place, folder: str) -> Iterator[tuple[str, float]]:
+    if isinstance(root, ObjectPath):
+        for name, facts in stored_below(root).items():
+            if all(is_final(part) for part in name.split("/")):
+                yield name, facts.changed
+        return
     try:
         entries = list(os.scandir(root / folder))
     except FileNotFoundError:
@@ -103,9 +111,9 @@ def take_files(settings: Settings, dataset: str, names: list[str], folders: Fold
     take = link_file if folders.dry_run else move_file
     targets = []
     for name in names:
-        target = folders.taking / dataset / name
-        if not os.path.lexists(target):
-            take(settings.landing / dataset / name, target)
+        source, target = settings.landing / dataset / name, folders.taking / dataset / name
+        if not exists(target) or is_copy(source, target):
+            take(source, target)
             targets.append(target)
     sync_folders([*targets, *(settings.landing / dataset / name for name in names)])
 
@@ -122,11 +130,13 @@ def taken_files(folders: Folders, datasets: list[str]) -> list[TakenFile]:
 def clear_scratch(folders: Folders) -> None:
     """Remove what an earlier attempt of a dry run has left."""
     if folders.dry_run:
-        shutil.rmtree(folders.taking.parent, ignore_errors=True)
+        shutil.rmtree(Path(folders.taking).parent, ignore_errors=True)
 
 
 def remove_taking(folders: Folders) -> None:
     """Remove the empty folders that the taken files leave behind."""
+    if isinstance(folders.taking, ObjectPath):
+        return
     for folder, _, _ in os.walk(folders.taking, topdown=False):
         with suppress(OSError):
             Path(folder).rmdir()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from assay.addresses import Place, as_place
 from assay.errors import BatchError
-from assay.files import write_whole
 from assay.landing.filenames import fit_name
-from assay.landing.judge import reason_path
-from assay.landing.moves import hold_files, move_file, sync_folders
+from assay.landing.judge import reason_path, write_reason
+from assay.landing.moves import hold_files, is_copy, move_file, sync_folders
 from assay.landing.take import batch_folders, remove_taking, taken_files
 from assay.ledger import (
     Delivery,
@@ -25,6 +23,7 @@ from assay.ledger import (
     take_epoch,
 )
 from assay.ledger.query import Connection, fetch_value
+from assay.objects import exists, folders_in
 from assay.plan import ManifestFile, read_plan, write_plan
 from assay.settings import Settings
 
@@ -46,8 +45,9 @@ def abandon_batch(
         set_batch_state(connection, batch_id, "ABANDONED", error=f"abandoned by {who}: {why}")
         returned = _return_taken(settings, batch_id)
         for delivery in _still_accepted(settings, connection, pipeline, batch_id):
-            source = Path(delivery.location)
-            place = _place_in_landing(settings, _dataset_of(settings, source), delivery.source_file)
+            source = as_place(delivery.location)
+            dataset = _dataset_of(settings, source)
+            place = _place_in_landing(settings, dataset, delivery.source_file, source)
             returned += move_file(source, place)
             sync_folders([source, place])
             record_deliveries(connection, batch_id, [replace(delivery, location=str(place))])
@@ -57,10 +57,10 @@ def abandon_batch(
 def _return_taken(settings: Settings, batch_id: str) -> int:
     """Give back what was taken and never judged, because accept_files was cut off."""
     folders = batch_folders(settings, batch_id, dry_run=False)
-    datasets = [path.name for path in folders.taking.glob("*")]
+    datasets = folders_in(folders.taking)
     returned = 0
     for taken in taken_files(folders, datasets):
-        place = _place_in_landing(settings, taken.dataset, taken.name)
+        place = _place_in_landing(settings, taken.dataset, taken.name, taken.path)
         returned += move_file(taken.path, place)
         sync_folders([taken.path, place])
     remove_taking(folders)
@@ -75,17 +75,17 @@ def _still_accepted(
         delivery
         for delivery in deliveries(connection, batch_id)
         if delivery.verdict == "accepted"
-        and Path(delivery.location).is_relative_to(settings.accepted)
+        and as_place(delivery.location).is_relative_to(settings.accepted)
     ]
     contents = [(d.dataset, d.file_id) for d in own]
     held = batch_holding(connection, pipeline, contents, besides=batch_id)
     return [delivery for delivery in own if (delivery.dataset, delivery.file_id) not in held]
 
 
-def _place_in_landing(settings: Settings, dataset: str, name: str) -> Path:
+def _place_in_landing(settings: Settings, dataset: str, name: str, source: Place) -> Place:
     wanted = settings.landing / dataset / name
     place, number = wanted, 1
-    while os.path.lexists(place):
+    while exists(place) and not is_copy(source, place):
         number += 1
         ending = "".join(wanted.suffixes)
         stem = wanted.name.removesuffix(ending)
@@ -116,9 +116,10 @@ def reject_file(
             names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
             raise BatchError(f"{batch_id}: {file_id!r} is not one of its files: {names}")
         delivery = _mark_rejected(settings, connection, batch_id, listed[0], reason)
-        write_whole(reason_path(Path(delivery.location)), reason + "\n")
-        move_file(Path(listed[0].path), Path(delivery.location))
-        sync_folders([Path(listed[0].path), Path(delivery.location)])
+        source, place = as_place(listed[0].path), as_place(delivery.location)
+        write_reason(place, reason)
+        move_file(source, place)
+        sync_folders([source, place])
         rest = replace(plan, files=[file for file in plan.files if file != listed[0]])
         write_plan(rest)
         if state == "RUNNING":
@@ -143,17 +144,17 @@ def _mark_rejected(
     )
     if delivery.verdict == "rejected":  # an earlier attempt came this far
         return delivery
-    folder = settings.rejected / _dataset_of(settings, Path(file.path)) / batch_id
+    folder = settings.rejected / _dataset_of(settings, as_place(file.path)) / batch_id
     place = folder / file.source_file
     place = place.with_name(fit_name(place.name))
-    if os.path.lexists(place) or os.path.lexists(reason_path(place)):
+    if exists(place) or exists(reason_path(place)):
         place = place.with_name(fit_name(place.name, f".{file.file_id[:8]}"))
     rejected = replace(delivery, verdict="rejected", reason=reason, location=str(place))
     record_deliveries(connection, batch_id, [rejected])
     return rejected
 
 
-def _dataset_of(settings: Settings, accepted: Path) -> str:
+def _dataset_of(settings: Settings, accepted: Place) -> str:
     return accepted.relative_to(settings.accepted).parts[0]
 
 

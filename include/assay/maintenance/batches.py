@@ -12,9 +12,11 @@ from typing import Any
 
 import psycopg
 
+from assay.addresses import as_place
 from assay.contract import contract_path, load_contract
 from assay.landing.moves import hold_files
 from assay.ledger.query import fetch_all
+from assay.objects import remove
 from assay.settings import Settings
 
 # What the stages of a batch hand to one another, below its folder.
@@ -139,4 +141,4 @@ def _remove_file(
             " WHERE batch_id = %s AND dataset = %s AND file_id = %s AND source_file = %s",
             [batch_id, dataset, file_id, source_file],
         )
-        Path(location).unlink(missing_ok=True)
+        remove(as_place(location))

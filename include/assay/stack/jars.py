@@ -76,8 +76,8 @@ def locked_jars(group: Group) -> list[Jar]:
 
 
 def job_groups(settings: Settings) -> list[Group]:
-    """The groups that jobs need: what is for S3 only when the lake is there."""
-    return ["delta", "s3"] if settings.lake_address else ["delta"]
+    """The groups that jobs need: what is for S3 only when lake or files are there."""
+    return ["delta", "s3"] if settings.lake_address or settings.files_address else ["delta"]
 
 
 def job_jars(settings: Settings) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Whose lake it is: a lake on S3 is written by one stack, which is the one that has its ledger.
+"""Whose lake it is: what is on S3 is written by one stack, which is the one that has its ledger.
 
 Delta's own store for S3 replaces a version that another driver has just written. What keeps
 drivers apart, the lease and the file locks, is of one stack; so no second one may come near.
@@ -10,49 +10,59 @@ import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from assay.addresses import ObjectPath
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.objects import ObjectPath, create, read_bytes
+from assay.objects import create, read_bytes
 from assay.settings import Settings
 
 OWNER = "_assay/owner.json"
 HERE = "this machine"
+# What may be on S3, by its setting, and a folder that is there when it was on this machine before.
+WHAT = {"ASSAY_LAKE": "lake", "ASSAY_FILES": "accepted"}
 
 
 def claim_lake(settings: Settings) -> None:
-    """Make the lake this stack's own, or see that it is.
+    """Make lake and files this stack's own, or see that they are.
 
-    Raises StackError when another stack has it, when this one's ledger is of another lake, or
-    when the object store lets an object be created twice.
+    Raises StackError when another stack has them, when this one's ledger is of others, or when
+    the object store lets an object be created twice.
     """
-    record = settings.home / "lake.json"
-    known = json.loads(record.read_text()) if record.is_file() else {}
-    wanted = str(settings.lake_address or HERE)
-    told = known.get("lake") or (HERE if (settings.home / "lake").is_dir() else wanted)
-    if told != wanted:
-        raise StackError(
-            f"the ledger in {settings.home} is of the lake on {told}, but ASSAY_LAKE says {wanted};"
-            " set ASSAY_LAKE as it was, or give the other lake an ASSAY_HOME of its own"
-        )
-    if settings.lake_address and not known:
-        known = {"lake": wanted, "stack": uuid4().hex}
+    record = settings.home / "places.json"
+    known: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    addresses = {"ASSAY_LAKE": settings.lake_address, "ASSAY_FILES": settings.files_address}
+    for name, address in addresses.items():
+        wanted = str(address or HERE)
+        before = HERE if known or (settings.home / WHAT[name]).is_dir() else wanted
+        told = known.get(name, before)
+        if told != wanted:
+            raise StackError(
+                f"the ledger in {settings.home} was begun with {name} on {told}, now it is"
+                f" {wanted}; set it as it was, or set an ASSAY_HOME of its own for another"
+            )
+    if not any(addresses.values()):
+        return
+    if not known:
+        known = {name: str(address or HERE) for name, address in addresses.items()}
+        known["stack"] = uuid4().hex
         write_whole(record, json.dumps(known))
-    if settings.lake_address:
-        _own(settings, settings.lake_address / OWNER, known["stack"])
+    for address in {address for address in addresses.values() if address}:
+        _own(settings, address, known["stack"])
 
 
 def _own(settings: Settings, place: ObjectPath, stack: str) -> None:
+    owner = place / OWNER
     claim = {"stack": stack, "home": str(settings.home), "since": datetime.now(UTC).isoformat()}
     content = json.dumps(claim).encode()
-    if create(place, content) and create(place, content):
+    if create(owner, content) and create(owner, content):
         raise StackError(
-            f"{place}: the object store lets an object be created twice, so it cannot keep two"
+            f"{owner}: the object store lets an object be created twice, so it cannot keep two"
             " writers apart; use one that honours If-None-Match"
         )
-    owner = json.loads(read_bytes(place))
-    if owner["stack"] != stack:
+    found = json.loads(read_bytes(owner))
+    if found["stack"] != stack:
         raise StackError(
-            f"{settings.lake} belongs to the stack in {owner['home']} since {owner['since']}; "
-            f"set another ASSAY_LAKE. If that stack is gone for good, its ledger is too: empty "
-            f"the lake, with {OWNER}, before another one uses it"
+            f"{place} belongs to the stack in {found['home']} since {found['since']}; set another"
+            f" address. If that stack is gone for good, so is its ledger: empty {place}, with"
+            f" {OWNER}, before another stack uses it"
         )

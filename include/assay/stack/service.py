@@ -46,9 +46,9 @@ def initialise(settings: Settings, say: Say) -> None:
     migrate_warehouse(settings, say)
     prepare_airflow(settings, say)
     claim_lake(settings)
-    lakes = [settings.lake] if isinstance(settings.lake, Path) else []
-    for folder in (settings.home / "tmp", settings.logs, settings.landing, *lakes):
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.home / "tmp", settings.logs, settings.lake, settings.landing):
+        if isinstance(folder, Path):
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def run_part(settings: Settings, part: str) -> None:

@@ -92,7 +92,7 @@ def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     return {
         **CONF,
         **(_cluster_conf(settings, jars, start_cache_option) if settings.is_cluster else {}),
-        **(_s3_conf(temporary) if settings.lake_address else {}),
+        **(_s3_conf(temporary) if "s3" in job_groups(settings) else {}),
         "spark.driver.host": _driver_host(settings),
         "spark.driver.bindAddress": settings.listen,
         "spark.driver.extraClassPath": jars,

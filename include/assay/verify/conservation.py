@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assay.addresses import as_place
+from assay.objects import exists, on_this_machine
 from assay.verify.books import LIVE
 from assay.verify.count import count_records
 from assay.verify.evidence import Evidence, ReleasedTable
@@ -49,9 +51,10 @@ def _check_files(
         if batch["state"] not in LIVE or not evidence.in_scope(batch["batch_id"]):
             continue
         where = {"batch": file["batch_id"], "file": file["source_file"]}
-        place = Path(file["location"])
-        if place.is_file():
-            records = _count(place)
+        place = as_place(file["location"])
+        if exists(place):
+            with on_this_machine(place) as path:
+                records = _count(path)
             check.equal("records in the file = ops.batch_file", file["records"], records, **where)
         found, numbers = bronze.get((file["batch_id"], file["file_id"]), (0, 0))
         check.equal("rows in bronze = records in the file", file["records"], found, **where)

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from deltalake import DeltaTable
 
-from assay.objects import Place, read_bytes, sizes_below
+from assay.addresses import Place
+from assay.objects import read_bytes, sizes_below
 
 LOG = "_delta_log"
 # Operations that may stand in a log without being a batch's own.

@@ -14,8 +14,9 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
+from assay.addresses import Place
 from assay.contract import Column, Contract, Layer, load_contract
-from assay.objects import Place, folders_in
+from assay.objects import folders_in
 from assay.settings import Settings
 from assay.verify.books import Books, Row
 from assay.verify.delta_log import LOG, LogEntry, read_log

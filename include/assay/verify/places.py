@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from assay.addresses import ObjectPath, Place, as_place
+from assay.objects import exists, on_this_machine, stored_below
 from assay.verify.books import Row
 from assay.verify.count import hash_file
 from assay.verify.evidence import Evidence
@@ -24,14 +26,14 @@ def check_places(evidence: Evidence, check: Check) -> None:
     these are backed up too cannot be said yet: there is no backup.
     """
     books = evidence.books
-    known: dict[Path, Row] = {}
+    known: dict[Place, Row] = {}
     for file in books.files:
         state = books.batches[file["batch_id"]]["state"]
         if state == "DRY_RUN" or (state in GONE and file["verdict"] == "accepted"):
             continue
         if file["removed_at"]:  # by maintenance, as its contract says
             continue
-        known[Path(file["location"])] = file
+        known[as_place(file["location"])] = file
         if evidence.in_scope(file["batch_id"]) and evidence.has_dataset(file["dataset"]):
             _check_file(evidence, check, file)
     if not evidence.batch and not evidence.dataset:
@@ -39,10 +41,10 @@ def check_places(evidence: Evidence, check: Check) -> None:
 
 
 def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
-    settings, place = evidence.settings, Path(file["location"])
+    settings, place = evidence.settings, as_place(file["location"])
     where = {"batch": file["batch_id"], "file": file["source_file"]}
     check.saw(f"files {file['verdict']}")
-    if not os.path.lexists(place):
+    if not exists(place):
         check.broken(f"{file['verdict']} file", f"at {place}", "nothing there", **where)
         return
     roots = {
@@ -54,25 +56,26 @@ def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
         check.broken(
             f"{file['verdict']} file", f"in {' or '.join(map(str, roots))}", place, **where
         )
-    if file["file_id"] and place.is_file() and not place.is_symlink():
-        check.equal("size", file["size_bytes"], place.stat().st_size, **where)
-        check.equal("sha256", file["file_id"], hash_file(place), **where)
+    with on_this_machine(place) as path:
+        if file["file_id"] and path.is_file() and not path.is_symlink():
+            check.equal("size", file["size_bytes"], path.stat().st_size, **where)
+            check.equal("sha256", file["file_id"], hash_file(path), **where)
     is_archived = file["verdict"] == "accepted" and place.is_relative_to(settings.archive)
     if is_archived and file["batch_id"] not in evidence.books.released:
         state = evidence.books.batches[file["batch_id"]]["state"]
         check.broken("archived file", "of a released batch", f"batch is {state}", **where)
 
 
-def _check_strays(evidence: Evidence, check: Check, known: dict[Path, Row]) -> None:
+def _check_strays(evidence: Evidence, check: Check, known: dict[Place, Row]) -> None:
     contents = {file["file_id"]: place for place, file in known.items() if file["file_id"]}
     for path in _files_below(evidence):
         check.saw("files found")
         if path in known or _is_reason(path, known) or _is_being_taken(evidence, path):
             continue
-        twin = contents.get(hash_file(path)) if path.is_file() else None
+        twin = contents.get(_identity(path))
         if twin is None:
             check.broken("file in the ledger", "a row of ops.batch_file", "none", file=str(path))
-        elif not (twin.exists() and twin.samefile(path)):  # a file lent to a task that runs again
+        elif not _is_one_file(twin, path):  # a file lent to a task that runs again
             file = known[twin]
             check.broken(
                 "places of one file",
@@ -83,14 +86,28 @@ def _check_strays(evidence: Evidence, check: Check, known: dict[Path, Row]) -> N
             )
 
 
-def _files_below(evidence: Evidence) -> Iterator[Path]:
+def _identity(place: Place) -> str:
+    with on_this_machine(place) as path:
+        return hash_file(path) if path.is_file() else ""
+
+
+def _is_one_file(one: Place, other: Place) -> bool:
+    if isinstance(one, ObjectPath) or isinstance(other, ObjectPath):
+        return one == other
+    return one.exists() and one.samefile(other)
+
+
+def _files_below(evidence: Evidence) -> Iterator[Place]:
     settings = evidence.settings
     for root in (settings.accepted, settings.archive, settings.rejected):
+        if isinstance(root, ObjectPath):
+            yield from (root / name for name in sorted(stored_below(root)))
+            continue
         for folder, _, names in os.walk(root):
             yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _is_reason(path: Path, known: dict[Path, Row]) -> bool:
+def _is_reason(path: Place, known: dict[Place, Row]) -> bool:
     """The text that says why a file beside it was rejected; a long name of it may be cut."""
     return path.name.endswith(REASON) and any(
         place.parent == path.parent and file["verdict"] == "rejected"
@@ -98,7 +115,7 @@ def _is_reason(path: Path, known: dict[Path, Row]) -> bool:
     )
 
 
-def _is_being_taken(evidence: Evidence, path: Path) -> bool:
+def _is_being_taken(evidence: Evidence, path: Place) -> bool:
     """In the folder of a batch that is at it, or was cut off and will go on."""
     taking = evidence.settings.accepted / "taking"
     if not path.is_relative_to(taking):

@@ -20,8 +20,10 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from assay.addresses import as_place
 from assay.contract import Contract
 from assay.landing.header import match_header
+from assay.objects import on_this_machine
 from assay.plan import ManifestFile
 from spark_jobs.lakehouse.json_records import read_json
 from spark_jobs.lakehouse.session import local_frame
@@ -67,8 +69,10 @@ def read_files(
 
 def _read_alike(file: ManifestFile) -> tuple[str, ...]:
     """Files that agree in this are read together; of Parquet they must have the same types."""
-    types = str(pq.read_schema(file.path)) if file.format == "parquet" else ""
-    return (file.format, types, *file.header)
+    if file.format != "parquet":
+        return (file.format, "", *file.header)
+    with on_this_machine(as_place(file.path)) as path:
+        return (file.format, str(pq.read_schema(path)), *file.header)
 
 
 def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:

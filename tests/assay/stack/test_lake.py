@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from assay.addresses import ObjectPath
 from assay.errors import StackError
-from assay.objects import ObjectPath, read_bytes
+from assay.objects import read_bytes
 from assay.settings import Settings, load_settings
 from assay.stack.lake import OWNER, claim_lake
 
@@ -27,14 +28,15 @@ def test_a_lake_is_of_the_stack_that_came_first(bucket: ObjectPath, tmp_path: Pa
         claim_lake(settings_of(tmp_path / "second", bucket))
 
 
-def test_a_ledger_is_of_the_lake_that_it_began_with(bucket: ObjectPath, tmp_path: Path) -> None:
+def test_a_ledger_is_of_the_places_that_it_began_with(bucket: ObjectPath, tmp_path: Path) -> None:
     home = tmp_path / "home"
     claim_lake(settings_of(home, bucket))
-    with pytest.raises(StackError, match=r"is of the lake on s3a://.* says this machine"):
+    with pytest.raises(StackError, match=r"with ASSAY_LAKE on s3a://.*, now it is this machine"):
         claim_lake(settings_of(home, None))
-    with pytest.raises(StackError, match="or give the other lake an ASSAY_HOME of its own"):
+    with pytest.raises(StackError, match="or set an ASSAY_HOME of its own for another"):
         claim_lake(settings_of(home, bucket / "other"))
-    (tmp_path / "local" / "lake").mkdir(parents=True)
+    (tmp_path / "local" / "accepted").mkdir(parents=True)
     claim_lake(settings_of(tmp_path / "local", None))
-    with pytest.raises(StackError, match="is of the lake on this machine"):
-        claim_lake(settings_of(tmp_path / "local", bucket / "new"))
+    files = load_settings({"ASSAY_HOME": str(tmp_path / "local"), "ASSAY_FILES": str(bucket)})
+    with pytest.raises(StackError, match="with ASSAY_FILES on this machine"):
+        claim_lake(files)
