@@ -1,6 +1,6 @@
 """A batch on a lake on S3: killed in its commit it ends as if undisturbed, and nothing else counts.
 
-Delivered files are on S3 as well. Spark needs a server that keeps markers of folders, as MinIO does.
+Delivered files are on S3 as well. Spark needs a server that keeps markers of folders, as MinIO.
 """
 
 from __future__ import annotations

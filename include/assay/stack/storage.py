@@ -30,8 +30,8 @@ def lake_storage(settings: Settings) -> Finding:
     """
     on_s3 = settings.lake_address is not None
     kind = file_system(settings.home if on_s3 else Path(settings.lake))
-    what = f"the locks in {settings.home} are" if on_s3 else f"the lake {settings.lake} is"
-    found = f"{what} on a file system of type {kind or 'unknown'}"
+    what = f"the folder of the locks {settings.home}" if on_s3 else f"the lake {settings.lake}"
+    found = f"{what} is on a file system of type {kind or 'unknown'}"
     if settings.one_writer or not (kind and SHARED.fullmatch(kind)):
         return Finding("storage", found)
     remedy = (
