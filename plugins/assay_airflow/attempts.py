@@ -63,7 +63,7 @@ def attempt(
 
     An AssayError needs a person and fails the task for good; anything else may be retried.
     """
-    if os.environ.get("ASSAY_LAKE"):
+    if os.environ.get("ASSAY_LAKE") or os.environ.get("ASSAY_FILES"):
         use_object_store()
     instance = context["ti"]
     holder = f"{context['run_id']} {instance.task_id} try {instance.try_number}"

@@ -7,6 +7,7 @@ drivers apart, the lease and the file locks, is of one stack; so no second one m
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -22,8 +23,8 @@ HERE = "this machine"
 WHAT = {"ASSAY_LAKE": "lake", "ASSAY_FILES": "accepted"}
 
 
-def claim_lake(settings: Settings) -> None:
-    """Make lake and files this stack's own, or see that they are.
+def claim_lake(settings: Settings, *, ask: bool = True) -> None:
+    """Make lake and files this stack's own, or see that they are; not asked, by our record only.
 
     Raises StackError when another stack has them, when this one's ledger is of others, or when
     the object store lets an object be created twice.
@@ -46,8 +47,15 @@ def claim_lake(settings: Settings) -> None:
         known = {name: str(address or HERE) for name, address in addresses.items()}
         known["stack"] = uuid4().hex
         write_whole(record, json.dumps(known))
+    if not ask:
+        return
     for address in {address for address in addresses.values() if address}:
         _own(settings, address, known["stack"])
+
+
+def claim_at_start(settings: Settings) -> None:
+    """The same when the stack starts; keys that only Airflow has are used before each batch."""
+    claim_lake(settings, ask="AWS_ACCESS_KEY_ID" in os.environ)
 
 
 def _own(settings: Settings, place: ObjectPath, stack: str) -> None:

@@ -13,7 +13,7 @@ from assay.files import write_whole
 from assay.settings import Settings
 from assay.stack.airflow import airflow_environment, ensure_pool, prepare_airflow
 from assay.stack.credentials import load_credentials
-from assay.stack.lake import claim_lake
+from assay.stack.lake import claim_at_start
 from assay.stack.others import MASTER_PAGE
 from assay.stack.paths import BIN, SPARK_HOME, child_environment
 from assay.stack.postgres import ensure_databases, login_refusal
@@ -45,7 +45,7 @@ def initialise(settings: Settings, say: Say) -> None:
     ensure_databases(settings)
     migrate_warehouse(settings, say)
     prepare_airflow(settings, say)
-    claim_lake(settings)
+    claim_at_start(settings)
     for folder in (settings.home / "tmp", settings.logs, settings.lake, settings.landing):
         if isinstance(folder, Path):
             folder.mkdir(parents=True, exist_ok=True)

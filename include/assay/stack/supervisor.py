@@ -16,7 +16,7 @@ import psycopg
 from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhealthy_parts
-from assay.stack.lake import claim_lake
+from assay.stack.lake import claim_at_start
 from assay.stack.paths import existing_part
 from assay.stack.ports import choose_ports, load_ports
 from assay.stack.postgres import dsn, ensure_cluster, ensure_databases, login_refusal
@@ -56,7 +56,7 @@ def up(settings: Settings, say: Say) -> None:
     with _stack_lock(settings), _disk_full_explained(settings):
         _check_space(settings)
         refuse_shared_storage(settings)
-        claim_lake(settings)
+        claim_at_start(settings)
         prepare_spark(settings, say)
         if not find_supervisor(settings):
             if end_orphans(settings):
