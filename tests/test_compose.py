@@ -35,7 +35,7 @@ def test_compose_takes_the_file() -> None:
         pytest.skip("Docker is not present")
     if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("Docker has no compose")
-    for profile in ("", "demo", "test"):
+    for profile in ("", "demo", "test", "s3"):
         command = ["docker", "compose", "--env-file", ".env.example", "--profile", profile]
         command += ["config", "--quiet"]
         checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
@@ -68,6 +68,15 @@ def test_parts_of_ours_have_no_rights_and_workers_no_secrets(services: dict[str,
         assert services[name]["volumes"] == ["state:/var/lib/assay"]
 
 
+def test_only_who_asks_s3_has_its_keys(services: dict[str, Any]) -> None:
+    holders = {
+        name
+        for name, facts in services.items()
+        if "AWS_SECRET_ACCESS_KEY" in facts.get("environment", {})
+    }
+    assert holders == {"airflow-init", "airflow-scheduler", "demo", "s3"}
+
+
 def test_postgres_has_the_options_of_the_embedded_one(services: dict[str, Any]) -> None:
     here = {"listen_addresses", "unix_socket_directories"}
     given = dict(each[2:].split("=") for each in services["postgres"]["command"][1:])
@@ -88,5 +97,6 @@ def test_the_example_has_every_setting_with_its_default_and_no_password() -> Non
         DEFAULTS.findall(FILE.read_text())
     )
     assert "PASSWORD" not in example
+    assert re.findall(r"^#? ?AWS_.*KEY.*=(.+)$", example, re.MULTILINE) == []
     inside = (REPOSITORY / "docker-compose.yaml").read_text()
     assert re.findall(r"PASSWORD\w*: (?!/run/assay/)", inside) == []

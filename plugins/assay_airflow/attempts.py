@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from assay import ledger
-from assay.errors import AssayError, FencedError
+from assay.errors import AssayError, FencedError, ObjectStoreError
 from assay.plan import Plan
 from assay.results import next_epoch
 from assay.run import RunType
@@ -84,6 +84,9 @@ def attempt(
         ending, error = "SUCCESS", ""
     except AirflowSkipException as skip:
         ending, error, now.summary = "SKIPPED", "", str(skip)
+        raise
+    except ObjectStoreError as failure:  # an outage: Airflow tries again
+        error = str(failure)
         raise
     except AssayError as failure:
         ending, error = ("FENCED" if isinstance(failure, FencedError) else "FAILED"), str(failure)

@@ -15,6 +15,7 @@ from assay.stack import others
 from assay.stack.finding import Finding
 from assay.stack.jars import job_groups, locked_jars, sha256_of
 from assay.stack.java import ensure_java
+from assay.stack.lake import objects
 from assay.stack.paths import existing_part
 from assay.stack.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
 from assay.stack.postgres import PROGRAMS, check_reach, server_user
@@ -29,7 +30,7 @@ MEMORY_BESIDE_SPARK = 2 * GIB
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that the first run needs; in a container, at what this one needs."""
     checks: list[Callable[[Settings], Finding]] = [_python, _disk, _memory, _permissions]
-    checks += [lake_storage, _java, _jars]
+    checks += [lake_storage, *([objects] if "s3" in job_groups(settings) else []), _java, _jars]
     if settings.runs_elsewhere:
         checks += [others.postgres, others.airflow, others.spark]
     else:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from assay.addresses import ObjectPath
-from assay.errors import StackError
+from assay.errors import ObjectStoreError, StackError
 from assay.files import write_whole
-from assay.objects import create, read_bytes
+from assay.objects import create, exists, read_bytes
 from assay.settings import Settings
+from assay.stack.finding import Finding
 
 OWNER = "_assay/owner.json"
 HERE = "this machine"
@@ -56,6 +57,17 @@ def claim_lake(settings: Settings, *, ask: bool = True) -> None:
 def claim_at_start(settings: Settings) -> None:
     """The same when the stack starts; keys that only Airflow has are used before each batch."""
     claim_lake(settings, ask="AWS_ACCESS_KEY_ID" in os.environ)
+
+
+def objects(settings: Settings) -> Finding:
+    """Whether lake and files on S3 answer; the doctor asks."""
+    places = [p for p in (settings.lake_address, settings.files_address) if p]
+    try:
+        claimed = [place for place in places if exists(place / OWNER)]
+    except ObjectStoreError as error:
+        return Finding("objects", "no answer", str(error))
+    told = [f"{place} ({'claimed' if place in claimed else 'not claimed yet'})" for place in places]
+    return Finding("objects", ", ".join(told) or "none on S3")
 
 
 def _own(settings: Settings, place: ObjectPath, stack: str) -> None:

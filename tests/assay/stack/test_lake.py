@@ -10,7 +10,7 @@ from assay.addresses import ObjectPath
 from assay.errors import StackError
 from assay.objects import read_bytes
 from assay.settings import Settings, load_settings
-from assay.stack.lake import OWNER, claim_lake
+from assay.stack.lake import OWNER, claim_lake, objects
 
 
 def settings_of(home: Path, lake: ObjectPath | None) -> Settings:
@@ -40,3 +40,10 @@ def test_a_ledger_is_of_the_places_that_it_began_with(bucket: ObjectPath, tmp_pa
     files = load_settings({"ASSAY_HOME": str(tmp_path / "local"), "ASSAY_FILES": str(bucket)})
     with pytest.raises(StackError, match="with ASSAY_FILES on this machine"):
         claim_lake(files)
+
+
+def test_the_doctor_says_whether_it_answers(bucket: ObjectPath, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "home", bucket)
+    assert objects(settings).found == f"{bucket} (not claimed yet)"
+    claim_lake(settings)
+    assert objects(settings).found == f"{bucket} (claimed)"
