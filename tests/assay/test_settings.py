@@ -68,6 +68,7 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_LAKE", "s3://bucket/lake"),
         ("ASSAY_LAKE", "s3a://Bucket"),
         ("ASSAY_LAKE", "/lake"),
+        ("ASSAY_FILES", "s3a://bucket/a b"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
