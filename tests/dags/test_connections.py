@@ -8,6 +8,7 @@ import os
 import pytest
 
 pytestmark = pytest.mark.usefixtures("dag_bag")  # which gives Airflow a home for the tests
+WORD = "open sesame"
 NAMES = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "REGION")
 
 
@@ -23,11 +24,11 @@ def test_a_task_gets_what_the_connection_says(environment: pytest.MonkeyPatch) -
     from assay_airflow.connections import use_object_store
 
     extra = {"endpoint_url": "https://s3.example", "region_name": "eu-central-1"}
-    facts = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
+    facts = {"conn_type": "aws", "login": "key", "password": WORD, "extra": extra}
     environment.setenv("AIRFLOW_CONN_ASSAY_S3", json.dumps(facts))
     use_object_store()
     told = {name: os.environ.get(f"AWS_{name}") for name in NAMES}
-    assert [*told.values()] == ["key", "secret", None, "https://s3.example", "eu-central-1"]
+    assert [*told.values()] == ["key", WORD, None, "https://s3.example", "eu-central-1"]
 
 
 def test_without_the_connection_the_environment_stays(environment: pytest.MonkeyPatch) -> None:
