@@ -51,7 +51,8 @@ def _move_to_object(source: Place, target: ObjectPath) -> bool:
         return False
     if not is_copy(source, target):
         copy(source, target)
-    if stored(source) != before or not is_copy(source, target):
+    after = stored(source)
+    if after and (after != before or not is_copy(source, target)):
         remove(target)
         raise BatchError(
             f"{source} was overwritten while it was taken; let its sender finish, and clear this"
