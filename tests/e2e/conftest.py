@@ -27,13 +27,15 @@ def stack() -> Iterator[RunningStack]:
 
     Not below pytest's folder: as root, Postgres runs as another user, who must get in.
     """
-    shared = load_settings({"ASSAY_HOME": os.environ.get("ASSAY_HOME", str(REPOSITORY / ".assay"))})
+    lake = {"ASSAY_LAKE": os.environ.get("ASSAY_LAKE", "")}  # on S3, if the tests are run so
+    usual = os.environ.get("ASSAY_HOME", str(REPOSITORY / ".assay"))
+    shared = load_settings({"ASSAY_HOME": usual, **lake})
     prepare_spark(shared, print)
     home = Path(tempfile.mkdtemp(prefix="assay-e2e-"))
     home.chmod(0o755)
     for part in ("jars", "java"):
         (home / part).symlink_to(shared.home / part)
-    settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g"})
+    settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", **lake})
     try:
         supervisor.up(settings, print)
         running = RunningStack(settings)
