@@ -33,25 +33,24 @@ def claim_lake(settings: Settings, *, ask: bool = True) -> None:
     record = settings.home / "places.json"
     known: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
     addresses = {"ASSAY_LAKE": settings.lake_address, "ASSAY_FILES": settings.files_address}
-    for name, address in addresses.items():
-        wanted = str(address or HERE)
-        before = HERE if known or (settings.home / WHAT[name]).is_dir() else wanted
+    now = {name: str(address or HERE) for name, address in addresses.items()}
+    for name, wanted in now.items():
+        before = HERE if (settings.home / WHAT[name]).is_dir() else wanted
         told = known.get(name, before)
         if told != wanted:
             raise StackError(
                 f"the ledger in {settings.home} was begun with {name} on {told}, now it is"
                 f" {wanted}; set it as it was, or set an ASSAY_HOME of its own for another"
             )
-    if not any(addresses.values()):
+    if not (ask and any(addresses.values())):
         return
-    if not known:
-        known = {name: str(address or HERE) for name, address in addresses.items()}
-        known["stack"] = uuid4().hex
+    if not known:  # our name comes first: a claim of nobody would keep everyone out
+        known = {"stack": uuid4().hex}
         write_whole(record, json.dumps(known))
-    if not ask:
-        return
     for address in {address for address in addresses.values() if address}:
         _own(settings, address, known["stack"])
+    if now.keys() - known.keys():
+        write_whole(record, json.dumps(known | now))
 
 
 def claim_at_start(settings: Settings) -> None:

@@ -26,6 +26,7 @@ def test_a_lake_is_of_the_stack_that_came_first(bucket: ObjectPath, tmp_path: Pa
     assert read_bytes(bucket / OWNER) == claimed
     with pytest.raises(StackError, match=f"belongs to the stack in {tmp_path / 'first'} since"):
         claim_lake(settings_of(tmp_path / "second", bucket))
+    claim_lake(settings_of(tmp_path / "second", bucket / "another"))
 
 
 def test_a_ledger_is_of_the_places_that_it_began_with(bucket: ObjectPath, tmp_path: Path) -> None:
