@@ -103,23 +103,24 @@ class Attempts:
     ) -> Job:
         """One attempt of a Spark stage as the operator starts it; its pid is that of the JVM."""
         program = [str(SPARK_JOBS / "entry.py"), stage, f"{plan.folder}/plan.json", str(epoch)]
-        return self._submit(program, f"{stage}.{epoch}", failpoint, lock)
+        holder = f"{plan.batch_id} {stage} epoch {epoch}"
+        return self._submit(program, f"{stage}.{epoch}", holder, failpoint, lock)
 
     def start_chain(self, plan: Plan, *, failpoint: str) -> Job:
         """All stages in one application, each with an epoch of its own."""
         for _ in STAGES:
             self.take_epoch()
         program = [str(PROGRAMS / "run_stages.py"), f"{plan.folder}/plan.json"]
-        return self._submit(program, "chain", failpoint, PIPELINE)
+        return self._submit(program, "chain", plan.batch_id, failpoint, PIPELINE)
 
-    def _submit(self, program: list[str], name: str, failpoint: str, lock: str) -> Job:
-        job = launch(self.settings, lock=lock, holder=name, input_bytes=0)
-        command = [job.program, "--master", "local[2]", "--name", name]
+    def _submit(self, program: list[str], log: str, holder: str, failpoint: str, lock: str) -> Job:
+        job = launch(self.settings, lock=lock, holder=holder, input_bytes=0)
+        command = [job.program, "--master", "local[2]", "--name", log]
         command += ["--driver-memory", job.driver_memory]
         for name, value in job.conf.items():
             command += ["--conf", f"{name}={value}"]
         environment = {**job.environment, **_arm(failpoint), "ASSAY_SPARK_LOCK_WAIT": "1"}
-        return self._spawn([*command, *program], environment, name)
+        return self._spawn([*command, *program], environment, log)
 
     def start_publish(self, epoch: int, *, failpoint: str) -> Job:
         command = [sys.executable, str(PUBLISH), PIPELINE, str(epoch)]
