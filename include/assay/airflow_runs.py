@@ -15,8 +15,13 @@ from assay.stack.airflow import api_client
 
 ENDED = ("success", "failed")
 FIRST_PARSE_SECONDS = 120
+OUTAGE_SECONDS = 60
 # Tags that tell what starts a pipeline: its files, or the releases of other pipelines.
 FROM_LANDING, FROM_RELEASES = "from-landing", "from-releases"
+
+
+class AwayError(StackError):
+    """Airflow, or its database, is not there just now."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,8 @@ class AirflowRuns:
 
     def state(self, run_id: str) -> RunState:
         """The run and its tasks, in the order in which they run."""
-        run = self._call("GET", f"{self._path}/dagRuns/{run_id}")
-        answer = self._call("GET", f"{self._path}/dagRuns/{run_id}/taskInstances")
+        run = self._ask(f"{self._path}/dagRuns/{run_id}")
+        answer = self._ask(f"{self._path}/dagRuns/{run_id}/taskInstances")
         tasks = [
             TaskState(t["task_id"], t["state"] or "none", t["try_number"], t["duration"])
             for t in answer["task_instances"]
@@ -126,11 +131,24 @@ class AirflowRuns:
             self._order = _in_running_order({t["task_id"]: t["downstream_task_ids"] for t in tasks})
         return self._order
 
+    def _ask(self, path: str) -> dict[str, Any]:
+        """GET, and again for a minute: a run goes on while Airflow or its database restarts."""
+        deadline = time.monotonic() + OUTAGE_SECONDS
+        while True:
+            try:
+                return self._call("GET", path)
+            except AwayError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(1)
+
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
             answer = self._api.request(method, path, **request)
         except httpx.HTTPError as error:
-            raise StackError(f"Airflow did not answer ({error}); see make status") from error
+            raise AwayError(f"Airflow did not answer ({error}); see make status") from error
+        if answer.is_server_error:
+            raise AwayError(f"Airflow is not well ({_reason(answer)}); see make status")
         if answer.is_error:
             raise StackError(f"Airflow refused {method} {path}: {_reason(answer)}")
         return dict(answer.json())
