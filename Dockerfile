@@ -38,5 +38,7 @@ ENV PATH=/opt/assay/.venv/bin:$PATH \
     TZ=UTC
 WORKDIR /var/lib/assay
 USER 10001
+HEALTHCHECK --interval=30s --timeout=10s --retries=4 --start-period=2m \
+  CMD ["/opt/assay/include/assay/stack/healthy.sh"]
 ENTRYPOINT ["assay"]
 CMD ["--help"]

@@ -43,6 +43,12 @@ def test_it_runs_as_a_user_without_rights(facts: dict[str, Any]) -> None:
     assert inside("python", "-c", who) == "10001 False"
 
 
+def test_it_knows_whether_it_is_well(facts: dict[str, Any]) -> None:
+    check = facts["Config"]["Healthcheck"]["Test"]
+    assert check[0] == "CMD"
+    assert inside("sh", "-c", f"test -x {check[1]} && echo there") == "there"
+
+
 def test_it_says_what_it_is(facts: dict[str, Any]) -> None:
     labels = facts["Config"]["Labels"]
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

@@ -1,8 +1,9 @@
 #!/bin/bash
-# The health check of one part of a stack in containers: exits with 1 unless Airflow's API, or the
-# Spark master, reports this part to be well. No Python: it runs twice a minute in each container.
+# The health check of one part of a stack in containers, by default of the one that this container
+# runs: exits with 1 unless Airflow's API, or the Spark master, reports this part to be well.
+# No Python: it runs twice a minute in each container.
 set -euo pipefail
-part=$1
+part=${1:-$(tr '\0' '\n' </proc/1/cmdline | tail -1)}
 
 ask() { # address and path of a page; prints its answer on one line, without blanks
   exec 3<>"/dev/tcp/${1%:*}/${1##*:}"
