@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -36,6 +37,8 @@ def stack() -> Iterator[RunningStack]:
     for part in ("jars", "java"):
         (home / part).symlink_to(shared.home / part)
     settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", **lake})
+    # The other half of the tests starts a stack as well, perhaps in the same moment.
+    (home / "ports.json").write_text(json.dumps({"airflow": 18080, "postgres": 15432}))
     try:
         supervisor.up(settings, print)
         running = RunningStack(settings)

@@ -69,6 +69,23 @@ def data_folder(settings: Settings) -> Path:
     return settings.home / "postgres" / "data"
 
 
+def answers(settings: Settings) -> bool:
+    """Whether our own server takes logins; on its port there might be another's.
+
+    Raises StackError when it refuses our password.
+    """
+    lock = data_folder(settings) / "postmaster.pid"
+    if not lock.is_file() or lock.read_text().split()[-1:] != ["ready"]:
+        return False
+    refusal = login_refusal(settings, "postgres", "postgres")
+    if "password authentication failed" in refusal:
+        raise StackError(
+            f"{settings.secrets} does not hold the password of the Postgres in "
+            f"{settings.home / 'postgres'}; restore it, or remove {settings.home}"
+        )
+    return not refusal
+
+
 def server_command(settings: Settings, port: int) -> list[str]:
     """What the supervisor runs. Nothing of our environment goes in: it holds secrets."""
     command = ["/usr/bin/env", "-i", "LC_ALL=C", "TZ=UTC", str(PROGRAMS / "postgres")]

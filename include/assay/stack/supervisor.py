@@ -19,7 +19,7 @@ from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhea
 from assay.stack.lake import claim_at_start
 from assay.stack.paths import existing_part
 from assay.stack.ports import choose_ports, load_ports
-from assay.stack.postgres import dsn, ensure_cluster, ensure_databases, login_refusal
+from assay.stack.postgres import answers, dsn, ensure_cluster, ensure_databases
 from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
 from assay.stack.programs import (
     AIRFLOW_PROGRAMS,
@@ -105,7 +105,7 @@ def status(settings: Settings) -> StackStatus:
 def _start_postgres(settings: Settings, say: Say) -> None:
     if start_program(settings, "postgres"):
         say(f"starting Postgres on port {load_ports(settings)['postgres']}")
-    _wait(settings, lambda: _answers(settings), ["postgres"])
+    _wait(settings, lambda: answers(settings), ["postgres"])
     ensure_databases(settings)
     migrate_warehouse(settings, say)
 
@@ -135,16 +135,6 @@ def _start_airflow(settings: Settings, say: Say) -> None:
     for name in AIRFLOW_PROGRAMS:
         start_program(settings, name)
     _wait(settings, lambda: not unhealthy_parts(settings), AIRFLOW_PROGRAMS)
-
-
-def _answers(settings: Settings) -> bool:
-    refusal = login_refusal(settings, "postgres", "postgres")
-    if "password authentication failed" in refusal:
-        raise StackError(
-            f"{settings.secrets} does not hold the password of the Postgres in "
-            f"{settings.home / 'postgres'}; restore it, or remove {settings.home}"
-        )
-    return not refusal
 
 
 def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -39,12 +40,15 @@ def test_starts_listens_on_loopback_only_and_stops_completely(stack: Settings) -
     assert now.up, now
     processes = family(stack)
 
-    listening = [
-        connection.laddr.ip
-        for process in processes
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening, shown = [], ""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # Airflow's have short-lived children
+            shown += " ".join(process.cmdline())
+            listening += [
+                connection.laddr.ip
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN
+            ]
     assert listening
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
@@ -57,7 +61,6 @@ def test_starts_listens_on_loopback_only_and_stops_completely(stack: Settings) -
     )
     assert refused.status_code == httpx.codes.UNAUTHORIZED
 
-    shown = " ".join(" ".join(process.cmdline()) for process in processes)
     shown += (stack.home / "run" / "supervisord.conf").read_text()
     assert not [name for name, secret in load_credentials(stack).items() if secret in shown]
 
