@@ -14,7 +14,10 @@ from assay.stack.java import ensure_java
 from assay.stack.paths import SPARK_HOME, path_with_programs
 from assay.stack.start_cache import StartCache
 
-JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
+# By default Java starts programs through helpers that inherit the open Spark lock; of a JVM that is
+# killed in that moment two of them can wait for each other for ever, and keep the lock.
+FORK = "-Djdk.lang.Process.launchMechanism=FORK"
+JAVA_OPTIONS = f"-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError {FORK}"
 CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
