@@ -1,1 +1,1 @@
-"""The Spark side: entry points, pure transformations, and the lakehouse that does all IO."""
+"""The Spark side: stages, pure transformations, and the lakehouse that does all IO."""

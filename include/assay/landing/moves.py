@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from assay.addresses import ObjectPath, Place
 from assay.errors import BatchError
 from assay.files import sync_folder
+from assay.landing.survey import hash_file
 from assay.objects import copy, on_this_machine, put, remove, stored
 from assay.settings import Settings
 
@@ -69,12 +69,12 @@ def is_copy(source: Place, target: Place) -> bool:
     one, other = stored(source), stored(target)
     if one is None or other is None or one.size != other.size:
         return False
-    return one.tag == other.tag or _hash(source) == _hash(target)
+    return one.tag == other.tag or _content(source) == _content(target)
 
 
-def _hash(place: ObjectPath) -> str:
-    with on_this_machine(place) as path, path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _content(place: ObjectPath) -> tuple[str, int]:
+    with on_this_machine(place) as path:
+        return hash_file(path)
 
 
 def link_file(source: Place, target: Place) -> bool:

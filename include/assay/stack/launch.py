@@ -11,7 +11,7 @@ from assay.stack.spark import spark_environment, submit_conf
 
 # A job that is over before the second compiler has paid off does better without it.
 QUICK_START = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-JAVA_OPTIONS = {"spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"}
+JVM_SETTINGS = {"spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"}
 SMALL_INPUT = 128 << 20
 
 
@@ -32,7 +32,7 @@ def launch(settings: Settings, *, lock: str, holder: str, input_bytes: float) ->
     """
     conf = submit_conf(settings)
     if input_bytes < SMALL_INPUT:
-        for option in conf.keys() & JAVA_OPTIONS:
+        for option in conf.keys() & JVM_SETTINGS:
             conf[option] += QUICK_START
         # Planning anew at run time has Delta list its files anew, a dozen times for one join.
         conf["spark.sql.adaptive.enabled"] = "false"

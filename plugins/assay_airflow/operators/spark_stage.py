@@ -65,7 +65,7 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
 class SparkStageOperator(SparkJobOperator):
     """Runs a stage on the plan of the run's batch.
 
-    The application of the stage before it has run it as well, when it could; the task then takes
+    The application of an earlier stage has run it as well, when it could; the task then takes
     what is there. Cleared or retried, it starts an application of its own.
     """
 
