@@ -52,6 +52,11 @@ class Settings:
         return not self.spark_master.startswith("local")
 
     @property
+    def driver_bytes(self) -> int:
+        """Heap of a job's driver."""
+        return int(self.driver_memory[:-1]) << {"m": 20, "g": 30}[self.driver_memory[-1]]
+
+    @property
     def secrets(self) -> Path:
         return self.secrets_file or self.home / "secrets.json"
 

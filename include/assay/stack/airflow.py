@@ -17,7 +17,7 @@ from assay.settings import REPOSITORY, Settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment
 from assay.stack.ports import address
-from assay.stack.spark import spark_environment
+from assay.stack.spark import jobs_at_once, spark_environment
 
 USER = "admin"
 SPARK_POOL = "spark"
@@ -167,11 +167,12 @@ def api_client(settings: Settings) -> httpx.Client:
 
 
 def ensure_pool(settings: Settings) -> None:
-    """Make the pool that keeps Spark jobs to one at a time; an edited one is left alone."""
+    """Make the pool that keeps Spark jobs to what the machine holds; an edited one stays."""
     with api_client(settings) as api:
         if api.get(f"/api/v2/pools/{SPARK_POOL}").status_code == httpx.codes.OK:
             return
-        pool = {"name": SPARK_POOL, "slots": 1, "description": "One Spark job at a time"}
+        slots = jobs_at_once(settings)
+        pool = {"name": SPARK_POOL, "slots": slots, "description": "Spark jobs at the same time"}
         answer = api.post("/api/v2/pools", json=pool)
         if answer.is_error:
             raise StackError(f"the pool {SPARK_POOL} could not be made: {answer.text[:200]}")

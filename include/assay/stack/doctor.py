@@ -20,11 +20,11 @@ from assay.stack.paths import existing_part
 from assay.stack.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
 from assay.stack.postgres import PROGRAMS, check_reach, server_user
 from assay.stack.processes import find_supervisor
+from assay.stack.spark import MEMORY_BESIDE_SPARK
 from assay.stack.storage import lake_storage
 
 GIB = 1 << 30
 NEEDED_DISK = 2 * GIB
-MEMORY_BESIDE_SPARK = 2 * GIB
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -56,10 +56,8 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _memory(settings: Settings) -> Finding:
-    size = int(settings.driver_memory[:-1])
-    driver = size * (GIB if settings.driver_memory[-1] == "g" else 1 << 20)
     total = psutil.virtual_memory().total
-    enough = total >= driver + MEMORY_BESIDE_SPARK
+    enough = total >= settings.driver_bytes + MEMORY_BESIDE_SPARK
     smaller = max(1, (total - MEMORY_BESIDE_SPARK) // GIB)
     remedy = "" if enough else f"set ASSAY_DRIVER_MEMORY={smaller}g"
     return Finding("memory", f"{total / GIB:.1f} GB, {settings.driver_memory} for Spark", remedy)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from assay.settings import LOOPBACK, Settings
 from assay.stack.jars import ensure_jars, job_groups, job_jars
 from assay.stack.java import ensure_java
@@ -18,6 +20,8 @@ from assay.stack.start_cache import StartCache
 # killed in that moment two of them can wait for each other for ever, and keep the lock.
 FORK = "-Djdk.lang.Process.launchMechanism=FORK"
 JAVA_OPTIONS = f"-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError {FORK}"
+BESIDE_DRIVER = 1 << 30  # what a job needs besides the heap of its driver, its Python included
+MEMORY_BESIDE_SPARK = 2 << 30  # Airflow, Postgres
 CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -43,10 +47,15 @@ CONF = {
 
 def prepare_spark(settings: Settings, say: Callable[[str], None]) -> None:
     """Make ready what Spark needs before its first job: Java, JARs, the start-up cache."""
+    fetch_spark(settings, say)
+    ensure_start_cache(settings, say)
+
+
+def fetch_spark(settings: Settings, say: Callable[[str], None]) -> None:
+    """Make Java and all JARs ready, without which there is no Spark job."""
     ensure_java(settings)
     for group in job_groups(settings):
         ensure_jars(settings, say, group)
-    ensure_start_cache(settings, say)
 
 
 def ensure_start_cache(settings: Settings, say: Callable[[str], None]) -> None:
@@ -81,6 +90,18 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "TZ": "UTC",
         "GX_ANALYTICS_ENABLED": "false",
     }
+
+
+def jobs_at_once(settings: Settings) -> int:
+    """How many Spark jobs this machine holds: as many as it has memory for, at most one per core.
+
+    A small job keeps little more than one core busy. A cluster gives all it has to its first job.
+    """
+    if settings.is_cluster:
+        return 1
+    free = psutil.virtual_memory().total - MEMORY_BESIDE_SPARK
+    held = free // (settings.driver_bytes + BESIDE_DRIVER)
+    return max(1, min(held, os.cpu_count() or 1))
 
 
 def _start_cache(settings: Settings) -> StartCache:

@@ -17,6 +17,7 @@ from assay.settings import Settings
 from assay.stack.airflow import airflow_url, api_client
 from assay.stack.credentials import load_credentials
 from assay.stack.processes import find_ours, find_postgres, find_supervisor, working_folder
+from assay.stack.spark import jobs_at_once
 from assay.stack.supervisor import down, status, up
 
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
@@ -53,7 +54,7 @@ def test_starts_listens_on_loopback_only_and_stops_completely(stack: Settings) -
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
     with api_client(stack) as api:
-        assert api.get("/api/v2/pools/spark").json()["slots"] == 1
+        assert api.get("/api/v2/pools/spark").json()["slots"] == jobs_at_once(stack)
         assert api.get("/api/v2/config").status_code == httpx.codes.FORBIDDEN
     refused = httpx.post(
         f"{airflow_url(stack)}/auth/token",
