@@ -28,6 +28,7 @@ def start_batch(
         batch_date="2026-01-01",
         generation=generation,
         source="files",
+        contract_versions={f"silver.{pipeline}": "1.0.0"},
     )
     for state in states:
         ledger.set_batch_state(connection, batch_id, state)

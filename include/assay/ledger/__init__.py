@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from assay.ledger.batches import (
     batch_state,
+    batches_being_committed,
     batches_in_state,
     committed_unreleased,
     current_generation,
@@ -42,6 +43,7 @@ __all__ = [
     "TaskAttempt",
     "batch_holding",
     "batch_state",
+    "batches_being_committed",
     "batches_in_state",
     "committed_unreleased",
     "count_records",

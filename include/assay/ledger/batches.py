@@ -164,6 +164,17 @@ def committed_unreleased(connection: Connection, pipeline: str) -> list[str]:
     return [batch_id for (batch_id,) in rows]
 
 
+def batches_being_committed(connection: Connection, datasets: Sequence[str]) -> list[str]:
+    """Batches that change one of these datasets and are past their gates, but not yet released."""
+    rows = fetch_all(
+        connection,
+        "SELECT batch_id FROM ops.batch WHERE state IN ('COMMITTING', 'COMMITTED')"
+        " AND error IS NULL AND source <> 'silver' AND contract_versions ?| %s ORDER BY batch_id",
+        [[f"silver.{dataset}" for dataset in datasets]],
+    )
+    return [batch_id for (batch_id,) in rows]
+
+
 def current_generation(connection: Connection, pipeline: str) -> int:
     """The ledger generation that the lake is in: a rebuild counts once it is committed."""
     generation: int = fetch_value(

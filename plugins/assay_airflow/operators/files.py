@@ -46,6 +46,7 @@ class AcceptFilesOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> str:
         """See `assay.landing.accept.accept_files`."""
         from assay.landing.accept import accept_files
+        from assay.landing.releases import await_releases
         from assay.stack.lake import claim_lake
 
         run = self._run(context)
@@ -55,6 +56,8 @@ class AcceptFilesOperator(BaseOperator):
         with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
             claim_lake(settings)
             lines: list[str] = []
+            if self.from_silver:
+                await_releases(connect, self.datasets, self.log.info)
             plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
             now.summary = f"{self.task_id}: {lines[-1]}"
         path = str(folder / "plan.json")

@@ -1,0 +1,37 @@
+"""Waiting for what is about to be released, so that it is summed up once and not twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from assay.ledger import batches_being_committed
+
+PATIENCE = 120.0
+
+
+def await_releases(
+    connect: Callable[[], psycopg.Connection[Any]],
+    datasets: Sequence[str],
+    say: Callable[[str], None],
+    patience: float = PATIENCE,
+) -> None:
+    """Wait, up to `patience` seconds, for batches of these datasets that are being committed.
+
+    Their release starts a run of its own, so what is built from the release before is outdated as
+    soon as it is there. A batch that failed in its commit or publish is not waited for.
+    """
+    deadline = time.monotonic() + patience
+    told: list[str] = []
+    while True:
+        with connect() as connection:
+            due = batches_being_committed(connection, datasets)
+        if not due or time.monotonic() >= deadline:
+            return
+        if due != told:
+            told = due
+            say(f"waiting up to {patience:.0f} s for the release of {', '.join(due)}")
+        time.sleep(0.5)

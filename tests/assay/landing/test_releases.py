@@ -1,0 +1,66 @@
+"""A pipeline that lives on releases waits for those that are on their way, though not for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from assay import ledger
+from assay.landing.releases import await_releases
+from builders.ledger_rows import start_batch
+
+if TYPE_CHECKING:
+    from conftest import Database
+
+Connection = psycopg.Connection[Any]
+
+
+def test_waits_until_a_batch_that_is_being_committed_is_released(
+    database: Database, loader: Connection
+) -> None:
+    start_batch(loader, "returns_1", "COMMITTING", pipeline="product_returns")
+    said: list[str] = []
+    waiting = threading.Thread(
+        target=await_releases,
+        args=[database.connect, ["ecommerce_events", "product_returns"], said.append],
+    )
+    waiting.start()
+    while not said:
+        time.sleep(0.05)
+    ledger.set_batch_state(loader, "returns_1", "COMMITTED")
+    waiting.join(timeout=1)
+    assert waiting.is_alive()
+
+    ledger.set_batch_state(loader, "returns_1", "PUBLISHED")
+    waiting.join(timeout=30)
+
+    assert not waiting.is_alive()
+    assert said == ["waiting up to 120 s for the release of returns_1"]
+
+
+def test_waits_for_nothing_that_failed_is_far_from_it_or_of_other_datasets(
+    database: Database, loader: Connection
+) -> None:
+    start_batch(loader, "failed", "COMMITTED", pipeline="product_returns")
+    ledger.fail_batch(loader, "failed", "the disk is full")
+    start_batch(loader, "early", pipeline="product_returns")
+    start_batch(loader, "other", "COMMITTING", pipeline="trades")
+    said: list[str] = []
+
+    await_releases(database.connect, ["product_returns"], said.append)
+
+    assert said == []
+
+
+def test_goes_on_without_a_release_that_takes_too_long(
+    database: Database, loader: Connection
+) -> None:
+    start_batch(loader, "stuck", "COMMITTING", pipeline="product_returns")
+    said: list[str] = []
+
+    await_releases(database.connect, ["product_returns"], said.append, patience=1)
+
+    assert said == ["waiting up to 1 s for the release of stuck"]
