@@ -16,10 +16,7 @@ from assay.stack.java import ensure_java
 from assay.stack.paths import SPARK_HOME, path_with_programs
 from assay.stack.start_cache import StartCache
 
-# By default Java starts programs through helpers that inherit the open Spark lock; of a JVM that is
-# killed in that moment two of them can wait for each other for ever, and keep the lock.
-FORK = "-Djdk.lang.Process.launchMechanism=FORK"
-JAVA_OPTIONS = f"-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError {FORK}"
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
 BESIDE_DRIVER = 1 << 30  # what a job needs besides the heap of its driver, its Python included
 MEMORY_BESIDE_SPARK = 2 << 30  # Airflow, Postgres
 CONF = {

@@ -1,7 +1,7 @@
 """`assay-spark-submit`: spark-submit for one Spark job at a time, that dies with its task.
 
-It takes the lock file named by ASSAY_SPARK_LOCK (ASSAY_SPARK_HOLDER says for whom) and hands the
-open file to the JVM, so that the lock is held until that JVM is dead, whatever happens to the
+It locks the file named by ASSAY_SPARK_LOCK (ASSAY_SPARK_HOLDER says for whom) and becomes the JVM
+with the file still open, so that the lock is held until that JVM is dead, whatever happens to the
 task, its shell or Airflow. Secrets of the parent's environment are not handed on.
 """
 
@@ -46,7 +46,8 @@ def hold_lock(path: Path, label: str, patience: float) -> int:
     told = False
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Of this process alone: a helper that a killed JVM leaves behind has the file open too.
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError:
             holder = path.read_text().strip() or "an unnamed process"

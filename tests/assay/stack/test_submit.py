@@ -16,9 +16,17 @@ import pytest
 
 from assay.settings import Settings
 from assay.stack.launch import launch
-from assay.stack.submit import LOCK_IS_BUSY, without_secrets
+from assay.stack.submit import LOCK_IS_BUSY, hold_lock, without_secrets
 
 SLEEP = "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(120)\n"
+HOLD_AND_START_HELPER = """
+import subprocess, sys, time
+from pathlib import Path
+from assay.stack.submit import hold_lock
+hold_lock(Path(sys.argv[1]), "a job", 0)
+print(subprocess.Popen(["sleep", "120"], close_fds=False).pid, flush=True)
+time.sleep(120)
+"""
 
 
 class Jobs:
@@ -81,6 +89,25 @@ def test_a_second_job_is_refused_until_the_jvm_of_the_first_is_dead(jobs: Jobs) 
     first.wait(timeout=30)
     jobs.start(jobs.command("third"))
     wait_for((jobs.folder / "third").exists)
+
+
+def test_a_helper_that_outlives_the_job_does_not_keep_the_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "trades.lock"
+    job = subprocess.Popen(
+        [sys.executable, "-c", HOLD_AND_START_HELPER, str(lock)], stdout=subprocess.PIPE, text=True
+    )
+    assert job.stdout
+    helper = psutil.Process(int(job.stdout.readline()))
+    try:
+        with pytest.raises(SystemExit):
+            hold_lock(lock, "too early", 0)
+        job.kill()
+        job.wait()
+        os.close(hold_lock(lock, "the next job", 0))
+        assert any(file.path == str(lock) for file in helper.open_files())
+    finally:
+        job.kill()
+        helper.kill()
 
 
 def test_the_jvm_dies_with_the_process_that_started_it(jobs: Jobs) -> None:
