@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -10,7 +9,6 @@ from pyspark.sql import functions as F
 
 from assay.contract import Contract
 from assay.plan import Plan
-from spark_jobs.lakehouse.session import side_by_side
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import gold_functions
@@ -20,10 +18,7 @@ from spark_jobs.transformations.touched_groups import gold_candidates
 
 def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Recompute the groups that the batch touches from silver as it will be."""
-    tables = side_by_side(
-        spark,
-        {c.name: partial(_build, plan=plan, epoch=epoch, contract=c) for c in plan.gold},
-    )
+    tables = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
     summary = ", ".join(f"{t['groups']:,} groups of {name}" for name, t in tables.items())
     return {"tables": tables, "summary": summary}
 

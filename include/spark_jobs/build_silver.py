@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -16,7 +15,6 @@ from assay.contract import Contract, load_contract
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
-from spark_jobs.lakehouse.session import side_by_side
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import silver_function
@@ -25,10 +23,7 @@ from spark_jobs.transformations.change_set import classify
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
-    datasets = side_by_side(
-        spark,
-        {name: partial(_build, plan=plan, epoch=epoch, dataset=name) for name in plan.inputs},
-    )
+    datasets = {name: _build(spark, plan, epoch, name) for name in plan.inputs}
     return {"datasets": datasets, "summary": _summary(datasets)}
 
 

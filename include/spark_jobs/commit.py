@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -17,7 +16,6 @@ from assay.results import latest_result
 from assay.rules import rules_version
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
-from spark_jobs.lakehouse.session import side_by_side
 from spark_jobs.totals import ROWS, as_texts, sum_measures, zeros
 from spark_jobs.transformations.change_set import WINNERS
 
@@ -26,7 +24,7 @@ from spark_jobs.transformations.change_set import WINNERS
 class Target:
     """One table of the commit: where it is, what it must stand at, and what it gets.
 
-    `made` is the Parquet that was made for it: the change set for silver, the candidates for gold.
+    `changes` has the table's columns and `deleted`, and each key once.
     """
 
     contract: Contract
@@ -34,7 +32,7 @@ class Target:
     base_version: int
     replace_all: bool
     digest: str
-    made: str
+    changes: DataFrame
 
     @property
     def measures(self) -> dict[str, str]:
@@ -51,33 +49,21 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     has_silver = plan.source != "silver"
     silver = latest_result(plan.folder, "build_silver")["datasets"] if has_silver else {}
     gold = latest_result(plan.folder, "build_gold")["tables"]
-    targets = dict(_targets(plan, silver, gold))
-    for target in targets.values():
+    targets = [*_targets(spark, plan, silver, gold)]
+    for target in targets:
         _require_base(target, plan.batch_id)
     rules = rules_version(plan.datasets)
     fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
-    # In any order: what a batch has committed is seen only once a release names its versions.
-    versions = side_by_side(
-        spark,
-        {
-            f"quarantine.{name}": partial(
-                _quarantine, plan=plan, fence=fence, dataset=name, built=built
-            )
-            for name, built in silver.items()
-        }
-        | {
-            table: partial(_bring_in, target=target, fence=replace(fence, digest=target.digest))
-            for table, target in targets.items()
-        },
-    )
-    totals = side_by_side(
-        spark,
-        {
-            table: partial(_totals, target=target, version=versions[table])
-            for table, target in targets.items()
-        },
-    )
-    versions |= _versions_of_others(plan, versions.keys())
+    versions = {
+        f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
+        for dataset in silver
+    }
+    versions |= _versions_of_others(plan, versions.keys() | {t.contract.table for t in targets})
+    totals: dict[str, Any] = {}
+    for target in targets:
+        table = target.contract.table
+        versions[table] = _bring_in(spark, target, replace(fence, digest=target.digest))
+        totals[table] = _totals(spark, target, versions[table])
     listed = ", ".join(f"{name}@{version}" for name, version in versions.items())
     return {
         "versions": versions,
@@ -103,38 +89,38 @@ def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:
 
 
 def _targets(
-    plan: Plan, silver: dict[str, Any], gold: dict[str, Any]
-) -> Iterator[tuple[str, Target]]:
-    """The tables that the batch changes, by name."""
+    spark: SparkSession, plan: Plan, silver: dict[str, Any], gold: dict[str, Any]
+) -> Iterator[Target]:
+    """Silver before gold: gold is made from it."""
     for dataset, built in silver.items():
-        yield f"silver.{dataset}", _target(plan, "silver", dataset, built, built["change_set"])
+        contract = _fitting_contract(plan, "silver", dataset, built)
+        winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
+        columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
+        yield _target(
+            plan, contract, built, winners.select(*columns, F.lit(False).alias("deleted"))
+        )
     for name, built in gold.items():
-        yield f"gold.{name}", _target(plan, "gold", name, built, built["candidates"])
+        contract = _fitting_contract(plan, "gold", name, built)
+        yield _target(plan, contract, built, spark.read.parquet(built["candidates"]))
 
 
-def _target(plan: Plan, layer: Layer, name: str, built: dict[str, Any], made: str) -> Target:
-    """Raises ContractError when the table is neither of its contract's shape nor replaced."""
-    contract, path = load_contract(layer, name), plan.table(layer, name)
+def _fitting_contract(plan: Plan, layer: Layer, name: str, built: dict[str, Any]) -> Contract:
+    """The contract, if the table has its shape or is to be replaced."""
+    contract = load_contract(layer, name)
     if not built["base_is_empty"]:
-        shape.require_shape(path, contract)
+        shape.require_shape(plan.table(layer, name), contract)
+    return contract
+
+
+def _target(plan: Plan, contract: Contract, built: dict[str, Any], changes: DataFrame) -> Target:
     return Target(
         contract=contract,
-        path=path,
+        path=plan.table(contract.layer, contract.name),
         base_version=built["base_version"],
         replace_all=built["base_is_empty"],
         digest=built["digest"],
-        made=made,
+        changes=changes,
     )
-
-
-def _read_changes(spark: SparkSession, target: Target) -> DataFrame:
-    """The table's columns and `deleted`; each key once."""
-    made = spark.read.parquet(target.made)
-    if target.contract.layer == "gold":
-        return made
-    winners = made.where(F.col("class").isin(*WINNERS))
-    columns = [*target.contract.column_names, *schemas.SILVER_LINEAGE]
-    return winners.select(*columns, F.lit(False).alias("deleted"))
 
 
 def _require_base(target: Target, batch_id: str) -> None:
@@ -149,7 +135,7 @@ def _require_base(target: Target, batch_id: str) -> None:
 
 def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
     """Commit the changes of one table, unless this batch has committed exactly them already."""
-    contract, path = target.contract, target.path
+    contract, path, changes = target.contract, target.path, target.changes
     tables.create_table(
         spark,
         path,
@@ -161,7 +147,6 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
     is_ours = head.batch_id == fence.batch_id
     if is_ours and head.digest == fence.digest:
         return head.version
-    changes = _read_changes(spark, target)
     if target.replace_all:
         kept = changes.where(~F.col("deleted")).drop("deleted")
         return tables.commit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -12,7 +11,6 @@ from assay.contract import load_contract
 from assay.plan import Plan
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.landing import read_files
-from spark_jobs.lakehouse.session import side_by_side
 from spark_jobs.lakehouse.shape import add_columns
 from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
 
@@ -22,10 +20,7 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
     if plan.source == "bronze":
         batches = len(plan.rebuild_batches)
         return {"datasets": {}, "summary": f"rebuilding from {batches} batches already in bronze"}
-    datasets = side_by_side(
-        spark,
-        {name: partial(_ingest, plan=plan, epoch=epoch, dataset=name) for name in plan.inputs},
-    )
+    datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.inputs}
     records = sum(sum(d["records"].values()) for d in datasets.values())
     return {"datasets": datasets, "summary": f"{records:,} records of {len(plan.files)} files"}
 

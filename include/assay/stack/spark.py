@@ -90,15 +90,15 @@ def spark_environment(settings: Settings) -> dict[str, str]:
 
 
 def jobs_at_once(settings: Settings) -> int:
-    """How many Spark jobs this machine holds: as many as it has memory for, at most one per core.
+    """How many Spark jobs this machine holds: one for two cores, as far as there is memory.
 
-    A small job keeps little more than one core busy. A cluster gives all it has to its first job.
+    A cluster gives all it has to its first job.
     """
     if settings.is_cluster:
         return 1
     free = psutil.virtual_memory().total - MEMORY_BESIDE_SPARK
     held = free // (settings.driver_bytes + BESIDE_DRIVER)
-    return max(1, min(held, os.cpu_count() or 1))
+    return max(1, min(held, (os.cpu_count() or 1) // 2))
 
 
 def _start_cache(settings: Settings) -> StartCache:

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-
-AT_ONCE = 4
-
-Key = TypeVar("Key")
-Result = TypeVar("Result")
 
 
 def open_session(name: str) -> SparkSession:
@@ -33,22 +26,6 @@ def open_session(name: str) -> SparkSession:
 def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Schema) -> DataFrame:
     """A few rows that the driver knows, as a frame that needs no Python worker to be read."""
     return spark.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
-
-
-def side_by_side(
-    spark: SparkSession, work: Mapping[Key, Callable[[SparkSession], Result]]
-) -> dict[Key, Result]:
-    """Do independent pieces of work at the same time, each with a session of its own.
-
-    Most of a small piece is planning on the driver, which leaves the other cores idle. The settings
-    of one session govern no other. The first error is raised when all that has begun is over.
-    """
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        begun = {key: pool.submit(piece, spark.newSession()) for key, piece in work.items()}
-        return {key: piece.result() for key, piece in begun.items()}
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def tasks_by_host(spark: SparkSession) -> dict[str, int]:

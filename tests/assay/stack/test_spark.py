@@ -15,9 +15,9 @@ from assay.stack.spark import jobs_at_once
 
 @pytest.mark.parametrize(
     ("memory", "cores", "driver_memory", "jobs"),
-    [(1, 8, "4g", 1), (11, 8, "4g", 1), (12, 8, "4g", 2), (64, 2, "4g", 2), (8, 4, "1024m", 3)],
+    [(1, 8, "4g", 1), (11, 8, "4g", 1), (12, 8, "4g", 2), (64, 3, "4g", 1), (8, 6, "1024m", 3)],
 )
-def test_as_many_jobs_as_memory_holds_but_no_more_than_cores(
+def test_one_job_for_two_cores_as_far_as_there_is_memory(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     memory: int,
