@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from assay.ledger import batches_being_committed
+from assay.ledger import batches_under_way
 
 PATIENCE = 120.0
 
@@ -19,16 +19,16 @@ def await_releases(
     say: Callable[[str], None],
     patience: float = PATIENCE,
 ) -> None:
-    """Wait, up to `patience` seconds, for batches of these datasets that are being committed.
+    """Wait, up to `patience` seconds, for batches of these datasets that are under way.
 
     Their release starts a run of its own, so what is built from the release before is outdated as
-    soon as it is there. A batch that failed in its commit or publish is not waited for.
+    soon as it is there. A batch that has failed is not waited for.
     """
     deadline = time.monotonic() + patience
     told: list[str] = []
     while True:
         with connect() as connection:
-            due = batches_being_committed(connection, datasets)
+            due = batches_under_way(connection, datasets)
         if not due or time.monotonic() >= deadline:
             return
         if due != told:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from assay.ledger.batches import (
     batch_state,
-    batches_being_committed,
     batches_in_state,
+    batches_under_way,
     committed_unreleased,
     current_generation,
     next_generation,
@@ -43,8 +43,8 @@ __all__ = [
     "TaskAttempt",
     "batch_holding",
     "batch_state",
-    "batches_being_committed",
     "batches_in_state",
+    "batches_under_way",
     "committed_unreleased",
     "count_records",
     "current_generation",

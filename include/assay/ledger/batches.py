@@ -164,11 +164,11 @@ def committed_unreleased(connection: Connection, pipeline: str) -> list[str]:
     return [batch_id for (batch_id,) in rows]
 
 
-def batches_being_committed(connection: Connection, datasets: Sequence[str]) -> list[str]:
-    """Batches that change one of these datasets and are past their gates, but not yet released."""
+def batches_under_way(connection: Connection, datasets: Sequence[str]) -> list[str]:
+    """Batches that will change one of these datasets, unless they fail."""
     rows = fetch_all(
         connection,
-        "SELECT batch_id FROM ops.batch WHERE state IN ('COMMITTING', 'COMMITTED')"
+        "SELECT batch_id FROM ops.batch WHERE state IN ('RUNNING', 'COMMITTING', 'COMMITTED')"
         " AND error IS NULL AND source <> 'silver' AND contract_versions ?| %s ORDER BY batch_id",
         [[f"silver.{dataset}" for dataset in datasets]],
     )

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[Any]
 
 
-def test_waits_until_a_batch_that_is_being_committed_is_released(
+def test_waits_until_a_batch_that_is_under_way_is_released(
     database: Database, loader: Connection
 ) -> None:
-    start_batch(loader, "returns_1", "COMMITTING", pipeline="product_returns")
+    start_batch(loader, "returns_1", pipeline="product_returns")
     said: list[str] = []
     waiting = threading.Thread(
         target=await_releases,
@@ -30,6 +30,7 @@ def test_waits_until_a_batch_that_is_being_committed_is_released(
     waiting.start()
     while not said:
         time.sleep(0.05)
+    ledger.set_batch_state(loader, "returns_1", "COMMITTING")
     ledger.set_batch_state(loader, "returns_1", "COMMITTED")
     waiting.join(timeout=1)
     assert waiting.is_alive()
@@ -41,12 +42,12 @@ def test_waits_until_a_batch_that_is_being_committed_is_released(
     assert said == ["waiting up to 120 s for the release of returns_1"]
 
 
-def test_waits_for_nothing_that_failed_is_far_from_it_or_of_other_datasets(
+def test_waits_for_nothing_that_failed_is_over_or_of_other_datasets(
     database: Database, loader: Connection
 ) -> None:
     start_batch(loader, "failed", "COMMITTED", pipeline="product_returns")
     ledger.fail_batch(loader, "failed", "the disk is full")
-    start_batch(loader, "early", pipeline="product_returns")
+    start_batch(loader, "idle", "EMPTY", pipeline="product_returns")
     start_batch(loader, "other", "COMMITTING", pipeline="trades")
     said: list[str] = []
 
