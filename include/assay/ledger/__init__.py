@@ -13,6 +13,7 @@ from assay.ledger.batches import (
     current_generation,
     next_generation,
     record_dry_run,
+    runs_before,
     set_batch_state,
     start_batch,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "require_epoch",
     "resume_batch",
     "rules_of_commit",
+    "runs_before",
     "set_batch_state",
     "start_batch",
     "start_task",

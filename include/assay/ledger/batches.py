@@ -175,6 +175,25 @@ def batches_under_way(connection: Connection, datasets: Sequence[str]) -> list[s
     return [batch_id for (batch_id,) in rows]
 
 
+def runs_before(connection: Connection, pipeline: str, batch_id: str) -> list[str]:
+    """The runs of the newest 20 batches registered before this one, or of all, if it is not yet.
+
+    Dry runs are left out: they take no file and no lease.
+    """
+    rows = fetch_all(
+        connection,
+        """
+        SELECT run_id FROM ops.batch
+        WHERE pipeline = %(pipeline)s AND batch_id <> %(batch_id)s AND state <> 'DRY_RUN'
+          AND started_at < coalesce(
+              (SELECT started_at FROM ops.batch WHERE batch_id = %(batch_id)s), 'infinity')
+        ORDER BY started_at DESC LIMIT 20
+        """,
+        {"pipeline": pipeline, "batch_id": batch_id},
+    )
+    return [run_id for (run_id,) in rows]
+
+
 def current_generation(connection: Connection, pipeline: str) -> int:
     """The ledger generation that the lake is in: a rebuild counts once it is committed."""
     generation: int = fetch_value(

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseSensorOperator, Context
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSkipException,
     DownstreamTasksSkipped,
 )
 
+from assay import ledger
 from assay.errors import SettingsError
 from assay.params import RunParams, resolve_params
 from assay.plan import Plan, read_plan
@@ -23,11 +24,15 @@ from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path, run
 from assay_airflow.connections import connect
 from assay_airflow.operators.spark_stage import SparkStageOperator
 
+POKE_SECONDS = 10.0
 
-class AcceptFilesOperator(BaseOperator):
+
+class AcceptFilesOperator(BaseSensorOperator):
     """Takes the pending files and freezes the plan; returns the plan's path.
 
-    With `from_silver` it takes no files, but the released versions of the datasets' silver.
+    Before that it waits, without a process of its own, until no earlier run of the pipeline is
+    active: a backfill starts ten at once, whatever the DAG's own limit is. With `from_silver` it
+    takes no files, but the released versions of the datasets' silver.
     """
 
     def __init__(
@@ -38,17 +43,21 @@ class AcceptFilesOperator(BaseOperator):
         from_silver: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # One of the waiting runs looks at a time, so that two never find the pipeline free.
+        super().__init__(
+            mode="reschedule", poke_interval=POKE_SECONDS, max_active_tis_per_dag=1, **kwargs
+        )
         self.from_silver = from_silver
         self.pipeline = pipeline
         self.datasets = list(datasets)
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `assay.landing.accept.accept_files`."""
         from assay.landing.accept import accept_files
         from assay.landing.releases import await_releases
         from assay.stack.lake import claim_lake
 
+        super().execute(context)
         run = self._run(context)
         settings = load_settings()
         folder = settings.batches / run.batch_id
@@ -63,6 +72,19 @@ class AcceptFilesOperator(BaseOperator):
         path = str(folder / "plan.json")
         self._skip_idle_stages(context, plan, path)
         return path
+
+    def poke(self, context: Context) -> bool:
+        """Whether it is this run's turn. A dry run takes nothing, and need not wait."""
+        run = self._run(context)
+        if run.params.dry_run:
+            return True
+        with connect() as connection:
+            earlier = ledger.runs_before(connection, self.pipeline, run.batch_id)
+        dag_id = context["dag_run"].dag_id
+        if earlier and context["ti"].get_dr_count(dag_id, run_ids=earlier, states=["running"]):
+            self.log.info("%s waits: a run before it has not ended", run.batch_id)
+            return False
+        return True
 
     def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
         """Have Airflow skip the first stages that the batch does not need, without a process.
