@@ -73,6 +73,18 @@ def test_nobody_takes_over_while_the_epoch_is_required(
         assert ledger.take_epoch(other, "trades", "another") == epoch + 1
 
 
+def test_a_run_comes_after_those_whose_batches_were_registered_before_its_own(
+    loader: Connection,
+) -> None:
+    start_batch(loader, "b1", "EMPTY")
+    start_batch(loader, "tried", "DRY_RUN")
+    start_batch(loader, "elsewhere", pipeline="finance")
+    start_batch(loader, "b2")
+    assert ledger.runs_before(loader, "trades", "b3") == ["run of b2", "run of b1"]
+    assert ledger.runs_before(loader, "trades", "b2") == ["run of b1"]
+    assert ledger.runs_before(loader, "trades", "b1") == []
+
+
 def test_starting_a_batch_again_keeps_its_state(loader: Connection) -> None:
     start_batch(loader, "b1")
     ledger.set_batch_state(loader, "b1", "COMMITTED")

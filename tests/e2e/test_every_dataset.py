@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,17 @@ def test_a_day_without_files_is_a_success_that_says_so(
         [[empty.run_id, full.run_id]],
     )
     assert run_types == [("backfill",)]
+
+
+@pytest.mark.parametrize("dag_id", PIPELINES)
+def test_days_that_a_backfill_starts_at_once_follow_each_other(
+    stack: RunningStack, backfilled: Backfilled, dag_id: str
+) -> None:
+    batches = [stack.of(dag_id).batch_of(run.run_id)[0] for run in backfilled.runs[dag_id]]
+    attempts = stack.query(
+        "SELECT batch_id FROM ops.batch_task WHERE batch_id = ANY(%s) ORDER BY epoch", [batches]
+    )
+    assert len([*groupby(attempts)]) == len(batches)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -164,15 +164,17 @@ def committed_unreleased(connection: Connection, pipeline: str) -> list[str]:
     return [batch_id for (batch_id,) in rows]
 
 
-def batches_under_way(connection: Connection, datasets: Sequence[str]) -> list[str]:
-    """Batches that will change one of these datasets, unless they fail."""
-    rows = fetch_all(
+def batches_under_way(
+    connection: Connection, datasets: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """Batches, pipelines and runs that will change one of these datasets, unless they fail."""
+    return fetch_all(
         connection,
-        "SELECT batch_id FROM ops.batch WHERE state IN ('RUNNING', 'COMMITTING', 'COMMITTED')"
+        "SELECT batch_id, pipeline, run_id FROM ops.batch"
+        " WHERE state IN ('RUNNING', 'COMMITTING', 'COMMITTED')"
         " AND error IS NULL AND source <> 'silver' AND contract_versions ?| %s ORDER BY batch_id",
         [[f"silver.{dataset}" for dataset in datasets]],
     )
-    return [batch_id for (batch_id,) in rows]
 
 
 def runs_before(connection: Connection, pipeline: str, batch_id: str) -> list[str]:

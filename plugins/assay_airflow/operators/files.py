@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -66,7 +67,8 @@ class AcceptFilesOperator(BaseSensorOperator):
             claim_lake(settings)
             lines: list[str] = []
             if self.from_silver:
-                await_releases(connect, self.datasets, self.log.info)
+                is_active = partial(_is_active, context)
+                await_releases(connect, self.datasets, is_active, self.log.info)
             plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
             now.summary = f"{self.task_id}: {lines[-1]}"
         path = str(folder / "plan.json")
@@ -80,8 +82,7 @@ class AcceptFilesOperator(BaseSensorOperator):
             return True
         with connect() as connection:
             earlier = ledger.runs_before(connection, self.pipeline, run.batch_id)
-        dag_id = context["dag_run"].dag_id
-        if earlier and context["ti"].get_dr_count(dag_id, run_ids=earlier, states=["running"]):
+        if earlier and _is_active(context, context["dag_run"].dag_id, *earlier):
             self.log.info("%s waits: a run before it has not ended", run.batch_id)
             return False
         return True
@@ -126,6 +127,11 @@ class AcceptFilesOperator(BaseSensorOperator):
             return resolve_params({**context["params"], **(context["dag_run"].conf or {})})
         except SettingsError as refused:
             raise AirflowFailException(f"the run is refused: {refused}") from refused
+
+
+def _is_active(context: Context, dag_id: str, *run_ids: str) -> bool:
+    """Whether one of the runs is under way."""
+    return context["ti"].get_dr_count(dag_id, run_ids=[*run_ids], states=["running"]) > 0
 
 
 class ArchiveFilesOperator(BaseOperator):
