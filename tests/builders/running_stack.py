@@ -94,13 +94,17 @@ class RunningStack:
         path = f"/api/v2/dags/{self.dag_id}"
         self.api.patch(path, json={"is_paused": True}).raise_for_status()
 
-    def backfill(self, first: str, last: str) -> list[RunState]:
-        """Have Airflow run the days from `first` to `last`, as a user does; oldest day first."""
+    def backfill(self, first: str, last: str) -> Callable[[], list[RunState]]:
+        """Have Airflow run the days from `first` to `last`, as a user does.
+
+        The answer waits for their runs; oldest day first.
+        """
         span = ["--from-date", first, "--to-date", f"{last}T23:59:59"]
         done = self.assay("airflow", "backfill", "create", "--dag-id", self.dag_id, *span)
         assert done.returncode == 0, done.stderr
         days = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
-        return [self.wait(run_id) for run_id in self._await_runs(days, run_type="backfill")]
+        begun = self._await_runs(days, run_type="backfill")
+        return lambda: [self.wait(run_id) for run_id in begun]
 
     def _await_runs(self, number: int, **which: str) -> list[str]:
         """The runs of the DAG, by day, once there are so many."""
