@@ -80,9 +80,11 @@ def _options(settings: Settings) -> dict[str, str]:
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         # A task that starts while the API server restarts asks again, instead of failing.
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "10",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+        # An idle stack should leave the cores to the jobs. A file that is new or has changed is
+        # parsed at the next refresh; the others only now and then.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(settings.logs / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
             settings.logs / "dag_processor"

@@ -36,13 +36,9 @@ def family(settings: Settings) -> list[psutil.Process]:
     return [supervisor, *supervisor.children(recursive=True)]
 
 
-def test_starts_listens_on_loopback_only_and_stops_completely(stack: Settings) -> None:
-    now = status(stack)
-    assert now.up, now
-    processes = family(stack)
-
-    listening, shown = [], ""
-    for process in processes:
+def require_loopback_and_no_secrets(stack: Settings) -> None:
+    listening, shown = [], (stack.home / "run" / "supervisord.conf").read_text()
+    for process in family(stack):
         with suppress(psutil.NoSuchProcess):  # Airflow's have short-lived children
             shown += " ".join(process.cmdline())
             listening += [
@@ -52,7 +48,10 @@ def test_starts_listens_on_loopback_only_and_stops_completely(stack: Settings) -
             ]
     assert listening
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    assert not [name for name, secret in load_credentials(stack).items() if secret in shown]
 
+
+def require_login(stack: Settings) -> None:
     with api_client(stack) as api:
         assert api.get("/api/v2/pools/spark").json()["slots"] == jobs_at_once(stack)
         assert api.get("/api/v2/config").status_code == httpx.codes.FORBIDDEN
@@ -62,25 +61,19 @@ def test_starts_listens_on_loopback_only_and_stops_completely(stack: Settings) -
     )
     assert refused.status_code == httpx.codes.UNAUTHORIZED
 
-    shown += (stack.home / "run" / "supervisord.conf").read_text()
-    assert not [name for name, secret in load_credentials(stack).items() if secret in shown]
 
+def test_starts_outlives_its_supervisor_and_stops_completely(stack: Settings) -> None:
+    """With a job that does not want to end."""
+    assert status(stack).up
+    require_loopback_and_no_secrets(stack)
+    require_login(stack)
     said: list[str] = []
     up(stack, said.append)
     assert said == []
 
-    down(stack, said.append)
-    assert not any(process.is_running() for process in processes)
-    assert find_ours(stack) == []
-    assert find_postgres(stack) is None
-    assert not status(stack).up
-
-
-def test_a_killed_supervisor_is_replaced_and_a_stubborn_job_is_ended(stack: Settings) -> None:
     os.kill(family(stack)[0].pid, signal.SIGKILL)
     assert find_ours(stack)
     assert find_postgres(stack)
-    said: list[str] = []
     up(stack, said.append)
     assert "left behind" in said[0]
     assert status(stack).up
@@ -88,9 +81,13 @@ def test_a_killed_supervisor_is_replaced_and_a_stubborn_job_is_ended(stack: Sett
     job = subprocess.Popen(
         [sys.executable, "-c", IGNORES_TERM], cwd=working_folder(stack), start_new_session=True
     )
+    processes = family(stack)
     down(stack, print)
     assert not psutil.pid_exists(job.pid)
+    assert not any(process.is_running() for process in processes)
     assert find_ours(stack) == []
+    assert find_postgres(stack) is None
+    assert not status(stack).up
 
 
 def test_a_stale_pid_file_is_no_supervisor(settings: Settings) -> None:
