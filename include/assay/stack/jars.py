@@ -102,19 +102,24 @@ def ensure_jars(
 
     Raises StackError when a JAR cannot be fetched, or is not the one of the lock file.
     """
-    settings.jars.mkdir(parents=True, exist_ok=True)
-    with (settings.jars / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = [jar for jar in locked_jars(group) if not _is_good(settings.jars, jar)]
-        if wanted:
-            say(f"fetching {len(wanted)} JARs ({group})")
-            _fetch(settings, wanted)
+    if _wanted(settings, group):  # an image that has them all may be read-only
+        settings.jars.mkdir(parents=True, exist_ok=True)
+        with (settings.jars / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            wanted = _wanted(settings, group)
+            if wanted:
+                say(f"fetching {len(wanted)} JARs ({group})")
+                _fetch(settings, wanted)
     return jar_paths(settings, group)
 
 
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _wanted(settings: Settings, group: Group) -> list[Jar]:
+    return [jar for jar in locked_jars(group) if not _is_good(settings.jars, jar)]
 
 
 def _is_good(folder: Path, jar: Jar) -> bool:
