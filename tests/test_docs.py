@@ -190,7 +190,7 @@ def test_decisions_are_numbered_once() -> None:
 
 def test_every_direct_dependency_has_its_reason() -> None:
     wanted = [
-        re.split(r"[=<>\[]", line)[0].strip()
+        re.split(r"[=<>;\[]", line)[0].strip()
         for name in ("requirements.in", "requirements-dev.in")
         for line in (REPOSITORY / name).read_text().splitlines()
         if line[:1].isalnum()

@@ -1,6 +1,6 @@
 """A batch on a lake on S3: killed in its commit it ends as if undisturbed, and nothing else counts.
 
-Delivered files are on S3 as well. Spark needs a server that keeps markers of folders, as MinIO.
+Delivered files are on S3 as well.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ from assay.settings import load_settings
 from assay.stack.jars import ensure_jars
 from builders.attempts import Attempts
 from builders.content import SILVER, delta_version, hash_delta, hash_postgres, read_delta
-from builders.object_server import KEYS, MINIO, NEEDS_MINIO
+from builders.object_server import KEYS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from conftest import Database
-
-pytestmark = pytest.mark.skipif(not MINIO, reason=NEEDS_MINIO)
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""Delivered files on S3: taken, judged, archived and given back as on a disk, also in two tries.
-
-Removing asks for MinIO on the PATH: our client removes by a request that localbucket lacks.
-"""
+"""Delivered files on S3: taken, judged, archived and given back as on a disk, also in two tries."""
 
 from __future__ import annotations
 
@@ -23,16 +20,12 @@ from assay.objects import put, read_bytes, sizes_below, stored_below
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
-from builders.object_server import MINIO, NEEDS_MINIO
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, text
 
 Connection = psycopg.Connection[Any]
 Accept = Callable[..., Plan]
 ODD = "sub/a b'~#%41 ü.csv"
-
-
-pytestmark = pytest.mark.skipif(not MINIO, reason=NEEDS_MINIO)
 
 
 class CutOff(Exception):
