@@ -53,6 +53,8 @@ class SetOptions:
             raise SettingsError(f"files x rows = {self.records:,}: at most {MOST_RECORDS:,}")
         if self.subjects < 1:
             raise SettingsError(f"{' + '.join(SHARES)} leave no plain record; lower one")
+        if self.out.parts[:1] in (("s3a:",), ("s3:",)):
+            raise SettingsError(f"out={self.out}: must be a folder; upload the files from there")
         if self.truth_path.resolve().is_relative_to(self.out.resolve()):
             raise SettingsError(f"truth={self.truth_path}: must lie outside {self.out}")
 

@@ -165,6 +165,7 @@ def test_a_failing_run_leaves_no_temporary_file(tmp_path: Path) -> None:
         ({"defects": 0.5, "updates": 0.5}, "leave no plain record"),
         ({"rows": 1_000_000_000}, "at most"),
         ({"truth": Path("landing/t.json"), "out": Path("landing")}, "must lie outside"),
+        ({"out": Path("s3a://bucket/landing")}, "must be a folder"),
         ({"dataset": "ecommerce_events", "shape": "app"}, "activity, storefront, mixed"),
         ({"dataset": "product_returns", "customers": 9001}, "customers=9001"),
         ({"shape": "storefront"}, "trades has other shapes: none"),
