@@ -186,6 +186,8 @@ def test_loader_makes_tables_in_staging_only(loader: psycopg.Connection[Any]) ->
         "CREATE TABLE ops.mine (id int)",
         "TRUNCATE serving.trade_event",
         "ALTER TABLE gold.customer_exposure DROP COLUMN trades",
+        "DROP INDEX serving.trade_event_by_customer",
+        "INSERT INTO ops.deferred_index VALUES ('ops.batch', 'DROP TABLE ops.batch')",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             loader.execute(statement)

@@ -314,6 +314,58 @@ def test_first_load_arrives_exactly_in_serving_and_gold(
     assert staging_tables(database) == []
 
 
+def index_of_serving(database: Database) -> tuple[int, str]:
+    """The plain index of the serving table: its number, new for each new index, and what it is."""
+    with database.connect("assay_owner") as owner:
+        found = owner.execute(
+            "SELECT indexrelid, pg_get_indexdef(indexrelid) FROM pg_index"
+            " WHERE indexrelid = 'serving.trade_event_by_customer'::regclass AND indisvalid"
+        ).fetchone()
+        assert not owner.execute("TABLE ops.deferred_index").fetchall()
+    assert found
+    return found
+
+
+def test_the_first_load_builds_its_indexes_after_its_rows_and_the_next_leaves_them(
+    database: Database, lake: Lake, publish: Any
+) -> None:
+    number, definition = index_of_serving(database)
+    publish(lake.commit([trade(1)]))
+    rebuilt, same_definition = index_of_serving(database)
+    assert rebuilt != number
+    assert same_definition == definition
+    publish(lake.commit([trade(2)]))
+    publish(lake.commit([trade(3)], rebuild=True))
+    assert index_of_serving(database) == (rebuilt, definition)
+
+
+def test_the_first_load_does_not_wait_for_whoever_looks_at_the_empty_table(
+    database: Database, lake: Lake, publish: Any
+) -> None:
+    before = index_of_serving(database)
+    with database.connect("assay_reader") as reader:
+        assert reader.execute("TABLE serving.trade_event").fetchall() == []
+        publish(lake.commit([trade(1)]))
+    assert served(database) == [trade(1)]
+    assert index_of_serving(database) == before
+
+
+def test_a_first_load_that_is_rolled_back_leaves_its_indexes(
+    database: Database, lake: Lake, publish: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class EndedAfterTheRows(Exception):
+        pass
+
+    def end(*_: Any) -> None:
+        raise EndedAfterTheRows
+
+    before = index_of_serving(database)
+    monkeypatch.setattr("assay.publish.release.measure_postgres", end)
+    with pytest.raises(EndedAfterTheRows):
+        publish(lake.commit([trade(1)]))
+    assert index_of_serving(database) == before
+
+
 def test_increment_replaces_rows_and_groups_and_removes_the_group_left_empty(
     database: Database, lake: Lake, publish: Any
 ) -> None:
