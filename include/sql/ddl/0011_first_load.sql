@@ -20,19 +20,17 @@ BEGIN
     IF has_rows THEN
         RETURN;
     END IF;
-    BEGIN
-        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', target);
-    EXCEPTION WHEN lock_not_available THEN
-        RETURN; -- somebody looks at it, and shall not be waited for
-    END;
     FOR index IN
         SELECT indexrelid::regclass AS name, pg_get_indexdef(indexrelid) AS definition
         FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
         WHERE indrelid = target AND NOT indisunique AND amname = 'btree'
     LOOP
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', target);
         INSERT INTO ops.deferred_index VALUES (target, index.definition);
         EXECUTE format('DROP INDEX %s', index.name);
     END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN; -- somebody looks at the table, and shall not be waited for
 END
 $$;
 
