@@ -1,4 +1,4 @@
--- An index that is built at once costs a fifth of one that grows row by row. So the first load of an
+-- An index that is built at once costs a quarter of one that grows row by row. So the first load of an
 -- empty table takes its plain indexes away and builds them after its rows, in one transaction.
 -- Who may write rows may not make indexes; these two functions let the loader do just this.
 
