@@ -24,13 +24,15 @@ from spark_jobs.transformations.change_set import WINNERS
 class Target:
     """One table of the commit: where it is, what it must stand at, and what it gets.
 
-    `changes` has the table's columns and `deleted`, and each key once.
+    `changes` has the table's columns and `deleted`, and each key once; with `only_new`, no key
+    that the table has.
     """
 
     contract: Contract
     path: str
     base_version: int
     replace_all: bool
+    only_new: bool
     digest: str
     changes: DataFrame
 
@@ -118,9 +120,16 @@ def _target(plan: Plan, contract: Contract, built: dict[str, Any], changes: Data
         path=plan.table(contract.layer, contract.name),
         base_version=built["base_version"],
         replace_all=built["base_is_empty"],
+        only_new=_is_only_new(built),
         digest=built["digest"],
         changes=changes,
     )
+
+
+def _is_only_new(built: dict[str, Any]) -> bool:
+    """Whether a change set adds to silver and updates no row of it; of gold nobody counts that."""
+    files = built.get("classes")
+    return files is not None and not any(classes["updated"] for classes in files.values())
 
 
 def _require_base(target: Target, batch_id: str) -> None:
@@ -157,6 +166,11 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
         changes = with_reverts(spark, path, target.base_version, changes, contract)
     elif not has_grown and changes.isEmpty():
         return target.base_version
+    elif target.only_new:
+        # A MERGE would look through all of the table for keys that it does not have.
+        return tables.commit(
+            spark, path, fence, lambda: tables.append(path, changes.drop("deleted"))
+        )
     return tables.commit(
         spark, path, fence, lambda: merge_changes(spark, path, changes, contract.keys)
     )

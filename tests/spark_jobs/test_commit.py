@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -14,7 +15,7 @@ from assay.contract import Contract
 from assay.errors import BatchError, FencedError, StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
-from builders.batches import BUILD, Lake
+from builders.batches import BUILD, LOAD, Lake
 from builders.lake_content import (
     QUARANTINE,
     SILVER,
@@ -24,7 +25,7 @@ from builders.lake_content import (
     table,
     versions,
 )
-from spark_jobs.lakehouse.tables import Fence, base_of, commit, commits, read_table
+from spark_jobs.lakehouse.tables import base_of, commits, read_table
 from spark_jobs.transformations.conform import conform
 from spark_jobs.transformations.silver import trades as silver_module
 
@@ -101,20 +102,22 @@ def silver_rows(lake: Lake, version: int | None = None) -> dict[tuple[str, ...],
     return {tuple(row[key] for key in SILVER.keys): row for row in rows}
 
 
-def test_silver_moved_by_another_batch_asks_to_clear_build_silver(
+def test_new_rows_alone_are_appended_once_and_another_batch_has_to_be_built_on_them(
     loaded: tuple[Lake, Plan], later: list[Path], tmp_path: Path
 ) -> None:
     live, plan = loaded
     lake = live.copy(tmp_path)
-    slow = lake.plan("slow", later)
+    before = silver_rows(lake)
+    slow, fast = lake.plan("slow", later), lake.plan("fast", later)
     lake.run(slow, "ingest_bronze", "build_silver", "build_gold")
-    silver = f"{tmp_path}/lake/{TABLES[0]}"
-    fence = Fence("fast", lake.epoch, "manifest", "rules", "digest")
-    one = table(lake, TABLES[0]).first()
-    assert one
-    statement = f"DELETE FROM delta.`{silver}` WHERE trade_id = '{one['trade_id']}'"  # noqa: S608
-    commit(lake.spark, silver, fence, lambda: lake.spark.sql(statement))
+    lake.run(fast, *LOAD)
+    (newest,) = DeltaTable(f"{lake.home}/lake/{TABLES[0]}").history(1)
+    assert (newest["operation"], newest["operationParameters"]["mode"]) == ("WRITE", "Append")
+    (file,) = lake.results["build_silver"]["datasets"]["trades"]["classes"].values()
+    assert len(silver_rows(lake)) == len(before) + file["new"] > len(before)
     stood = versions(lake)
+    lake.run(fast, "commit")
+    assert versions(lake) == stood
     with pytest.raises(
         StaleBaseError, match=r"silver\.trades moved .*batch fast.* clear build_silver"
     ):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -64,8 +65,20 @@ def create_table(
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
     """A table at a pinned version, or at its head."""
-    reader = spark.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(path)
+    if version is None:
+        return spark.read.format("delta").load(path)
+    return _read_version(spark, path, version)
+
+
+@lru_cache(maxsize=16)
+def _read_version(spark: SparkSession, path: str, version: int) -> DataFrame:
+    """One frame for all who ask: each new one has Delta put the table's log together anew."""
+    return spark.read.format("delta").option("versionAsOf", version).load(path)
+
+
+def append(path: str, rows: DataFrame) -> None:
+    """Add rows whose keys the table lacks. To be called by `commit` only."""
+    rows.write.format("delta").mode("append").save(path)
 
 
 def replace_batch(path: str, rows: DataFrame, batch_id: str) -> None:
