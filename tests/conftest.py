@@ -134,26 +134,28 @@ def bucket(
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session of all tests, with the settings of a job; its JVM starts once.
+    """The session of all tests, with the settings of a job on a small batch; its JVM starts once.
 
-    The JARs lie in the repository's own state folder, where `make demo` finds them too. Frames
-    are tiny, so the JVM compiles only as much as pays within minutes.
+    The JARs lie in the repository's own state folder, where `make demo` finds them too.
     """
     from pyspark.sql import SparkSession
 
     from assay.stack.jars import ensure_jars
-    from assay.stack.spark import spark_environment, submit_conf
+    from assay.stack.launch import launch
+    from assay.stack.spark import spark_environment
 
     settings = load_settings()
     ensure_jars(settings, print)
-    conf = submit_conf(settings)
-    options = f"{conf['spark.driver.extraJavaOptions']} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-    conf |= {
-        "spark.driver.extraJavaOptions": options,
+    conf = launch(settings, lock="tests", holder="tests", input_bytes=0).conf | {
         "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
         "spark.sql.shuffle.partitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        # Code for frames this small costs more than it saves. The jobs of tests/e2e and
+        # tests/faults have theirs compiled.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TZ", "UTC")
