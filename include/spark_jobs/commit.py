@@ -98,9 +98,9 @@ def _targets(
         contract = _fitting_contract(plan, "silver", dataset, built)
         winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
         columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
-        yield _target(
-            plan, contract, built, winners.select(*columns, F.lit(False).alias("deleted"))
-        )
+        changes = winners.select(*columns, F.lit(False).alias("deleted"))
+        has_updates = any(file["updated"] for file in built["classes"].values())
+        yield _target(plan, contract, built, changes, only_new=not has_updates)
     for name, built in gold.items():
         contract = _fitting_contract(plan, "gold", name, built)
         yield _target(plan, contract, built, spark.read.parquet(built["candidates"]))
@@ -114,22 +114,23 @@ def _fitting_contract(plan: Plan, layer: Layer, name: str, built: dict[str, Any]
     return contract
 
 
-def _target(plan: Plan, contract: Contract, built: dict[str, Any], changes: DataFrame) -> Target:
+def _target(
+    plan: Plan,
+    contract: Contract,
+    built: dict[str, Any],
+    changes: DataFrame,
+    *,
+    only_new: bool = False,
+) -> Target:
     return Target(
         contract=contract,
         path=plan.table(contract.layer, contract.name),
         base_version=built["base_version"],
         replace_all=built["base_is_empty"],
-        only_new=_is_only_new(built),
+        only_new=only_new,
         digest=built["digest"],
         changes=changes,
     )
-
-
-def _is_only_new(built: dict[str, Any]) -> bool:
-    """Whether a change set adds to silver and updates no row of it; of gold nobody counts that."""
-    files = built.get("classes")
-    return files is not None and not any(classes["updated"] for classes in files.values())
 
 
 def _require_base(target: Target, batch_id: str) -> None:
