@@ -9,6 +9,8 @@ AssayError
 ├── BatchError           a batch is not in a state that allows what was asked
 │   └── StaleBaseError   silver or gold has moved since the batch was built
 ├── GateFailedError      an expectation stopped the batch
+├── StagingError         Postgres would not take a row of the batch; nothing was committed
+├── StagingLostError     what was staged is no longer there; it is staged again
 ├── FencedError          a newer attempt has taken over; this one changed nothing
 ├── ExportError          a table or release cannot be exported
 └── ReconciliationError  an equation of the row ledger or of the sums does not hold
@@ -51,6 +53,14 @@ class StaleBaseError(BatchError):
 
 class GateFailedError(AssayError):
     """At least one expectation of severity `fail` was not met."""
+
+
+class StagingError(AssayError):
+    """Postgres would not take a row of the batch; the text names file, record and reason."""
+
+
+class StagingLostError(AssayError):
+    """A staging table does not hold what was copied into it: Postgres has crashed since."""
 
 
 class FencedError(AssayError):

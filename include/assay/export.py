@@ -20,7 +20,7 @@ from assay.errors import ExportError
 from assay.export_formats import WRITERS, Format, write_file
 from assay.files import written_whole
 from assay.ledger.query import Connection
-from assay.publish.staging import LINEAGE
+from assay.publish.targets import LINEAGE
 from assay.settings import CONTRACTS, Settings
 
 Progress = Callable[[str, int], None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from assay.contract import Contract
+from assay.contract import Contract, load_contract
 from assay.errors import GateFailedError
-from assay.plan import GatePolicy
+from assay.plan import GatePolicy, Plan
+from assay.results import latest_result
 
 Verdict = dict[str, Any]
 
@@ -55,6 +56,71 @@ def require_pass(verdicts: Sequence[Verdict]) -> None:
     if stopping:
         names = "; ".join(f"{v['table_name']}: {v['expectation']}" for v in stopping)
         raise GateFailedError(f"{len(stopping)} expectations not met: {names}")
+
+
+# Gate to the stage whose work it judges, and where that says what it built.
+JUDGED = {
+    "bronze": ("ingest_bronze", "datasets", "version"),
+    "silver": ("build_silver", "datasets", "digest"),
+    "gold": ("build_gold", "tables", "digest"),
+}
+
+
+def subjects(plan: Plan, layer: str) -> dict[str, str]:
+    """Table to what its gate has before it: epoch and digest of the newest build."""
+    stage, key, digest = JUDGED[layer]
+    result = latest_result(plan.folder, stage)
+    return {
+        f"{layer}.{name}": f"{result['epoch']}/{built[digest]}"
+        for name, built in result[key].items()
+    }
+
+
+def all_subjects(plan: Plan) -> dict[str, str]:
+    """What every gate of the batch must have judged before the batch may commit."""
+    asked = [layer for layer in JUDGED if plan.needs(f"validate_{layer}")]
+    return {table: what for layer in asked for table, what in subjects(plan, layer).items()}
+
+
+def contracts_at(plan: Plan, layer: str) -> list[Contract]:
+    """The contracts that a gate judges by."""
+    if layer == "gold":
+        return plan.gold
+    return [load_contract("bronze" if layer == "bronze" else "silver", d) for d in plan.inputs]
+
+
+def require_verdicts(
+    found: Mapping[tuple[str, str], Verdict], plan: Plan, judged: Mapping[str, Any]
+) -> None:
+    """Raise GateFailedError unless every expectation in force was met, or properly overridden.
+
+    `found` are the newest verdicts in the books; `judged["subjects"]` is what they must be about.
+    The colour of a task says nothing: it can be set by hand.
+    """
+    wanted = judged.get("subjects")  # of a commit from before this was recorded: any
+    for layer in JUDGED:
+        if not plan.needs(f"validate_{layer}"):
+            continue
+        for contract in contracts_at(plan, layer):
+            for expectation in contract.expectations:
+                verdict = found.get((contract.table, expectation.name))
+                subject = wanted[contract.table] if wanted else None
+                fault = _fault(verdict, subject, overridable=expectation.overridable)
+                if fault:
+                    raise GateFailedError(
+                        f"{plan.batch_id}: {contract.table}: {expectation.name!r} {fault}; nothing"
+                        f" goes on without its verdict: clear validate_{layer} and all after it"
+                    )
+
+
+def _fault(verdict: Verdict | None, subject: str | None, *, overridable: bool) -> str:
+    if verdict is None:
+        return "has no verdict"
+    if subject is not None and verdict["subject"] != subject:
+        return "was judged on another build than the newest"
+    if stops(verdict) or (verdict["overridden"] and not overridable):
+        return "was not met"
+    return ""
 
 
 def explain(verdict: Verdict) -> list[str]:

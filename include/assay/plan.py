@@ -140,13 +140,18 @@ class Plan:
         replays = self.is_replay and bool(self.inputs)
         return bool(self.files or self.rebuild_batches) or replays
 
+    @property
+    def first_build(self) -> str:
+        """The task from which a batch is built again."""
+        return "build_gold" if self.source == "silver" else "build_silver"
+
     def needs(self, stage: str) -> bool:
         """Whether this batch has anything to do in a stage."""
         if stage in ("ingest_bronze", "validate_bronze"):
             return bool(self.files)
         if stage in ("build_silver", "validate_silver"):
             return self._has_records
-        return self.has_work and (self.commit or stage != "commit")
+        return self.has_work and (self.commit or stage not in ("stage", "commit"))
 
     def asks_ledger(self, stage: str) -> bool:
         """Whether a stage depends on what the ledger says of quarantine when its task starts."""

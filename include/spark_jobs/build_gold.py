@@ -8,19 +8,26 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
+from assay.delta_history import base_of
+from assay.gates import subjects
 from assay.plan import Plan
+from assay.rules import rules_version
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import gold_functions
 from spark_jobs.silver_input import silver_input
 from spark_jobs.transformations.touched_groups import gold_candidates
 
 
 def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
-    """Recompute the groups that the batch touches from silver as it will be."""
+    """Recompute the groups that the batch touches from silver as it will be.
+
+    The result names the change sets that it was made from, and the rules.
+    """
+    made_from = subjects(plan, "silver") if plan.needs("build_silver") else {}
     tables = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
     summary = ", ".join(f"{t['groups']:,} groups of {name}" for name, t in tables.items())
-    return {"tables": tables, "summary": summary}
+    rules = rules_version(plan.datasets)
+    return {"tables": tables, "made_from": made_from, "rules": rules, "summary": summary}
 
 
 def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
+from assay.delta_history import base_of
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
+from assay.rules import rules_version
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.lakehouse.tables import base_of
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 
@@ -24,7 +25,8 @@ from spark_jobs.transformations.change_set import classify
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
     datasets = {name: _build(spark, plan, epoch, name) for name in plan.inputs}
-    return {"datasets": datasets, "summary": _summary(datasets)}
+    rules = rules_version(plan.datasets)
+    return {"datasets": datasets, "rules": rules, "summary": _summary(datasets)}
 
 
 def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, Layer, gold_contracts, load_contract, measured_columns
+from assay.delta_history import NO_TABLE, base_of
+from assay.delta_history import head as head_of
 from assay.errors import StaleBaseError
+from assay.gates import all_subjects
 from assay.plan import Plan
-from assay.results import latest_result
+from assay.readiness import read_builds
 from assay.rules import rules_version
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
@@ -45,16 +48,15 @@ class Target:
 def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Commit quarantine, silver and gold of the batch, each at most once per attempt.
 
-    Raises StaleBaseError, before anything is written, when a table moved past its base by another
-    batch, and FencedError when a newer attempt has committed.
+    Before anything is written it raises BatchError when the builds do not belong together or were
+    made under other rules, and StaleBaseError when a table moved past its base by another batch;
+    later, FencedError when a newer attempt has committed.
     """
-    has_silver = plan.source != "silver"
-    silver = latest_result(plan.folder, "build_silver")["datasets"] if has_silver else {}
-    gold = latest_result(plan.folder, "build_gold")["tables"]
+    rules = rules_version(plan.datasets)
+    silver, gold = read_builds(plan, rules)
     targets = [*_targets(spark, plan, silver, gold)]
     for target in targets:
-        _require_base(target, plan.batch_id)
-    rules = rules_version(plan.datasets)
+        _require_base(target, plan)
     fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
     versions = {
         f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
@@ -70,6 +72,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     return {
         "versions": versions,
         "rules": rules,
+        "subjects": all_subjects(plan),
         "totals": totals,
         "silver": silver,
         "gold": gold,
@@ -84,8 +87,8 @@ def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:
         return {}
     found = {}
     for table in {*own, *(contract.table for contract in gold_contracts(plan.datasets))} - touched:
-        head = tables.base_of(plan.table(*table.split(".")), plan.batch_id)
-        if head != tables.NO_TABLE:
+        head = base_of(plan.table(*table.split(".")), plan.batch_id)
+        if head != NO_TABLE:
             found[table] = head.version
     return found
 
@@ -133,13 +136,14 @@ def _target(
     )
 
 
-def _require_base(target: Target, batch_id: str) -> None:
-    base = tables.base_of(target.path, batch_id)
+def _require_base(target: Target, plan: Plan) -> None:
+    base = base_of(target.path, plan.batch_id)
     # A table that this batch was the first to need has been made, empty, as its version 0.
     if base.version > max(target.base_version, 0):
         raise StaleBaseError(
             f"{target.contract.table} moved from version {target.base_version} to {base.version} "
-            f"(batch {base.batch_id or 'unknown'}) since this batch was built; clear build_silver"
+            f"(batch {base.batch_id or 'unknown'}) since this batch was built; clear "
+            f"{plan.first_build} and all after it"
         )
 
 
@@ -153,7 +157,7 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
         partition_by=contract.partition_by,
         **schemas.properties(contract),
     )
-    head = tables.head(path)
+    head = head_of(path)
     is_ours = head.batch_id == fence.batch_id
     if is_ours and head.digest == fence.digest:
         return head.version
@@ -201,7 +205,7 @@ def _quarantine(
     rows = change_set.where(F.col("class") == "quarantined").select(
         *schemas.QUARANTINE_COLUMNS, F.lit(plan.batch_id).alias("batch_id")
     )
-    head = tables.head(path)
+    head = head_of(path)
     is_ours = head.batch_id == fence.batch_id
     if head.digest == built["digest"] if is_ours else rows.isEmpty():
         return head.version

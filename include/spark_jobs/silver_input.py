@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
+from assay.delta_history import NO_TABLE, base_of
 from assay.plan import Plan
 from assay.results import latest_result
 from spark_jobs.lakehouse.schemas import empty_silver
 from spark_jobs.lakehouse.shape import read_as, read_unless_empty
-from spark_jobs.lakehouse.tables import NO_TABLE, base_of
 from spark_jobs.transformations.touched_groups import SilverInput
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from assay.contract import Contract
+from assay.gates import subjects
 from assay.plan import Plan
 from assay.settings import load_settings
 from spark_jobs.expectations import GateFrame, Verdict, open_context, run_gate, write_data_docs
@@ -20,12 +21,17 @@ from spark_jobs.expectations import GateFrame, Verdict, open_context, run_gate, 
 Gate = Callable[[SparkSession, Plan], list[tuple[Contract, list[GateFrame]]]]
 
 
-def validate(spark: SparkSession, plan: Plan, gate: Gate) -> dict[str, Any]:
-    """Run every expectation of the gate's contracts and write their Data Docs."""
+def validate(spark: SparkSession, plan: Plan, layer: str, gate: Gate) -> dict[str, Any]:
+    """Run every expectation of the gate's contracts and write their Data Docs.
+
+    Each verdict says which build it is about: only that may be committed on its strength.
+    """
     context = open_context()
+    judged = subjects(plan, layer)
     verdicts: list[Verdict] = []
     for contract, frames in gate(spark, plan):
-        verdicts += run_gate(context, contract, frames)
+        subject = {"subject": judged[contract.table]}
+        verdicts += [verdict | subject for verdict in run_gate(context, contract, frames)]
     docs = load_settings().data_docs / plan.batch_id / gate.__name__
     write_data_docs(context, Path(docs))
     return {"verdicts": verdicts, "data_docs": str(docs), "summary": summarise(verdicts)}

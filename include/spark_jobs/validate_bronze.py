@@ -29,7 +29,7 @@ FILE_COUNTS = pa.schema(
 
 def validate_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Check bronze against the independent counts of accept_files."""
-    return validate(spark, plan, bronze_gate)
+    return validate(spark, plan, "bronze", bronze_gate)
 
 
 def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:

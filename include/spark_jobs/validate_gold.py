@@ -27,7 +27,7 @@ TOTALS = pa.schema(
 
 def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Check the candidates, and reconcile gold as it will be with silver as it will be."""
-    return validate(spark, plan, gold_gate)
+    return validate(spark, plan, "gold", gold_gate)
 
 
 def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:

@@ -31,7 +31,7 @@ CLASSES = pa.schema(
 
 def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Check the change set: nothing of it is in silver yet."""
-    return validate(spark, plan, silver_gate)
+    return validate(spark, plan, "silver", silver_gate)
 
 
 def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:

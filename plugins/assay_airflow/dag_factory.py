@@ -18,6 +18,7 @@ from assay_airflow.operators import (
     PurgeWorkOperator,
     QualityGateOperator,
     SparkStageOperator,
+    StageOperator,
     TrimHistoryOperator,
 )
 
@@ -114,10 +115,11 @@ def _gold_and_release(released: list[Asset], *, archives: bool) -> list[BaseOper
     with TaskGroup("gold", prefix_group_id=False, tooltip="Aggregates"):
         gold = [_stage("build_gold"), _gate("gold")]
     with TaskGroup("release", prefix_group_id=False, tooltip="What readers see"):
+        stage = StageOperator(task_id="stage")
         commit = _stage("commit")
         publish = PublishOperator(task_id="publish", outlets=released)
         archive = [ArchiveFilesOperator(task_id="archive_files")] if archives else []
-    return [*gold, commit, publish, *archive]
+    return [*gold, stage, commit, publish, *archive]
 
 
 def _stage(name: str) -> SparkStageOperator:

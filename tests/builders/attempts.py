@@ -23,10 +23,12 @@ from pyspark.sql import SparkSession
 
 from assay import ledger
 from assay.bench.commands import PROGRAMS
+from assay.bench.gates import pass_gates
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
-from assay.publish.batch import publish_pending
+from assay.publish import publish_pending, stage_batch
+from assay.readiness import require_ready
 from assay.results import write_result
 from assay.settings import SPARK_JOBS, Settings
 from assay.stack.launch import launch
@@ -76,16 +78,26 @@ class Attempts:
         """Stages as undisturbed attempts, each with the next epoch; the result of the last."""
         result: dict[str, Any] = {}
         for stage in stages:
+            if stage == "commit":
+                self.stage(plan)
             epoch = self.take_epoch()
+            with self.connect() as connection:
+                require_ready(connection, plan, stage)
             result = STAGES[stage](self.spark, plan, epoch)
             write_result(plan.folder, stage, epoch, result)
             if stage == "commit":
-                self.set_state(plan, "COMMITTED")
+                self.record_commit(plan, epoch)
         return result
 
-    def set_state(self, plan: Plan, state: str) -> None:
+    def stage(self, plan: Plan) -> None:
+        """What comes before a commit: every gate, passed without a look, and the staging."""
         with self.connect() as connection:
-            ledger.set_batch_state(connection, plan.batch_id, state)
+            pass_gates(connection, plan, self.take_epoch())
+        stage_batch(self.connect, self.uri, plan, self.take_epoch(), print)
+
+    def record_commit(self, plan: Plan, epoch: int) -> None:
+        with self.connect() as connection:
+            ledger.record_commit(connection, plan.batch_id, epoch)
 
     def publish(self) -> list[dict[str, Any]]:
         batches = self.settings.batches

@@ -8,9 +8,10 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from assay.contract import load_contract
+from assay.delta_history import head
 from assay.generate.truth import content_hash
 from builders.batches import Lake
-from spark_jobs.lakehouse.tables import head, read_table
+from spark_jobs.lakehouse.tables import read_table
 
 SILVER = load_contract("silver", "trades")
 TABLES = ("silver/trades", "gold/customer_exposure", "gold/daily_trade_summary")

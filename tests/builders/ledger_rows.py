@@ -31,7 +31,11 @@ def start_batch(
         contract_versions={f"silver.{pipeline}": "1.0.0"},
     )
     for state in states:
-        ledger.set_batch_state(connection, batch_id, state)
+        if state == "COMMITTED":
+            epoch = ledger.take_epoch(connection, pipeline, batch_id)
+            ledger.record_commit(connection, batch_id, epoch)
+        else:
+            ledger.set_batch_state(connection, batch_id, state)
 
 
 def release(

@@ -57,10 +57,12 @@ def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
     assert hash_delta(lake, SILVER) == trade_files.content_hash
     assert delta_version(lake, "gold.customer_exposure") == -1
 
-    resumed = on_s3.start(plan, "commit", on_s3.take_epoch())
+    on_s3.stage(plan)
+    epoch = on_s3.take_epoch()
+    resumed = on_s3.start(plan, "commit", epoch)
     assert resumed.wait(300) == 0, resumed.last_words()
     assert delta_version(lake, "silver.trades") == version, "what was committed is left alone"
-    on_s3.set_state(plan, "COMMITTED")
+    on_s3.record_commit(plan, epoch)
     (release,) = on_s3.publish()
     assert release["versions"]["silver.trades"] == version
     with on_s3.connect() as connection:

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
+from assay.delta_history import base_of, commits
 from assay.errors import BatchError, FencedError, StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
@@ -25,7 +26,7 @@ from builders.lake_content import (
     table,
     versions,
 )
-from spark_jobs.lakehouse.tables import base_of, commits, read_table
+from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.transformations.conform import conform
 from spark_jobs.transformations.silver import trades as silver_module
 

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from assay.contract import gold_contracts, load_contract
+from assay.delta_history import head
 from assay.generate.truth import Truth
 from assay.plan import Plan
 from assay.results import RECORD_CLASSES
@@ -24,7 +25,6 @@ from builders.lake_content import (
     table,
     versions,
 )
-from spark_jobs.lakehouse.tables import head
 
 
 def assert_gates_pass(lake: Lake, *layers: str) -> None:

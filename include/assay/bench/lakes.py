@@ -12,6 +12,7 @@ import psycopg
 
 from assay import ledger
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
+from assay.bench.gates import pass_gates
 from assay.bench.workbench import Workbench, deliver
 from assay.demo import PIPELINE
 from assay.landing.accept import accept_files
@@ -64,7 +65,9 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     )
     done = run_timed(command, environment, bench.settings.logs / f"{name}.log")
     with psycopg.connect(dsn(bench.settings, "assay_loader", name)) as connection:
-        ledger.set_batch_state(connection, plan.batch_id, "COMMITTED")
+        epoch = ledger.take_epoch(connection, plan.pipeline, "bench")
+        pass_gates(connection, plan, epoch)
+        ledger.record_commit(connection, plan.batch_id, epoch)
     return Lake(settings, name, plan, json.loads(done.output.splitlines()[-1]))
 
 

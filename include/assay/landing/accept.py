@@ -33,15 +33,19 @@ from assay.ledger import (
     batches_in_state,
     current_generation,
     deliveries,
+    fail_batch,
     next_generation,
     record_deliveries,
     set_batch_state,
     start_batch,
 )
+from assay.ledger.progress import GIVEN_UP
 from assay.ledger.query import fetch_value
 from assay.plan import Plan, read_plan, write_plan
+from assay.readiness import settle_commit
 from assay.run import Run, batch_id_of
 from assay.settings import Settings
+from assay.stack.submit import is_locked
 
 __all__ = ["Run", "accept_files", "batch_id_of"]
 
@@ -58,7 +62,7 @@ def accept_files(
     """
     path = settings.batches / run.batch_id / "plan.json"
     with hold_files(settings, run.pipeline), connect() as connection:
-        _refuse_unfinished(connection, run)
+        _refuse_unfinished(settings, connection, run)
         if path.is_file():
             plan = read_plan(path)
             say(f"plan of {plan.batch_id} is frozen: {describe_plan(plan)}")
@@ -78,15 +82,30 @@ def accept_files(
     return plan
 
 
-def _refuse_unfinished(connection: psycopg.Connection[Any], run: Run) -> None:
-    if batch_state(connection, run.batch_id) == "ABANDONED":
-        raise BatchError(f"{run.batch_id}: was abandoned; trigger a new run")
+def _refuse_unfinished(settings: Settings, connection: psycopg.Connection[Any], run: Run) -> None:
+    state = batch_state(connection, run.batch_id)
+    if state in GIVEN_UP:
+        raise BatchError(f"{run.batch_id}: is {state}; trigger a new run")
     for other in batches_in_state(connection, run.pipeline, ["COMMITTING"]):
-        if other != run.batch_id:
+        if other != run.batch_id and _settle(settings, connection, run.pipeline, other):
             raise BatchError(
                 f"{other}: its commit was interrupted, and no other batch may go on before it is"
-                f" complete; run `assay batch retry {other}`"
+                f" complete; run `assay batch retry {other}`, or undo it with"
+                f" `assay release rollback --batch {other} --why ...`"
             )
+
+
+def _settle(
+    settings: Settings, connection: psycopg.Connection[Any], pipeline: str, batch_id: str
+) -> bool:
+    """Whether a commit that was cut off has written something; if not, its batch is free again."""
+    if is_locked(settings.locks / f"{pipeline}.lock"):  # its job may still be at it
+        return True
+    plan = read_plan(settings.batches / batch_id / "plan.json")
+    state = settle_commit(connection, plan)
+    if state == "RUNNING":
+        fail_batch(connection, batch_id, "commit: was cut off before it wrote anything")
+    return state == "COMMITTING"
 
 
 def _register(connection: psycopg.Connection[Any], run: Run) -> int:

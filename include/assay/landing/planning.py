@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 
+from assay import ledger
 from assay.ledger import Delivery
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import GatePolicy, ManifestFile, Plan, manifest_hash
@@ -25,7 +26,7 @@ def make_plan(
     params = run.params
     folder = settings.batches / run.batch_id
     files = [_manifest_file(d) for d in seen if d.verdict == "accepted"]
-    rebuild = _bronze_batches(connection, run.pipeline) if run.source == "bronze" else []
+    rebuild = ledger.bronze_batches(connection, run.pipeline) if run.source == "bronze" else []
     # Without files the bronze that there is gets read, also when it is only tried out.
     scratch = params.dry_run and run.source == "files"
     return Plan(
@@ -74,17 +75,6 @@ def _manifest_file(delivery: Delivery) -> ManifestFile:
     )
 
 
-def _bronze_batches(connection: Connection, pipeline: str) -> list[str]:
-    """The batches whose bronze counts, oldest first."""
-    rows = fetch_all(
-        connection,
-        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND source = 'files'"
-        " AND state IN ('COMMITTED', 'PUBLISHED') ORDER BY committed_at, batch_id",
-        [pipeline],
-    )
-    return [batch_id for (batch_id,) in rows]
-
-
 def _inputs(
     connection: Connection, run: Run, files: list[ManifestFile], rebuild: list[str]
 ) -> list[str]:
@@ -104,19 +94,11 @@ def _released_silver(connection: Connection, run: Run) -> dict[str, int]:
 
     A full rebuild builds from the same versions once more.
     """
-    released = dict(
-        fetch_all(
-            connection,
-            "SELECT split_part(key, '.', 2), value::int"
-            " FROM ops.current_release, jsonb_each_text(versions)"
-            " WHERE key = ANY(%s)",
-            [[f"silver.{dataset}" for dataset in run.datasets]],
-        )
-    )
+    released = ledger.released_silver(connection, run.datasets)
     last = fetch_all(
         connection,
         "SELECT manifest_hash FROM ops.batch WHERE pipeline = %s AND state = 'PUBLISHED'"
-        " ORDER BY committed_at DESC LIMIT 1",
+        " ORDER BY commit_epoch DESC LIMIT 1",
         [run.pipeline],
     )
     seen_before = [(manifest_hash([], [], released),)] == last

@@ -8,17 +8,24 @@ from __future__ import annotations
 from assay.ledger.batches import (
     batch_state,
     batches_in_state,
-    batches_under_way,
-    committed_unreleased,
-    current_generation,
-    next_generation,
+    record_commit,
     record_dry_run,
-    runs_before,
     set_batch_state,
     start_batch,
 )
 from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
 from assay.ledger.lease import require_epoch, take_epoch
+from assay.ledger.order import (
+    batches_under_way,
+    bronze_batches,
+    commit_of,
+    committed_unreleased,
+    current_generation,
+    next_generation,
+    runs_before,
+    still_unreleased,
+    was_overtaken,
+)
 from assay.ledger.progress import (
     fail_batch,
     is_built_upon,
@@ -27,25 +34,31 @@ from assay.ledger.progress import (
     summary_of_run,
 )
 from assay.ledger.releases import (
+    are_released,
     find_release,
+    has_standing_release,
     record_release,
     record_row_ledger,
     release_exists,
+    released_silver,
     released_tables,
     released_version,
     was_released,
 )
 from assay.ledger.reports import count_records
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
-from assay.ledger.verdicts import record_validation
+from assay.ledger.verdicts import newest_verdicts, record_validation
 
 __all__ = [
     "Delivery",
     "TaskAttempt",
+    "are_released",
     "batch_holding",
     "batch_state",
     "batches_in_state",
     "batches_under_way",
+    "bronze_batches",
+    "commit_of",
     "committed_unreleased",
     "count_records",
     "current_generation",
@@ -53,14 +66,18 @@ __all__ = [
     "fail_batch",
     "find_release",
     "finish_task",
+    "has_standing_release",
     "is_built_upon",
+    "newest_verdicts",
     "next_generation",
+    "record_commit",
     "record_deliveries",
     "record_dry_run",
     "record_release",
     "record_row_ledger",
     "record_validation",
     "release_exists",
+    "released_silver",
     "released_tables",
     "released_version",
     "require_epoch",
@@ -70,8 +87,10 @@ __all__ = [
     "set_batch_state",
     "start_batch",
     "start_task",
+    "still_unreleased",
     "summary_of_run",
     "take_epoch",
     "task_summaries",
+    "was_overtaken",
     "was_released",
 ]

@@ -1,6 +1,7 @@
 """Batches and their states.
 
-RUNNING -> COMMITTING -> COMMITTED -> PUBLISHED, or EMPTY, FAILED, ABANDONED, DRY_RUN.
+RUNNING -> COMMITTING -> COMMITTED -> PUBLISHED, or EMPTY, FAILED, ABANDONED, DRY_RUN; and from
+any state in the lake, ROLLED_BACK.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from assay.plan import Plan
 
 # The tables of the lake hold, or may hold, the rows of a batch in one of these states.
 IN_LAKE = ("COMMITTING", "COMMITTED", "PUBLISHED")
-ENDED = ("PUBLISHED", "EMPTY", "FAILED", "ABANDONED", "DRY_RUN")
+ENDED = ("PUBLISHED", "EMPTY", "FAILED", "ABANDONED", "DRY_RUN", "ROLLED_BACK")
 # A failure after the commit leaves a batch where the next publish finds it; a commit that knows
 # that it wrote nothing may go back to RUNNING.
 KEPT = {
@@ -83,7 +84,8 @@ def set_batch_state(
         if state == "ABANDONED" and current in IN_LAKE:
             raise BatchError(
                 f"{batch_id}: is {current}, so the lake may hold its rows and it cannot be "
-                "abandoned; run `assay batch retry` to bring it to its end"
+                f"abandoned; bring it to its end with `assay batch retry {batch_id}`, or undo it "
+                f"with `assay release rollback --batch {batch_id} --why ...`"
             )
         if (current, state) in KEPT:
             state = current
@@ -108,6 +110,15 @@ def set_batch_state(
                 "ended": list(ENDED),
                 "batch_id": batch_id,
             },
+        )
+
+
+def record_commit(connection: Connection, batch_id: str, epoch: int) -> None:
+    """The lake has the batch, by the attempt of this epoch, which says what comes after what."""
+    with connection.transaction():
+        set_batch_state(connection, batch_id, "COMMITTED")
+        connection.execute(
+            "UPDATE ops.batch SET commit_epoch = %s WHERE batch_id = %s", [epoch, batch_id]
         )
 
 
@@ -146,73 +157,7 @@ def batches_in_state(connection: Connection, pipeline: str, states: Sequence[str
     """Batches of the pipeline in one of the states, oldest first."""
     rows = fetch_all(
         connection,
-        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = ANY(%s)"
-        " ORDER BY started_at, batch_id",
+        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = ANY(%s) ORDER BY number",
         [pipeline, list(states)],
     )
     return [batch_id for (batch_id,) in rows]
-
-
-def committed_unreleased(connection: Connection, pipeline: str) -> list[str]:
-    """Batches that Delta has and readers have not, in the order they were committed."""
-    rows = fetch_all(
-        connection,
-        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = 'COMMITTED'"
-        " ORDER BY committed_at, batch_id",
-        [pipeline],
-    )
-    return [batch_id for (batch_id,) in rows]
-
-
-def batches_under_way(
-    connection: Connection, datasets: Sequence[str]
-) -> list[tuple[str, str, str]]:
-    """Batches, pipelines and runs that will change one of these datasets, unless they fail."""
-    return fetch_all(
-        connection,
-        "SELECT batch_id, pipeline, run_id FROM ops.batch"
-        " WHERE state IN ('RUNNING', 'COMMITTING', 'COMMITTED')"
-        " AND error IS NULL AND source <> 'silver' AND contract_versions ?| %s ORDER BY batch_id",
-        [[f"silver.{dataset}" for dataset in datasets]],
-    )
-
-
-def runs_before(connection: Connection, pipeline: str, batch_id: str) -> list[str]:
-    """The runs of the newest 20 batches registered before this one, or of all, if it is not yet.
-
-    Dry runs are left out: they take no file and no lease.
-    """
-    rows = fetch_all(
-        connection,
-        """
-        SELECT run_id FROM ops.batch
-        WHERE pipeline = %(pipeline)s AND batch_id <> %(batch_id)s AND state <> 'DRY_RUN'
-          AND started_at < coalesce(
-              (SELECT started_at FROM ops.batch WHERE batch_id = %(batch_id)s), 'infinity')
-        ORDER BY started_at DESC LIMIT 20
-        """,
-        {"pipeline": pipeline, "batch_id": batch_id},
-    )
-    return [run_id for (run_id,) in rows]
-
-
-def current_generation(connection: Connection, pipeline: str) -> int:
-    """The ledger generation that the lake is in: a rebuild counts once it is committed."""
-    generation: int = fetch_value(
-        connection,
-        "SELECT coalesce(max(generation), 1) FROM ops.batch"
-        " WHERE pipeline = %s AND state = ANY(%s)",
-        [pipeline, list(IN_LAKE)],
-    )
-    return generation
-
-
-def next_generation(connection: Connection, pipeline: str) -> int:
-    """A generation that no batch has had, for a full rebuild."""
-    generation: int = fetch_value(
-        connection,
-        "SELECT coalesce(max(generation), 0) + 1 FROM ops.batch"
-        " WHERE pipeline = %s AND state <> 'DRY_RUN'",
-        [pipeline],
-    )
-    return generation

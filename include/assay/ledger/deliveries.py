@@ -64,7 +64,8 @@ def batch_holding(
 ) -> dict[tuple[str, str], str]:
     """Which other live batch of the pipeline accepted each of these contents of a dataset.
 
-    A content is (dataset, file_id). A batch that was abandoned, or was a dry run, holds nothing.
+    A content is (dataset, file_id). A batch that was abandoned or rolled
+    back, or was a dry run, holds nothing.
     """
     rows = fetch_all(
         connection,
@@ -73,8 +74,9 @@ def batch_holding(
         FROM ops.batch_file AS file
         JOIN ops.batch AS batch USING (batch_id)
         WHERE batch.pipeline = %s AND file.file_id = ANY(%s) AND file.batch_id <> %s
-          AND file.verdict = 'accepted' AND batch.state NOT IN ('ABANDONED', 'DRY_RUN')
-        ORDER BY file.dataset, file.file_id, batch.started_at
+          AND file.verdict = 'accepted'
+          AND batch.state NOT IN ('ABANDONED', 'DRY_RUN', 'ROLLED_BACK')
+        ORDER BY file.dataset, file.file_id, batch.number
         """,
         [pipeline, [file_id for _, file_id in contents], besides],
     )

@@ -5,18 +5,21 @@ from __future__ import annotations
 from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_all, fetch_value
 
+GIVEN_UP = ("ABANDONED", "ROLLED_BACK")  # nothing goes on with such a batch
+
 
 def resume_batch(connection: Connection, batch_id: str, state: str) -> None:
     """A task goes on with the batch. What has been committed stays so until it commits again.
 
-    Raises BatchError when the batch was abandoned: its files may belong to another one by now.
+    Raises BatchError when the batch was abandoned or rolled back: its files may belong to another
+    one by now.
     """
     with connection.transaction():
         current = fetch_value(
             connection, "SELECT state FROM ops.batch WHERE batch_id = %s FOR UPDATE", [batch_id]
         )
-        if current == "ABANDONED":
-            raise BatchError(f"{batch_id}: was abandoned; trigger a new run")
+        if current in GIVEN_UP:
+            raise BatchError(f"{batch_id}: is {current}; trigger a new run")
         connection.execute(
             """
             UPDATE ops.batch SET state = %(state)s, error = NULL, finished_at = NULL
@@ -35,9 +38,9 @@ def fail_batch(connection: Connection, batch_id: str, error: str) -> None:
         SET error = %(error)s,
             finished_at = clock_timestamp(),
             state = CASE WHEN state IN ('RUNNING', 'EMPTY') THEN 'FAILED' ELSE state END
-        WHERE batch_id = %(batch_id)s AND state <> 'ABANDONED'
+        WHERE batch_id = %(batch_id)s AND state <> ALL(%(given_up)s)
         """,
-        {"error": error, "batch_id": batch_id},
+        {"error": error, "batch_id": batch_id, "given_up": list(GIVEN_UP)},
     )
 
 
@@ -50,7 +53,8 @@ def is_built_upon(connection: Connection, batch_id: str) -> bool:
             SELECT FROM ops.batch AS own
             JOIN ops.batch AS later USING (pipeline)
             WHERE own.batch_id = %s AND own.state IN ('COMMITTED', 'PUBLISHED')
-              AND later.committed_at > own.committed_at
+              AND later.state IN ('COMMITTING', 'COMMITTED', 'PUBLISHED')
+              AND later.commit_epoch > own.commit_epoch
         )
         """,
         [batch_id],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.ledger.query import Connection, as_json, fetch_all
@@ -16,11 +16,11 @@ COLUMNS = (
 def find_release(
     connection: Connection, batch_id: str, versions: Mapping[str, int]
 ) -> dict[str, Any] | None:
-    """The release of this batch from exactly these table versions, if there is one."""
+    """The release of this batch from exactly these table versions, if there is one that stands."""
     rows = fetch_all(
         connection,
         f"SELECT {COLUMNS} FROM ops.release"  # noqa: S608  # names of our own
-        " WHERE batch_id = %s AND versions = %s",
+        " WHERE batch_id = %s AND versions = %s AND rolled_back_by IS NULL",
         [batch_id, as_json(versions)],
     )
     return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
@@ -30,6 +30,42 @@ def was_released(connection: Connection, batch_id: str) -> bool:
     """True when some commit of this batch has been released before."""
     return bool(
         fetch_all(connection, "SELECT FROM ops.release WHERE batch_id = %s LIMIT 1", [batch_id])
+    )
+
+
+def has_standing_release(connection: Connection, batch_id: str) -> bool:
+    """True when a release of this batch has not been rolled back."""
+    return bool(
+        fetch_all(
+            connection,
+            "SELECT FROM ops.release WHERE batch_id = %s AND rolled_back_by IS NULL LIMIT 1",
+            [batch_id],
+        )
+    )
+
+
+def released_silver(connection: Connection, datasets: Sequence[str]) -> dict[str, int]:
+    """Dataset → version of its silver that readers see."""
+    return dict(
+        fetch_all(
+            connection,
+            "SELECT split_part(key, '.', 2), value::int"
+            " FROM ops.current_release, jsonb_each_text(versions)"
+            " WHERE key = ANY(%s)",
+            [[f"silver.{dataset}" for dataset in datasets]],
+        )
+    )
+
+
+def are_released(connection: Connection, silver: Mapping[str, int]) -> bool:
+    """Whether each of these versions of silver is in a release that was not rolled back."""
+    return all(
+        fetch_all(
+            connection,
+            "SELECT FROM ops.release WHERE rolled_back_by IS NULL AND versions ->> %s = %s LIMIT 1",
+            [f"silver.{dataset}", str(version)],
+        )
+        for dataset, version in silver.items()
     )
 
 
@@ -55,7 +91,9 @@ def released_version(
     rows = fetch_all(
         connection,
         "SELECT release_id, (versions ->> %(table)s)::bigint FROM ops.release"
-        " WHERE versions ? %(table)s AND (%(as_of)s::bigint IS NULL OR release_id <= %(as_of)s)"
+        " WHERE versions ? %(table)s"
+        " AND CASE WHEN %(as_of)s::bigint IS NULL THEN rolled_back_by IS NULL"
+        " ELSE release_id <= %(as_of)s END"
         " ORDER BY release_id DESC LIMIT 1",
         {"table": table, "as_of": as_of},
     )

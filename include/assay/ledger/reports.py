@@ -46,7 +46,7 @@ def batch_reports(
         SELECT batch_id, run_id, state, error FROM ops.batch
         WHERE (%(pipeline)s::text IS NULL OR pipeline = %(pipeline)s)
             AND (%(since)s::timestamptz IS NULL OR started_at > %(since)s)
-        ORDER BY started_at, batch_id
+        ORDER BY number
         """,
         {"pipeline": pipeline, "since": since},
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.ledger.query import Connection, as_json
+from assay.ledger.query import Connection, as_json, fetch_all
 
 DEFAULTS: dict[str, Any] = {
+    "subject": None,
     "overridden": False,
     "overridden_by": None,
     "override_reason": None,
@@ -39,14 +40,27 @@ def record_validation(
             """
             INSERT INTO ops.validation_result (batch_id, epoch, layer, table_name, expectation,
                 frame, type, kwargs, severity, success, overridden, overridden_by,
-                override_reason, observed, unexpected_count, failing)
+                override_reason, observed, unexpected_count, failing, subject)
             VALUES (%(batch_id)s, %(epoch)s, %(layer)s, %(table_name)s, %(expectation)s,
                 %(frame)s, %(type)s, %(kwargs)s, %(severity)s, %(success)s, %(overridden)s,
                 %(overridden_by)s, %(override_reason)s, %(observed)s, %(unexpected_count)s,
-                %(failing)s)
+                %(failing)s, %(subject)s)
             """,
             [{**DEFAULTS, **_row(verdict), **attempt} for verdict in verdicts],
         )
+
+
+def newest_verdicts(connection: Connection, batch_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """By table and expectation: the newest verdict on a batch, and what it judged."""
+    columns = ("table_name", "expectation", "success", "severity", "overridden", "subject")
+    rows = fetch_all(
+        connection,
+        f"SELECT DISTINCT ON (table_name, expectation) {', '.join(columns)}"  # noqa: S608
+        " FROM ops.validation_result WHERE batch_id = %s"
+        " ORDER BY table_name, expectation, epoch DESC",
+        [batch_id],
+    )
+    return {(row[0], row[1]): dict(zip(columns, row, strict=True)) for row in rows}
 
 
 def _row(verdict: Mapping[str, Any]) -> dict[str, Any]:

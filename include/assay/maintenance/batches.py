@@ -24,7 +24,8 @@ WORK_FOLDERS = ("silver", "gold", "ahead", "scratch")
 # The newest batch of a pipeline can be committed again, from its change set.
 BUILT_UPON = """EXISTS (
     SELECT FROM ops.batch AS later
-    WHERE later.pipeline = batch.pipeline AND later.committed_at > batch.committed_at
+    WHERE later.pipeline = batch.pipeline AND later.commit_epoch > batch.commit_epoch
+      AND later.state <> 'ROLLED_BACK'
 )"""
 SPENT_BATCHES = f"""
     SELECT batch_id FROM ops.batch AS batch

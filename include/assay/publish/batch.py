@@ -1,28 +1,29 @@
 """Publish: one transaction moves every reader from one release to the next.
 
-The change is staged and Delta is measured before the transaction begins; inside it are only the
-fence, the apply, the equations and the metadata. Whatever fails, readers keep the old release.
+The change was staged before the commit, and Delta is measured before the transaction begins; inside
+it are only the fence, the apply, the equations and the metadata. Whatever fails, readers keep the
+old release.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 
 from assay import failpoints, ledger
-from assay.errors import ContractError
+from assay.errors import ContractError, StagingLostError
 from assay.evolution import columns_of
+from assay.gates import require_verdicts
 from assay.plan import Plan
 from assay.publish.change import Change, Say, check_books, measure_targets, read_change
 from assay.publish.reconciliation import Measures
 from assay.publish.release import apply_change, find_standing_release
-from assay.publish.staging import drop_older_staging, drop_staging, stage
-
-Connect = Callable[[], psycopg.Connection[Any]]
+from assay.publish.stage import Connect, autocommit, copy_change
+from assay.publish.staging import drop_staging
 
 
 def publish_pending(
@@ -34,7 +35,7 @@ def publish_pending(
     say: Say,
 ) -> list[dict[str, Any]]:
     """Release every committed, unreleased batch of the pipeline, in the order of their commits."""
-    with _autocommit(connect) as connection:
+    with autocommit(connect) as connection:
         pending = ledger.committed_unreleased(connection, pipeline)
     return [publish_batch(connect, uri, read_plan_of(batch), epoch, say) for batch in pending]
 
@@ -43,11 +44,12 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
     """Release one committed batch and return its release; one that is released stays as it is.
 
     `uri` is that of the loader, for the COPY. Raises FencedError when a newer attempt holds the
-    lease, and ReconciliationError, naming the equation, when the books do not balance.
+    lease, GateFailedError when the commit is not one that passed every gate, and
+    ReconciliationError, naming the equation, when the books do not balance.
     """
     change = read_change(plan, epoch)
     check_books(change)
-    with _autocommit(connect) as connection, connection.transaction():
+    with autocommit(connect) as connection, connection.transaction():
         ledger.require_epoch(connection, plan.pipeline, epoch)
         released = find_standing_release(connection, change)
         rebuilt = ledger.was_released(connection, plan.batch_id)
@@ -57,16 +59,30 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
     if rebuilt:
         say(f"{plan.batch_id}: was released before it was committed anew, so all is reloaded")
         change = change.as_reload()
-    with _autocommit(connect) as connection:
+    with autocommit(connect) as connection:
+        require_verdicts(ledger.newest_verdicts(connection, plan.batch_id), plan, change.commit)
         _require_columns(connection, change)
     delta = measure_targets(change, say)
-    with _autocommit(connect) as connection:
-        drop_older_staging(connection, change.staged, epoch)
+    try:
+        released = _release_staged(connect, uri, change, delta, say)
+        _drop(connect, [target.staged.name for target in change.to_stage if target.staged])
+    finally:
+        _drop(connect, [f"{target.staging}_{epoch}" for target in change.to_stage])
+    return released
+
+
+def _release_staged(
+    connect: Connect, uri: str, change: Change, delta: Mapping[str, Measures], say: Say
+) -> dict[str, Any]:
+    """Release from staging; what is not there, or not there any more, is staged now."""
+    if change.is_staged:
         try:
-            _stage_all(connection, uri, change, say)
             return _release(connect, change, delta, say)
-        finally:
-            _drop_all(connection, change)
+        except StagingLostError as lost:
+            say(f"{lost}; it is staged again")
+    with autocommit(connect) as connection:
+        tables = copy_change(connection, uri, change, say)
+    return _release(connect, change.with_staged(tables), delta, say)
 
 
 def _require_columns(connection: psycopg.Connection[Any], change: Change) -> None:
@@ -81,18 +97,11 @@ def _require_columns(connection: psycopg.Connection[Any], change: Change) -> Non
                 )
 
 
-def _stage_all(connection: psycopg.Connection[Any], uri: str, change: Change, say: Say) -> None:
-    for target in change.staged:
-        began = time.monotonic()
-        rows = stage(connection, uri, target, change.epoch)
-        say(f"{target.table}: staged {rows:,} rows in {time.monotonic() - began:.1f} s")
-
-
-def _drop_all(connection: psycopg.Connection[Any], change: Change) -> None:
-    # After a lost connection the tables stay; the next publish drops those of older epochs.
-    with suppress(psycopg.OperationalError):
-        for target in change.staged:
-            drop_staging(connection, target.staging_name(change.epoch))
+def _drop(connect: Connect, names: Sequence[str]) -> None:
+    # What stays after a lost connection is dropped when the next batch is staged.
+    with suppress(psycopg.OperationalError), autocommit(connect) as connection:
+        for name in names:
+            drop_staging(connection, name)
 
 
 def _release(
@@ -102,11 +111,11 @@ def _release(
     began = time.monotonic()
     failpoints.reach("before the release")
     try:
-        with _autocommit(connect) as connection, connection.transaction():
+        with autocommit(connect) as connection, connection.transaction():
             released = apply_change(connection, change, delta)
             failpoints.reach("before COMMIT")
     except psycopg.OperationalError as lost:
-        with _autocommit(connect) as connection:
+        with autocommit(connect) as connection:
             found = ledger.find_release(connection, change.plan.batch_id, change.versions)
         if found is None:
             raise
@@ -117,10 +126,3 @@ def _release(
         f" in {time.monotonic() - began:.1f} s"
     )
     return released
-
-
-def _autocommit(connect: Connect) -> psycopg.Connection[Any]:
-    """A new connection on which `transaction()` is the outermost transaction, and commits."""
-    connection = connect()
-    connection.autocommit = True
-    return connection

@@ -1,14 +1,15 @@
-"""The change of one committed batch: what its stages left behind, and what must be true of it."""
+"""The change of one batch: what its stages left behind, and what must be true of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from assay.contract import load_contract
+from assay.errors import BatchError
 from assay.plan import Plan
 from assay.publish.measures import measure_delta
 from assay.publish.quarantine import check_moves, moves_targets, quarantine_targets
@@ -21,7 +22,7 @@ from assay.publish.reconciliation import (
     read_measures,
     sum_classes,
 )
-from assay.publish.staging import Target, gold_target, serving_target
+from assay.publish.targets import Staged, Target, gold_target, serving_target
 from assay.results import latest_result
 
 Say = Callable[[str], None]
@@ -29,24 +30,52 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Change:
-    """Everything that one committed batch changes, and what must be true of it."""
+    """Everything that one batch changes, and what must be true of it.
+
+    `silver` and `gold` are what the stages built; `commit` is what the commit reported, empty
+    before it.
+    """
 
     plan: Plan
     epoch: int
-    silver: dict[str, Any]
-    commit: dict[str, Any]
+    silver: Mapping[str, Any]
+    gold: Mapping[str, Any]
+    commit: Mapping[str, Any]
     targets: tuple[Target, ...]
     quarantined: dict[str, Target]
     moves: dict[str, Target]
 
     @property
-    def staged(self) -> list[Target]:
-        """Everything that is staged before the transaction."""
+    def to_stage(self) -> list[Target]:
+        """Everything that is copied into staging tables."""
         return [*self.targets, *self.quarantined.values(), *self.moves.values()]
+
+    @property
+    def is_staged(self) -> bool:
+        return all(target.staged for target in self.to_stage)
 
     @property
     def versions(self) -> dict[str, int]:
         return dict(self.commit["versions"])
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Table to the digest of what the batch brings it: equal for equal changes."""
+        return dict(_digests(self.silver, self.gold))
+
+    def with_staged(self, staged: Mapping[str, Staged | None]) -> Change:
+        """The same change, with where each of its targets was copied to."""
+
+        def put(targets: Mapping[str, Target]) -> dict[str, Target]:
+            return {
+                name: replace(target, staged=staged.get(target.staging))
+                for name, target in targets.items()
+            }
+
+        targets = tuple(replace(t, staged=staged.get(t.staging)) for t in self.targets)
+        return replace(
+            self, targets=targets, quarantined=put(self.quarantined), moves=put(self.moves)
+        )
 
     def as_reload(self) -> Change:
         """The same release made from the whole Delta tables instead of the change alone.
@@ -58,6 +87,7 @@ class Change:
             replace(
                 target,
                 replaces_all=True,
+                staged=None,
                 reload=(self.path_of(target), self.versions[target.source]),
             )
             for target in self.targets
@@ -69,10 +99,51 @@ class Change:
         return self.plan.table(layer, name)
 
 
+def read_built(plan: Plan, epoch: int) -> Change:
+    """Gather what the newest builds of a batch are about to change."""
+    has_silver = plan.source != "silver"
+    silver = latest_result(plan.folder, "build_silver")["datasets"] if has_silver else {}
+    gold = latest_result(plan.folder, "build_gold")["tables"]
+    return _make_change(plan, epoch, silver, gold, {})
+
+
 def read_change(plan: Plan, epoch: int) -> Change:
-    """Gather what the commit of a batch says it has committed, whatever was built after it."""
+    """Gather what the commit of a batch says it has committed, whatever was built after it.
+
+    The change is staged already when the task `stage` has staged just this.
+    """
     commit = latest_result(plan.folder, "commit")
-    silver, gold = commit["silver"], commit["gold"]
+    change = _make_change(plan, epoch, commit["silver"], commit["gold"], commit)
+    return change.with_staged(_read_staged(change))
+
+
+def require_staged(plan: Plan) -> None:
+    """Raise BatchError unless the newest builds of the batch were staged."""
+    change = read_built(plan, 0)
+    if not change.with_staged(_read_staged(change)).is_staged:
+        raise BatchError(
+            f"{plan.batch_id}: what was built last was not staged, so nobody knows whether Postgres"
+            " would take it; clear stage and all after it"
+        )
+
+
+def _read_staged(change: Change) -> dict[str, Staged | None]:
+    try:
+        result = latest_result(change.plan.folder, "stage")
+    except BatchError:  # a batch that was committed before there was such a task
+        return {}
+    if result["digests"] != change.digests:
+        return {}
+    return {staging: Staged(**facts) for staging, facts in result["tables"].items()}
+
+
+def _make_change(
+    plan: Plan,
+    epoch: int,
+    silver: Mapping[str, Any],
+    gold: Mapping[str, Any],
+    commit: Mapping[str, Any],
+) -> Change:
     targets: list[Target] = []
     for dataset, built in silver.items():
         contract = load_contract("silver", dataset)
@@ -83,11 +154,18 @@ def read_change(plan: Plan, epoch: int) -> Change:
         plan=plan,
         epoch=epoch,
         silver=silver,
+        gold=gold,
         commit=commit,
         targets=tuple(targets),
         quarantined=quarantine_targets(plan, silver),
         moves=moves_targets(plan, silver),
     )
+
+
+def _digests(silver: Mapping[str, Any], gold: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for layer, built in (("silver", silver), ("gold", gold)):
+        for name, facts in built.items():
+            yield f"{layer}.{name}", facts["digest"]
 
 
 def check_books(change: Change) -> None:

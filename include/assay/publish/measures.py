@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
+from deltalake.schema import PrimitiveType
 from psycopg import sql
 from psycopg.rows import tuple_row
 
@@ -31,10 +32,19 @@ def measure_postgres(
 def measure_delta(path: str, version: int, columns: Sequence[str]) -> dict[str, Decimal]:
     """Count and sums of a Delta table at a version; deletion vectors are honoured."""
     table = DeltaTable(path, version=version)
-    sums = [f'sum("{column}")' for column in columns]
+    whole = {field.name for field in table.schema().fields if _is_whole(field.type)}
+    # A sum of 64-bit numbers wraps around in silence, so they are added up as decimals.
+    sums = [
+        f'sum(CAST("{name}" AS DECIMAL(38,0)))' if name in whole else f'sum("{name}")'
+        for name in columns
+    ]
     query = f"SELECT {', '.join(['count(*)', *sums])} FROM measured"  # noqa: S608  # contract names
     answer = pa.table(QueryBuilder().register("measured", table).execute(query).read_all())
     return _name_measures(columns, [column[0].as_py() for column in answer.columns])
+
+
+def _is_whole(kind: object) -> bool:
+    return isinstance(kind, PrimitiveType) and kind.type in ("integer", "long")
 
 
 def _name_measures(columns: Sequence[str], values: Sequence[Any]) -> dict[str, Decimal]:

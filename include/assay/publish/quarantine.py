@@ -15,7 +15,8 @@ from assay.errors import ReconciliationError
 from assay.ledger.query import fetch_all
 from assay.plan import Movement, Plan
 from assay.publish.reconciliation import require_equal
-from assay.publish.staging import Target, parquet_files
+from assay.publish.staging import staging_of
+from assay.publish.targets import Target, parquet_files
 from assay.quarantine.selection import moved_files
 
 COLUMNS = (
@@ -76,7 +77,6 @@ def replace_rows(
     connection: psycopg.Connection[Any],
     plan: Plan,
     rows: Mapping[str, Target],
-    epoch: int,
     generation: int,
 ) -> None:
     """Write what the batch quarantined in place of what it had; a rebuild replaces everything.
@@ -95,7 +95,7 @@ def replace_rows(
                 " source_file, record_number, reasons, raw)"
                 " SELECT file_id || ':' || record_number, %s, %s, %s, file_id, source_file,"
                 " record_number, reasons, raw FROM {} ORDER BY 1"
-            ).format(sql.Identifier("staging", target.staging_name(epoch))),
+            ).format(staging_of(target)),
             [dataset, plan.batch_id, generation],
         )
     if is_rebuild:
@@ -107,7 +107,7 @@ def replace_rows(
 
 
 def record_movements(
-    connection: psycopg.Connection[Any], plan: Plan, moves: Mapping[str, Target], epoch: int
+    connection: psycopg.Connection[Any], plan: Plan, moves: Mapping[str, Target]
 ) -> list[str]:
     """Record that rows have left, in place of what the batch had recorded; returns whence.
 
@@ -118,8 +118,7 @@ def record_movements(
     connection.execute("DELETE FROM ops.quarantine_movement WHERE to_batch = %s", [plan.batch_id])
     from_batches: set[str] = set()
     for target in moves.values():
-        staged = sql.Identifier("staging", target.staging_name(epoch))
-        from_batches |= _move(connection, plan, plan.movement, staged)
+        from_batches |= _move(connection, plan, plan.movement, staging_of(target))
     return sorted(from_batches)
 
 

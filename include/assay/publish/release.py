@@ -13,7 +13,8 @@ from assay.publish.change import Change
 from assay.publish.measures import measure_postgres
 from assay.publish.quarantine import check_conservation, record_movements, replace_rows
 from assay.publish.reconciliation import Measures, check_same
-from assay.publish.staging import Target
+from assay.publish.staging import require_whole, staging_of
+from assay.publish.targets import Target
 
 # A stopped attempt must not hold the lease for ever, nor a killed one finish its statement.
 TRANSACTION_SETTINGS = {
@@ -35,9 +36,11 @@ def apply_change(
     released = find_standing_release(connection, change)
     if released:
         return released
+    for target in change.to_stage:
+        require_whole(connection, target)
     measured: dict[str, Measures] = {}
     for target in change.targets:
-        _apply_target(connection, target, change)
+        apply_target(connection, target)
         measured[target.table] = measure_postgres(connection, target.table, target.measured)
         check_same(target.table, measured[target.table], target.source, delta[target.table])
     return _record(connection, change, measured)
@@ -54,7 +57,7 @@ def find_standing_release(
     return released
 
 
-def _apply_target(connection: psycopg.Connection[Any], target: Target, change: Change) -> None:
+def apply_target(connection: psycopg.Connection[Any], target: Target) -> None:
     """Delete what the change replaces, insert what it brings.
 
     Not TRUNCATE: an older snapshot would see an empty table. Sorted by key, the key's index
@@ -62,7 +65,7 @@ def _apply_target(connection: psycopg.Connection[Any], target: Target, change: C
     empty gets its other indexes after its rows: 10.1 s instead of 14.7 s.
     """
     table = sql.Identifier(*target.table.split("."))
-    staged = sql.Identifier("staging", target.staging_name(change.epoch))
+    staged = staging_of(target)
     keys = sql.SQL(", ").join(map(sql.Identifier, target.keys))
     columns = sql.SQL(", ").join(map(sql.Identifier, target.names))
     matches = sql.SQL(" AND ").join(
@@ -105,8 +108,8 @@ def _record(
             generation=generation,
             classes=built["classes"],
         )
-    replace_rows(connection, plan, change.quarantined, change.epoch, generation)
-    emptied = record_movements(connection, plan, change.moves, change.epoch)
+    replace_rows(connection, plan, change.quarantined, generation)
+    emptied = record_movements(connection, plan, change.moves)
     ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
     released = ledger.record_release(
         connection,

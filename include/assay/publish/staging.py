@@ -1,14 +1,15 @@
 """Staging: rows go from Parquet or Delta into unlogged tables by binary COPY, batch by batch.
 
-Memory holds one batch of rows at a time, so it does not grow with their number.
+A staging table has the types, the NOT NULLs and the CHECKs of the table that is served, and a CHECK
+for what its indexes can hold, so that whatever Postgres would refuse is refused here. Memory holds
+one batch of rows at a time, so it does not grow with their number.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -19,7 +20,10 @@ from deltalake import DeltaTable, QueryBuilder
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from assay.contract import Column, Contract, measured_columns
+from assay.contract import Column
+from assay.errors import StagingLostError
+from assay.ledger.query import fetch_all
+from assay.publish.targets import DELETED, Staged, Target
 
 ROWS_PER_BATCH = 8192
 READ_BYTES = 1 << 16
@@ -32,109 +36,81 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "array<string>": pa.list_(pa.string()),
 }
-LINEAGE = (
-    Column("batch_id", nullable=False),
-    Column("file_id", nullable=False),
-    Column("source_file", nullable=False),
-    Column("record_number", "bigint", nullable=False),
-)
-DELETED = Column("deleted", "boolean", nullable=False)
+# A btree takes entries of 2,704 bytes; some of them are headers and columns that are no text.
+LARGEST_INDEX_TEXT = 2560
+NOT_NULL = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnotnull AND attname = ANY(%s)
+"""
+CHECKS = """
+    SELECT conname, pg_get_expr(conbin, conrelid) FROM pg_constraint
+    WHERE conrelid = %s::regclass AND contype = 'c' AND NOT EXISTS (
+        SELECT FROM unnest(conkey) AS k JOIN pg_attribute ON attrelid = conrelid AND attnum = k
+        WHERE attname <> ALL(%s))
+"""
+INDEX_TEXTS = """
+    SELECT indexrelid::regclass::text, array_agg(pg_get_indexdef(indexrelid, a.attnum, true))
+    FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid JOIN pg_am ON pg_am.oid = c.relam
+    JOIN pg_attribute AS a ON a.attrelid = indexrelid AND a.atttypid = 'text'::regtype
+    WHERE indrelid = %s::regclass AND amname = 'btree' GROUP BY 1
+"""
 
 
-@dataclass(frozen=True)
-class Target:
-    """One Postgres table that a release changes, and the Parquet files with the change.
+def stage(connection: psycopg.Connection[Any], uri: str, target: Target, epoch: int) -> Target:
+    """Copy a target's files into `staging.<table>_<epoch>`; the target, with where that is.
 
-    `source` is the lake's table; `measured` are the columns whose sums must agree with it.
-    `replaces_all` is set when nothing that the table holds shall stay, `reload` when all rows
-    shall come from Delta instead: path and version.
+    `connection` is in autocommit: the COPY runs on a connection of its own. Raises what the
+    driver raises when Postgres refuses a row; see `refusals`.
     """
-
-    table: str
-    source: str
-    keys: tuple[str, ...]
-    columns: tuple[Column, ...]
-    measured: tuple[str, ...]
-    files: tuple[Path, ...]
-    has_deletions: bool
-    replaces_all: bool
-    reload: tuple[str, int] | None = None
-    staged_as: str = ""
-
-    @property
-    def names(self) -> list[str]:
-        return [column.name for column in self.columns]
-
-    @property
-    def staged_columns(self) -> tuple[Column, ...]:
-        return (*self.columns, DELETED) if self.has_deletions else self.columns
-
-    def staging_name(self, epoch: int) -> str:
-        return f"{self.staged_as or self.table.split('.')[1]}_{epoch}"
-
-
-def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
-    """The row-level table of a silver contract: the new and the updated rows of a change set."""
-    return Target(
-        table=contract.serving,
-        source=contract.table,
-        keys=contract.keys,
-        columns=(*contract.columns, *LINEAGE),
-        measured=tuple(measured_columns(contract)),
-        files=parquet_files(built["change_set"], "class=new", "class=updated"),
-        has_deletions=False,
-        replaces_all=built["base_is_empty"],
-    )
-
-
-def gold_target(contract: Contract, built: Mapping[str, Any]) -> Target:
-    """A gold table: its touched groups, and which of them became empty."""
-    summed = [c.name for c in contract.columns if c.is_decimal or c.type in ("int", "bigint")]
-    return Target(
-        table=contract.table,
-        source=contract.table,
-        keys=contract.keys,
-        columns=contract.columns,
-        measured=tuple(summed),
-        files=parquet_files(built["candidates"], "."),
-        has_deletions=True,
-        replaces_all=built["base_is_empty"],
-    )
-
-
-def parquet_files(folder: str, *parts: str) -> tuple[Path, ...]:
-    return tuple(path for part in parts for path in sorted(Path(folder, part).glob("*.parquet")))
-
-
-def stage(connection: psycopg.Connection[Any], uri: str, target: Target, epoch: int) -> int:
-    """Copy a target's files into `staging.<table>_<epoch>`; return the number of rows.
-
-    `connection` is in autocommit: the COPY runs on a connection of its own.
-    """
-    name = target.staging_name(epoch)
+    name = f"{target.staging}_{epoch}"
     drop_staging(connection, name)
-    _create_staging(connection, target, name)
-    if not (target.files or target.reload):
-        return 0
+    create_staging(connection, target, name)
+    rows = 0
+    if target.files or target.reload:
+        rows = copy_batches(uri, name, read_batches(target))
+    return replace(target, staged=Staged(name, rows))
+
+
+def copy_batches(uri: str, name: str, batches: pa.RecordBatchReader) -> int:
+    """Append the batches to a staging table in one COPY; returns the number of rows."""
     with adbc.connect(uri, autocommit=True) as copying, copying.cursor() as cursor:
-        rows: int = cursor.adbc_ingest(
-            name, _read_batches(target), mode="append", db_schema_name="staging"
-        )
+        rows: int = cursor.adbc_ingest(name, batches, mode="append", db_schema_name="staging")
     return rows
 
 
-def _create_staging(connection: psycopg.Connection[Any], target: Target, name: str) -> None:
-    # By query and not by LIKE: a deleted group has its keys only, so nothing may be NOT NULL.
+def create_staging(connection: psycopg.Connection[Any], target: Target, name: str) -> None:
+    """Make an empty staging table that refuses what the served table would refuse."""
     extra = sql.SQL(", false AS deleted" if target.has_deletions else "")
     columns = sql.SQL(", ").join(map(sql.Identifier, target.names))
+    table = sql.Identifier("staging", name)
     connection.execute(
         sql.SQL("CREATE UNLOGGED TABLE {} AS SELECT {}{} FROM {} WITH NO DATA").format(
-            sql.Identifier("staging", name),
-            columns,
-            extra,
-            sql.Identifier(*target.table.split(".")),
+            table, columns, extra, sql.Identifier(*target.table.split("."))
         )
     )
+    constraints = [
+        sql.SQL("ADD CONSTRAINT {} CHECK ({})").format(sql.Identifier(says), sql.SQL(condition))
+        for says, condition in _conditions(connection, target)
+    ]
+    if constraints:
+        connection.execute(
+            sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(constraints))
+        )
+
+
+def _conditions(connection: psycopg.Connection[Any], target: Target) -> Iterator[tuple[str, str]]:
+    """Name and condition of what the served table asks of a row; a deleted group has its keys."""
+    unless = f"{DELETED.name} OR " if target.has_deletions else ""
+    for (column,) in fetch_all(connection, NOT_NULL, [target.table, target.names]):
+        condition = f'"{column}" IS NOT NULL'
+        yield f"{column} is missing", condition if column in target.keys else unless + condition
+    for name, condition in fetch_all(connection, CHECKS, [target.table, target.names]):
+        yield name, f"{unless}({condition})"
+    if target.source:
+        for index, texts in fetch_all(connection, INDEX_TEXTS, [target.table]):
+            size = " + ".join(f"coalesce(octet_length({text}), 0)" for text in texts)
+            # A name of Postgres has 63 bytes.
+            yield f"too long for {index.split('.')[-1]}"[:63], f"{size} <= {LARGEST_INDEX_TEXT}"
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
@@ -149,7 +125,8 @@ def _arrow_type(column: Column) -> pa.DataType:
     return ARROW_TYPES[column.type]
 
 
-def _read_batches(target: Target) -> pa.RecordBatchReader:
+def read_batches(target: Target) -> pa.RecordBatchReader:
+    """The rows of a target, batch by batch, under exact types."""
     schema = arrow_schema(target.staged_columns)
     batches = _read_delta(target) if target.reload else _read_parquet(target, schema.names)
     cast = (batch.select(schema.names).cast(schema) for batch in batches)
@@ -180,6 +157,28 @@ def read_delta(table: DeltaTable, columns: str) -> Iterator[pa.RecordBatch]:
     )
 
 
+def staging_of(target: Target) -> sql.Identifier:
+    """The staging table of a target that was staged."""
+    if target.staged is None:
+        raise ValueError(f"{target.table} was not staged")
+    return sql.Identifier("staging", target.staged.name)
+
+
+def require_whole(connection: psycopg.Connection[Any], target: Target) -> None:
+    """Raise StagingLostError unless the staging table holds what was copied into it.
+
+    Postgres empties unlogged tables when it recovers from a crash.
+    """
+    rows = -1
+    name = target.staged.name if target.staged else ""
+    if fetch_all(connection, "SELECT to_regclass(%s)", [f'staging."{name}"'])[0][0]:
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(staging_of(target)))
+            rows = (cursor.fetchone() or (0,))[0]
+    if target.staged is None or rows != target.staged.rows:
+        raise StagingLostError(f"staging.{name} holds {max(rows, 0):,} rows of what was staged")
+
+
 def drop_staging(connection: psycopg.Connection[Any], name: str) -> None:
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", name)))
 
@@ -187,14 +186,13 @@ def drop_staging(connection: psycopg.Connection[Any], name: str) -> None:
 def drop_older_staging(
     connection: psycopg.Connection[Any], targets: Sequence[Target], epoch: int
 ) -> None:
-    """Drop what fenced attempts left behind; one that still copies keeps its table for now."""
+    """Drop what earlier attempts left behind; one that still copies keeps its table for now."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'")
         names = [name for (name,) in cursor.fetchall()]
     for target in targets:
-        mine = target.staging_name(epoch).removesuffix(str(epoch))
         for name in names:
-            found = re.fullmatch(re.escape(mine) + r"(\d+)", name)
+            found = re.fullmatch(re.escape(target.staging) + r"_(\d+)", name)
             if found and int(found[1]) < epoch:
                 _drop_unless_locked(connection, name)
 

@@ -13,7 +13,7 @@ import psycopg
 from assay import ledger
 from assay.plan import Plan
 from assay.publish.quarantine import check_conservation, moves_target, record_movements
-from assay.publish.staging import drop_older_staging, drop_staging, stage
+from assay.publish.staging import drop_older_staging, drop_staging, require_whole, stage
 
 
 def waive_rows(
@@ -30,16 +30,18 @@ def waive_rows(
         if ledger.batch_state(connection, plan.batch_id) == "PUBLISHED":
             return 0
         drop_older_staging(connection, [target], epoch)
+        target = stage(connection, uri, target, epoch)
+        rows = target.staged.rows if target.staged else 0
         try:
-            rows = stage(connection, uri, target, epoch)
             with connection.transaction():
                 ledger.require_epoch(connection, plan.pipeline, epoch)
-                emptied = record_movements(connection, plan, {"": target}, epoch)
+                require_whole(connection, target)
+                emptied = record_movements(connection, plan, {"": target})
                 # As of now earlier batches are built upon: none of them may judge its rows anew.
-                for state in ("COMMITTED", "PUBLISHED"):
-                    ledger.set_batch_state(connection, plan.batch_id, state)
+                ledger.record_commit(connection, plan.batch_id, epoch)
+                ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
                 check_conservation(connection, emptied)
         finally:
             with suppress(psycopg.OperationalError):
-                drop_staging(connection, target.staging_name(epoch))
+                drop_staging(connection, f"{target.staging}_{epoch}")
     return rows

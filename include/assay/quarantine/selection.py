@@ -45,7 +45,7 @@ ROWS = """
         JOIN ops.batch USING (batch_id)
         WHERE batch_file.dataset = row.dataset AND batch_file.file_id = row.file_id
           AND batch_file.verdict = 'accepted' AND batch.state IN ('COMMITTED', 'PUBLISHED')
-        ORDER BY batch.committed_at LIMIT 1
+        ORDER BY batch.commit_epoch LIMIT 1
     ) AS file ON true
     WHERE row.dataset = ANY(%(datasets)s) AND CASE %(purpose)s
         WHEN 'rebuild' THEN moved.how IN ('patched', 'waived')

@@ -67,6 +67,18 @@ def hold_lock(path: Path, label: str, patience: float) -> int:
     return descriptor
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock, and so a job may be alive."""
+    if not path.is_file():
+        return False
+    with path.open("r+") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process, and the JVM it becomes, when its parent dies."""
     if sys.platform != "linux":

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Column, Contract
+from assay.delta_history import NO_TABLE
 from assay.errors import ContractError
 from spark_jobs.lakehouse import schemas, tables
 
@@ -107,7 +108,7 @@ def read_unless_empty(
 
     Raises ContractError when it has rows, in a shape that only a rebuild makes the contract's.
     """
-    if version == tables.NO_TABLE.version:
+    if version == NO_TABLE.version:
         return None
     # Asked without Spark, whose answer to this takes seconds in a JVM that has just started.
     base = QueryBuilder().register("base", DeltaTable(path, version=version))

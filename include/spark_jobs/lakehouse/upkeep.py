@@ -14,8 +14,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from assay.delta_history import base_of, head
 from assay.errors import BatchError
-from spark_jobs.lakehouse.tables import base_of, head, set_properties, with_settings
+from spark_jobs.lakehouse.tables import set_properties, with_settings
 
 # A table is compacted when it has more files of less than SMALL bytes than MOST_SMALL, not
 # counting one in each partition.

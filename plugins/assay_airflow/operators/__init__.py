@@ -8,7 +8,7 @@ from assay_airflow.operators.maintenance import (
     PurgeWorkOperator,
     TrimHistoryOperator,
 )
-from assay_airflow.operators.publish import PublishOperator
+from assay_airflow.operators.publish import PublishOperator, StageOperator
 from assay_airflow.operators.spark_stage import QualityGateOperator, SparkStageOperator
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "PurgeWorkOperator",
     "QualityGateOperator",
     "SparkStageOperator",
+    "StageOperator",
     "TrimHistoryOperator",
 ]

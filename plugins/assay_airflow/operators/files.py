@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import takewhile
@@ -15,7 +16,7 @@ from airflow.sdk.exceptions import (
 )
 
 from assay import ledger
-from assay.errors import SettingsError
+from assay.errors import AssayError, BatchError, SettingsError
 from assay.params import RunParams, resolve_params
 from assay.plan import Plan, read_plan
 from assay.results import next_epoch
@@ -23,6 +24,7 @@ from assay.run import Run, batch_id_of
 from assay.settings import load_settings
 from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path, run_type_of
 from assay_airflow.connections import connect
+from assay_airflow.operators.publish import RELEASED_FIRST, publish_all
 from assay_airflow.operators.spark_stage import SparkStageOperator
 
 POKE_SECONDS = 10.0
@@ -65,6 +67,8 @@ class AcceptFilesOperator(BaseSensorOperator):
         scratch_epoch = next_epoch(str(folder)) if run.params.dry_run else None
         with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
             claim_lake(settings)
+            if not run.params.dry_run:
+                self._finish_committed(context, now.epoch)
             lines: list[str] = []
             if self.from_silver:
                 is_active = partial(_is_active, context)
@@ -74,6 +78,23 @@ class AcceptFilesOperator(BaseSensorOperator):
         path = str(folder / "plan.json")
         self._skip_idle_stages(context, plan, path)
         return path
+
+    def _finish_committed(self, context: Mapping[str, Any], epoch: int) -> None:
+        """Release what is committed before anything is taken on top of it."""
+        try:
+            released = publish_all(self.pipeline, epoch, self)
+        except Exception as error:
+            with connect() as connection:
+                stuck = ledger.committed_unreleased(connection, self.pipeline)[:1]
+            told = "; ".join(ledger.still_unreleased(batch) for batch in stuck)
+            if isinstance(error, AssayError):
+                raise BatchError(f"nothing was taken: {told} ({error})") from error
+            self.log.error("nothing was taken: %s", told)  # noqa: TRY400  # raised below
+            raise
+        if released:
+            # An XCom is JSON: what a release row holds besides is text.
+            told = json.loads(json.dumps(released, default=str))
+            context["ti"].xcom_push(key=RELEASED_FIRST, value=told)
 
     def poke(self, context: Context) -> bool:
         """Whether it is this run's turn. A dry run takes nothing, and need not wait."""

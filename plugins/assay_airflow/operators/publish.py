@@ -1,4 +1,4 @@
-"""The task that makes committed batches visible in Postgres."""
+"""The tasks that bring a batch to Postgres: staged before the commit, published after it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,29 @@ from assay.results import latest_result
 from assay.settings import load_settings
 from assay_airflow.attempts import planned_attempt, pull_plan_path, run_type_of
 from assay_airflow.connections import connect, postgres_uri
+from assay_airflow.operators.spark_stage import prepare
+
+RELEASED_FIRST = "released_first"  # XCom: releases that the run made before it took anything
+
+
+class StageOperator(BaseOperator):
+    """Copies what the batch brings into staging tables, which refuse what Postgres cannot take."""
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """See `assay.publish.stage.stage_batch`."""
+        from assay.publish import stage_batch
+
+        plan = read_plan(pull_plan_path(context))
+        if not plan.needs("stage"):
+            raise AirflowSkipException(f"stage: nothing to do for {plan.batch_id}")
+        with planned_attempt(context, plan) as now:
+            with connect() as connection:
+                prepare(connection, plan, "stage")
+                ledger.resume_batch(connection, plan.batch_id, "RUNNING")
+            result = stage_batch(connect, postgres_uri(), plan, now.epoch, self.log.info)
+            now.summary = f"stage: {result['summary']}"
+        self.log.info(now.summary)
+        return str(now.summary)
 
 
 class PublishOperator(BaseOperator):
@@ -28,7 +51,7 @@ class PublishOperator(BaseOperator):
         with planned_attempt(context, plan) as now:
             if not plan.commit:
                 raise AirflowSkipException(f"publish: {_record_dry_run(context, plan)}")
-            releases = self._publish(plan, now.epoch)
+            releases = [*_released_by_accept(context), *publish_all(plan.pipeline, now.epoch, self)]
             waived = self._waive(plan, now.epoch)
             if not releases:
                 raise AirflowSkipException(f"publish: {waived or 'nothing to release'}")
@@ -38,19 +61,6 @@ class PublishOperator(BaseOperator):
             self._export(plan, releases[-1]["release_id"])
         self.log.info(now.summary)
         return str(now.summary)
-
-    def _publish(self, plan: Plan, epoch: int) -> list[dict[str, Any]]:
-        from assay.publish import publish_pending
-
-        batches = load_settings().batches
-        return publish_pending(
-            connect,
-            postgres_uri(),
-            plan.pipeline,
-            epoch,
-            lambda batch_id: read_plan(batches / batch_id / "plan.json"),
-            self.log.info,
-        )
 
     def _export(self, plan: Plan, release_id: int) -> None:
         """What the run asked for; the release stands, whatever becomes of its files."""
@@ -94,6 +104,28 @@ class PublishOperator(BaseOperator):
                     "rows": newest["counts"],
                     **of_silver,
                 }
+
+
+def publish_all(pipeline: str, epoch: int, task: BaseOperator) -> list[dict[str, Any]]:
+    """Release what is committed and not released; see `assay.publish.publish_pending`."""
+    from assay.publish import publish_pending
+
+    batches = load_settings().batches
+    return publish_pending(
+        connect,
+        postgres_uri(),
+        pipeline,
+        epoch,
+        lambda batch_id: read_plan(batches / batch_id / "plan.json"),
+        task.log.info,
+    )
+
+
+def _released_by_accept(context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the first task of the run found committed and released; the Assets are told here."""
+    first = context["dag"].topological_sort()[0]
+    found = context["ti"].xcom_pull(task_ids=first.task_id, key=RELEASED_FIRST)
+    return [*(found or [])]
 
 
 def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:

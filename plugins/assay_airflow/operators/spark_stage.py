@@ -11,9 +11,8 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
-from assay.contract import Contract, load_contract
-from assay.errors import BatchError, StaleBaseError
-from assay.gates import decide, explain, require_pass
+from assay.errors import BatchError
+from assay.gates import contracts_at, decide, explain, require_pass
 from assay.plan import Plan, read_plan
 from assay.results import has_result, read_failure, read_result, take_ahead
 from assay.rules import rules_version
@@ -80,14 +79,13 @@ class SparkStageOperator(SparkJobOperator):
             raise AirflowSkipException(f"{self.stage}: nothing to do for {plan.batch_id}")
         with planned_attempt(context, plan) as now:
             with connect() as connection:
-                _leave_alone_if_built_upon(connection, plan)
-                _look_into_quarantine(connection, plan, self.stage)
+                prepare(connection, plan, self.stage)
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
             result = self._take(plan, now.epoch)
             if result is None:
-                result = self._submit_unless_stale(context, path, plan, now.epoch)
+                result = self._submit_and_settle(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"
             now.metrics = {key: result[key] for key in RECORDED if key in result}
             self.after(plan, now, result)
@@ -102,14 +100,18 @@ class SparkStageOperator(SparkJobOperator):
         self.log.info("%s has run ahead, in the application of %s", self.stage, made_by)
         return read_result(plan.folder, self.stage, epoch)
 
-    def _submit_unless_stale(
+    def _submit_and_settle(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
+        """Run the job; a commit that ends badly before it wrote anything leaves the batch free."""
+        from assay.readiness import settle_commit
+
         try:
             return self._submit(context, path, plan, epoch)
-        except StaleBaseError:
-            with connect() as connection:  # nothing was written: the batch can be built again
-                ledger.set_batch_state(connection, plan.batch_id, "RUNNING")
+        except Exception:
+            if self.stage == "commit":
+                with connect() as connection:
+                    settle_commit(connection, plan)
             raise
 
     def _submit(
@@ -133,7 +135,16 @@ class SparkStageOperator(SparkJobOperator):
         """What is recorded of the finished job besides its summary."""
         if self.stage == "commit":
             with connect() as connection:
-                ledger.set_batch_state(connection, plan.batch_id, "COMMITTED")
+                ledger.record_commit(connection, plan.batch_id, now.epoch)
+
+
+def prepare(connection: Any, plan: Plan, stage: str) -> None:
+    """All that must be so before a stage begins; raises, or skips the task, when it is not."""
+    from assay.readiness import require_ready
+
+    _leave_alone_if_built_upon(connection, plan)
+    require_ready(connection, plan, stage)
+    _look_into_quarantine(connection, plan, stage)
 
 
 def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
@@ -171,7 +182,8 @@ class QualityGateOperator(SparkStageOperator):
 
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
-        verdicts = decide(self._contracts(plan), result["verdicts"], plan.gate_policy)
+        contracts = contracts_at(plan, self.layer)
+        verdicts = decide(contracts, result["verdicts"], plan.gate_policy)
         with connect() as connection:
             ledger.record_validation(connection, plan.batch_id, now.epoch, self.layer, verdicts)
         for verdict in verdicts:
@@ -180,9 +192,3 @@ class QualityGateOperator(SparkStageOperator):
                     self.log.warning(line)
         self.log.info("Data Docs: %s", Path(result["data_docs"]) / "index.html")
         require_pass(verdicts)
-
-    def _contracts(self, plan: Plan) -> list[Contract]:
-        if self.layer == "gold":
-            return plan.gold
-        layer = "bronze" if self.layer == "bronze" else "silver"
-        return [load_contract(layer, dataset) for dataset in plan.inputs]

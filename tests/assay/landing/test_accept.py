@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
+from deltalake import CommitProperties, write_deltalake
 
 from assay.errors import BatchError
 from assay.landing import accept, judge
 from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.ledger import batch_state, deliveries, set_batch_state
+from assay.ledger import batch_state, deliveries, record_commit, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import Settings, load_settings
@@ -304,7 +307,7 @@ def test_full_rebuild_takes_no_file_and_names_the_batches(
         land(settings, "a.csv", text(HEADER, row(len(name), Created_By=name)))
         accept_files(settings, connect, a_run(name), print)
         with connect() as connection:
-            set_batch_state(connection, a_run(name).batch_id, "COMMITTED")
+            record_commit(connection, a_run(name).batch_id, 1)
     waiting = land(settings, "b.csv")
     said: list[str] = []
     plan = accept_files(settings, connect, a_run("re", full_rebuild=True), said.append)
@@ -323,11 +326,28 @@ def test_interrupted_commit_of_another_batch_stops_the_next(
     stuck = accept_files(settings, connect, a_run("one"), print).batch_id
     with connect() as connection:
         set_batch_state(connection, stuck, "COMMITTING")
+    fence = {"batch_id": stuck, "epoch": 3, "digest": "d"}
+    properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(fence)})
+    rows = pa.table({"x": ["written"]})
+    path = settings.lake / "quarantine" / "trades"
+    write_deltalake(str(path), rows, commit_properties=properties)
     waiting = land(settings, "b.csv", text(HEADER, row(4)))
     with pytest.raises(BatchError, match=f"assay batch retry {stuck}"):
         accept_files(settings, connect, a_run("two"), print)
     assert waiting.exists()
     assert accept_files(settings, connect, a_run("one"), print).batch_id == stuck
+
+
+def test_commit_that_was_cut_off_before_it_wrote_anything_stops_nobody(
+    settings: Settings, connect: Connect
+) -> None:
+    land(settings, "a.csv")
+    cut_off = accept_files(settings, connect, a_run("one"), print).batch_id
+    with connect() as connection:
+        set_batch_state(connection, cut_off, "COMMITTING")
+        land(settings, "b.csv", text(HEADER, row(4)))
+        assert names_of(accept_files(settings, connect, a_run("two"), print)) == ["b.csv"]
+        assert batch_state(connection, cut_off) == "FAILED"
 
 
 def test_batch_id_is_stable_and_readable() -> None:

@@ -22,11 +22,13 @@ import pytest
 from deltalake import write_deltalake
 
 from assay import ledger
+from assay.bench.gates import pass_gates
 from assay.contract import load_contract
 from assay.errors import FencedError, ReconciliationError
 from assay.plan import GatePolicy, ManifestFile, Plan, read_plan, write_plan
 from assay.publish import publish_batch, publish_pending
-from assay.publish.staging import DELETED, LINEAGE, arrow_schema
+from assay.publish.staging import arrow_schema
+from assay.publish.targets import DELETED, LINEAGE
 from assay.results import latest_result, write_result
 
 if TYPE_CHECKING:
@@ -210,6 +212,7 @@ class Lake:
                 "candidates": str(folder),
                 "groups": len(rows),
                 "base_is_empty": not before,
+                "digest": f"digest of {plan.batch_id}",
             }
         write_result(plan.folder, "build_gold", 1, {"tables": tables})
 
@@ -256,7 +259,8 @@ class Lake:
             generation=plan.generation,
             source=plan.source,
         )
-        ledger.set_batch_state(self.connection, plan.batch_id, "COMMITTED")
+        pass_gates(self.connection, plan, epoch=1)
+        ledger.record_commit(self.connection, plan.batch_id, self.version + 1)
         write_plan(plan)
 
 
@@ -392,7 +396,7 @@ def test_publishing_again_changes_nothing(database: Database, lake: Lake, publis
     plan = lake.commit([trade(n) for n in range(5)])
     first = publish(plan)
     before = content(database)
-    ledger.set_batch_state(lake.connection, plan.batch_id, "COMMITTED")
+    ledger.record_commit(lake.connection, plan.batch_id, 1)
     assert publish(plan)["release_id"] == first["release_id"]
     assert content(database) == before
     assert ledger.batch_state(lake.connection, plan.batch_id) == "PUBLISHED"

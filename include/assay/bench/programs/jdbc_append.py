@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import load_contract
-from assay.publish.staging import serving_target
+from assay.publish.targets import serving_target
 
 
 def main(change_set: str) -> None:

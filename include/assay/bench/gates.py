@@ -1,0 +1,34 @@
+"""Verdicts for batches that are run without their gates, in benchmarks and tests."""
+
+from __future__ import annotations
+
+from assay.errors import BatchError
+from assay.gates import JUDGED, contracts_at, subjects
+from assay.ledger import record_validation
+from assay.ledger.query import Connection
+from assay.plan import Plan
+
+
+def pass_gates(connection: Connection, plan: Plan, epoch: int) -> None:
+    """Record that every expectation was met by the newest builds, though no gate has looked."""
+    for layer in JUDGED:
+        if plan.needs(f"validate_{layer}"):
+            try:
+                judged = subjects(plan, layer)
+            except BatchError:  # nothing was built, as in a test of what comes later
+                judged = {}
+            verdicts = [
+                {
+                    "table_name": contract.table,
+                    "expectation": expectation.name,
+                    "frame": expectation.frame,
+                    "type": expectation.type,
+                    "kwargs": expectation.kwargs,
+                    "severity": expectation.severity,
+                    "success": True,
+                    "subject": judged.get(contract.table),
+                }
+                for contract in contracts_at(plan, layer)
+                for expectation in contract.expectations
+            ]
+            record_validation(connection, plan.batch_id, epoch, layer, verdicts)

@@ -1,0 +1,72 @@
+"""The task between the last gate and the commit: would Postgres take what the batch brings?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import psycopg
+
+from assay import failpoints, ledger
+from assay.errors import StagingError
+from assay.plan import Plan
+from assay.publish.change import Change, Say, read_built
+from assay.publish.refusals import stage_or_refuse
+from assay.publish.staging import drop_older_staging
+from assay.publish.targets import Staged
+from assay.results import write_result
+
+Connect = Callable[[], psycopg.Connection[Any]]
+
+
+def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) -> dict[str, Any]:
+    """Copy what the batch brings into staging tables; publish applies it from there.
+
+    Raises StagingError, naming file, record and reason, when Postgres refuses a row; the lake and
+    what readers see are as they were then. The result is the attempt's, like that of a Spark stage.
+    """
+    change = read_built(plan, epoch)
+    with autocommit(connect) as connection:
+        with connection.transaction():
+            ledger.require_epoch(connection, plan.pipeline, epoch)
+        try:
+            tables = copy_change(connection, uri, change, say)
+        except StagingError as refused:
+            raise StagingError(
+                f"{plan.batch_id}: {refused}. Correct the contract and clear build_silver, or go on"
+                f" without the file: assay batch reject-file {plan.batch_id} FILE --why TEXT"
+            ) from refused
+    failpoints.reach("after staging")
+    rows = sum(staged.rows for staged in tables.values())
+    result = {
+        "digests": change.digests,
+        "tables": {name: asdict(staged) for name, staged in tables.items()},
+        "summary": f"{rows:,} rows for {len(tables)} tables, all of which Postgres takes",
+    }
+    write_result(plan.folder, "stage", epoch, result)
+    return result
+
+
+def copy_change(
+    connection: psycopg.Connection[Any], uri: str, change: Change, say: Say
+) -> dict[str, Staged]:
+    """Stage every target of a change; returns, by name of the staging, table and rows."""
+    drop_older_staging(connection, change.to_stage, change.epoch)
+    tables = {}
+    for target in change.to_stage:
+        began = time.monotonic()
+        failpoints.reach(f"before staging {target.staging}")
+        staged = stage_or_refuse(connection, uri, target, change.epoch).staged
+        if staged is not None:
+            tables[target.staging] = staged
+            say(f"{target.table}: staged {staged.rows:,} rows in {time.monotonic() - began:.1f} s")
+    return tables
+
+
+def autocommit(connect: Connect) -> psycopg.Connection[Any]:
+    """A new connection on which `transaction()` is the outermost transaction, and commits."""
+    connection = connect()
+    connection.autocommit = True
+    return connection

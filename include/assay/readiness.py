@@ -1,0 +1,115 @@
+"""May a stage begin? The books and the earlier stages say so; the colour of a task does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from assay import ledger
+from assay.delta_history import commits
+from assay.errors import BatchError
+from assay.gates import all_subjects, require_verdicts, subjects
+from assay.ledger.query import Connection
+from assay.plan import Plan
+from assay.results import latest_result
+
+RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
+
+
+def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
+    """Raise BatchError, or GateFailedError, with the way out, when a stage must not begin.
+
+    A plan whose rebuild list or silver versions are out of date is refused. A commit needs the
+    verdict of every expectation on exactly what it is about to write, and this must be staged.
+    """
+    if not plan.commit or stage not in RESOLVED_AGAINST:
+        return
+    _require_today(connection, plan)
+    if stage == "commit":
+        from assay.publish.change import require_staged
+
+        _require_alone(connection, plan)
+        verdicts = ledger.newest_verdicts(connection, plan.batch_id)
+        require_verdicts(verdicts, plan, {"subjects": all_subjects(plan)})
+        require_staged(plan)
+
+
+def _require_today(connection: Connection, plan: Plan) -> None:
+    outdated = ""
+    if plan.source == "bronze":
+        later = ledger.current_generation(connection, plan.pipeline, besides=plan.batch_id)
+        if ledger.bronze_batches(connection, plan.pipeline) != plan.rebuild_batches:
+            outdated = "batches were committed or rolled back since this rebuild was planned"
+        elif later >= plan.generation:
+            outdated = "another rebuild was committed since this one was planned"
+    elif plan.source == "silver" and _is_outdated(connection, plan):
+        outdated = "other versions of silver are released than this batch was planned on"
+    if outdated:
+        raise BatchError(
+            f"{plan.batch_id}: {outdated}; it would publish what is past. Give it up with `assay"
+            f" batch abandon {plan.batch_id} --why ...` and trigger {plan.pipeline} again"
+            + (" with full_rebuild" if plan.source == "bronze" else "")
+        )
+
+
+def _is_outdated(connection: Connection, plan: Plan) -> bool:
+    """A run under way may finish when a newer release overtakes it; one that is resumed may not."""
+    is_resumed = ledger.batch_state(connection, plan.batch_id) == "FAILED"
+    if is_resumed or ledger.was_overtaken(connection, plan.batch_id):
+        return ledger.released_silver(connection, plan.datasets) != plan.silver_versions
+    return not ledger.are_released(connection, plan.silver_versions)
+
+
+def _require_alone(connection: Connection, plan: Plan) -> None:
+    """Nothing is committed on top of a batch that is not released."""
+    for other in ledger.batches_in_state(connection, plan.pipeline, ["COMMITTING", "COMMITTED"]):
+        if other != plan.batch_id:
+            raise BatchError(f"{plan.batch_id}: {ledger.still_unreleased(other)}")
+
+
+def read_builds(plan: Plan, rules: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the newest builds made of silver and gold. Raises BatchError unless they belong together
+    and were made under the rules of today."""
+    silver: dict[str, Any] = {"datasets": {}, "rules": rules}
+    made_from = {}
+    if plan.source != "silver":
+        silver = latest_result(plan.folder, "build_silver")
+        made_from = subjects(plan, "silver")
+    gold = latest_result(plan.folder, "build_gold")
+    if gold.get("made_from", made_from) != made_from:
+        raise BatchError(
+            f"{plan.batch_id}: silver was built again after gold; clear build_gold and all after it"
+        )
+    if {silver.get("rules", rules), gold.get("rules", rules)} != {rules}:
+        raise BatchError(
+            f"{plan.batch_id}: contracts or transformations have changed since it was built and"
+            f" judged; clear {plan.first_build} and all after it"
+        )
+    return silver["datasets"], gold["tables"]
+
+
+def settle_commit(connection: Connection, plan: Plan) -> str:
+    """The state of a batch whose commit was cut off, after a look at the lake; no job may be alive.
+
+    A commit that wrote nothing takes the batch back to where it was, so that it can be given up.
+    """
+    state, committed = ledger.commit_of(connection, plan.batch_id)
+    if state != "COMMITTING" or any(
+        commit.batch_id == plan.batch_id and commit.epoch > committed
+        for path in _written_by_commit(plan)
+        for commit in commits(path)
+    ):
+        return state
+    before = "RUNNING" if committed < 0 else "COMMITTED"
+    if ledger.has_standing_release(connection, plan.batch_id):
+        before = "PUBLISHED"
+    ledger.set_batch_state(connection, plan.batch_id, before)
+    return before
+
+
+def _written_by_commit(plan: Plan) -> Iterator[str]:
+    for dataset in plan.datasets if plan.source != "silver" else ():
+        yield plan.table("quarantine", dataset)
+        yield plan.table("silver", dataset)
+    for contract in plan.gold:
+        yield plan.table("gold", contract.name)
