@@ -63,7 +63,7 @@ def test_abandoned_batch_gives_its_files_back_and_they_are_taken_again(
     assert first.read_bytes() == content(1)
     assert second.read_bytes() == content(3)
     assert second.with_name("b.returned-2.csv").read_bytes() == content(2)
-    with pytest.raises(BatchError, match="was abandoned; trigger a new run"):
+    with pytest.raises(BatchError, match="is ABANDONED; trigger a new run"):
         accept("one")
     assert [file.source_file for file in accept("two").files] == [
         "b.csv", "b.returned-2.csv", "sub/a.csv",
