@@ -22,7 +22,10 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
     A plan whose rebuild list or silver versions are out of date is refused. A commit needs the
     verdict of every expectation on exactly what it is about to write, and this must be staged.
     """
-    if not plan.commit or stage not in RESOLVED_AGAINST:
+    if not plan.commit:
+        return
+    ledger.require_no_rollback(connection, plan.pipeline)
+    if stage not in RESOLVED_AGAINST:
         return
     _require_today(connection, plan)
     if stage == "commit":

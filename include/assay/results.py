@@ -49,7 +49,7 @@ def read_result(folder: str, stage: str, epoch: int) -> dict[str, Any]:
 
 def latest_result(folder: str, stage: str) -> dict[str, Any]:
     """The result of the newest finished attempt. Raises BatchError when there is none."""
-    epochs = _epochs(folder, f"{stage}.*.json")
+    epochs = epochs_of(folder, stage)
     if not epochs:
         raise BatchError(f"{folder}: no result of {stage}; clear the task {stage}")
     return read_result(folder, stage, max(epochs))
@@ -84,6 +84,11 @@ def next_epoch(folder: str) -> int:
 
 def _result(folder: str, stage: str, epoch: int) -> Path:
     return Path(folder) / "results" / f"{stage}.{epoch}.json"
+
+
+def epochs_of(folder: str, stage: str) -> list[int]:
+    """The epochs of the attempts at a stage that came to their end."""
+    return _epochs(folder, f"{stage}.*.json")
 
 
 def _epochs(folder: str, pattern: str, without: Set[str] = frozenset()) -> list[int]:

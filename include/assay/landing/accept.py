@@ -36,6 +36,7 @@ from assay.ledger import (
     fail_batch,
     next_generation,
     record_deliveries,
+    require_no_rollback,
     set_batch_state,
     start_batch,
 )
@@ -83,6 +84,7 @@ def accept_files(
 
 
 def _refuse_unfinished(settings: Settings, connection: psycopg.Connection[Any], run: Run) -> None:
+    require_no_rollback(connection, run.pipeline)
     state = batch_state(connection, run.batch_id)
     if state in GIVEN_UP:
         raise BatchError(f"{run.batch_id}: is {state}; trigger a new run")

@@ -32,7 +32,8 @@ RELEASED_FILES = """
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
     ) AS released USING (batch_id)
-    WHERE batch.pipeline = %s AND batch.state = 'PUBLISHED' AND file.verdict = 'accepted'
+    WHERE batch.pipeline = %s AND batch.state IN ('PUBLISHED', 'ROLLED_BACK')
+      AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
     ORDER BY file.batch_id, file.source_file, file.file_id
 """
@@ -56,12 +57,19 @@ def archive_files(
     plan: Plan,
     say: Callable[[str], None],
 ) -> int:
-    """Move the files of every published batch of the pipeline, and return how many moved.
+    """Move the files of every published batch of the plan's pipeline; returns how many moved."""
+    moved = archive_pipeline(settings, connection, plan.pipeline)
+    say(f"{moved:,} files archived" if moved else "no file to archive")
+    return moved
+
+
+def archive_pipeline(settings: Settings, connection: psycopg.Connection[Any], pipeline: str) -> int:
+    """Move the files of batches that were published, whatever became of the release since.
 
     Raises BatchError, after moving the others, when a file is in neither place.
     """
-    with hold_files(settings, plan.pipeline):
-        parameters = [plan.pipeline, f"{settings.accepted}{os.sep}"]
+    with hold_files(settings, pipeline):
+        parameters = [pipeline, f"{settings.accepted}{os.sep}"]
         rows = fetch_all(connection, RELEASED_FILES, parameters)
         released = [ReleasedFile(*row) for row in rows]
         places = {file: _archive(settings, file) for file in released}
@@ -75,7 +83,6 @@ def archive_files(
             f" {lost[0].location!r}, delivered as {lost[0].source_file!r};"
             " put the file back and clear archive_files"
         )
-    say(f"{len(moved):,} files archived" if moved else "no file to archive")
     return len(moved)
 
 

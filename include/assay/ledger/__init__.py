@@ -40,12 +40,14 @@ from assay.ledger.releases import (
     record_release,
     record_row_ledger,
     release_exists,
+    release_of,
     released_silver,
     released_tables,
     released_version,
     was_released,
 )
 from assay.ledger.reports import count_records
+from assay.ledger.rollbacks import require_no_rollback
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import newest_verdicts, record_validation
 
@@ -77,10 +79,12 @@ __all__ = [
     "record_row_ledger",
     "record_validation",
     "release_exists",
+    "release_of",
     "released_silver",
     "released_tables",
     "released_version",
     "require_epoch",
+    "require_no_rollback",
     "resume_batch",
     "rules_of_commit",
     "runs_before",

@@ -26,6 +26,16 @@ def find_release(
     return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
 
 
+def release_of(connection: Connection, release_id: int | None) -> dict[str, Any] | None:
+    """One release by its number; None for none."""
+    rows = fetch_all(
+        connection,
+        f"SELECT {COLUMNS} FROM ops.release WHERE release_id = %s",  # noqa: S608  # own names
+        [release_id],
+    )
+    return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
+
+
 def was_released(connection: Connection, batch_id: str) -> bool:
     """True when some commit of this batch has been released before."""
     return bool(

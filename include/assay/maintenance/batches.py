@@ -30,7 +30,7 @@ BUILT_UPON = """EXISTS (
 SPENT_BATCHES = f"""
     SELECT batch_id FROM ops.batch AS batch
     WHERE finished_at < clock_timestamp() - make_interval(days => %(days)s)
-      AND (state IN ('ABANDONED', 'DRY_RUN')
+      AND (state IN ('ABANDONED', 'DRY_RUN', 'ROLLED_BACK')
            OR state = 'PUBLISHED' AND {BUILT_UPON} AND NOT EXISTS (
                SELECT FROM ops.release WHERE release.batch_id = batch.batch_id
                  AND released_at >= clock_timestamp() - make_interval(days => %(days)s)))
@@ -47,7 +47,7 @@ OLD_FILES = f"""
 """  # noqa: S608  # constants of our own
 ENDED_BATCHES = """
     SELECT batch_id, state, pipeline FROM ops.batch
-    WHERE state IN ('PUBLISHED', 'EMPTY', 'ABANDONED', 'DRY_RUN')
+    WHERE state IN ('PUBLISHED', 'EMPTY', 'ABANDONED', 'DRY_RUN', 'ROLLED_BACK')
       AND finished_at < clock_timestamp() - make_interval(days => %(days)s)
       AND pipeline = %(pipeline)s
 """

@@ -51,6 +51,7 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
     check_books(change)
     with autocommit(connect) as connection, connection.transaction():
         ledger.require_epoch(connection, plan.pipeline, epoch)
+        ledger.require_no_rollback(connection, plan.pipeline)
         released = find_standing_release(connection, change)
         rebuilt = ledger.was_released(connection, plan.batch_id)
     if released:

@@ -100,9 +100,11 @@ def replace_rows(
         )
     if is_rebuild:
         connection.execute(
-            "DELETE FROM ops.quarantine_movement AS moved USING ops.quarantine_row AS row"
-            " WHERE moved.row_id = row.row_id AND moved.how = 'replayed' AND row.batch_id = %s",
-            [plan.batch_id],
+            "WITH back AS (DELETE FROM ops.quarantine_movement AS moved"
+            " USING ops.quarantine_row AS row WHERE moved.row_id = row.row_id"
+            " AND moved.how = 'replayed' AND row.batch_id = %s RETURNING moved.*)"
+            " INSERT INTO ops.undone_movement SELECT back.*, %s FROM back",
+            [plan.batch_id, plan.batch_id],
         )
 
 

@@ -144,9 +144,12 @@ def _read_parquet(target: Target, names: list[str]) -> Iterator[pa.RecordBatch]:
 
 def _read_delta(target: Target) -> Iterator[pa.RecordBatch]:
     path, version = target.reload or ("", 0)
-    names = ", ".join(f'"{name}"' for name in target.names)
+    table = DeltaTable(path, version=version)
+    there = {field.name for field in table.schema().fields}
+    # A version from before a column was added lacks it.
+    names = ", ".join(f'"{n}"' if n in there else f'NULL AS "{n}"' for n in target.names)
     deleted = ", false AS deleted" if target.has_deletions else ""
-    return read_delta(DeltaTable(path, version=version), f"{names}{deleted}")
+    return read_delta(table, f"{names}{deleted}")
 
 
 def read_delta(table: DeltaTable, columns: str) -> Iterator[pa.RecordBatch]:

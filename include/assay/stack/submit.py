@@ -14,8 +14,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from assay.errors import BatchError
 
 PR_SET_PDEATHSIG = 1
 SECRETS = ("AIRFLOW_*", "AIRFLOW__*", "_AIRFLOW_*", "__AIRFLOW_*", "ASSAY_*PASSWORD*", "PG*")
@@ -65,6 +68,32 @@ def hold_lock(path: Path, label: str, patience: float) -> int:
     os.pwrite(descriptor, f"pid {os.getpid()} ({label})\n".encode(), 0)
     os.set_inheritable(descriptor, True)
     return descriptor
+
+
+@contextmanager
+def spark_lock(path: Path, label: str, patience: float = 60.0) -> Iterator[None]:
+    """Hold the lock in this process, so that no job is alive and none starts.
+
+    Raises BatchError when a job does not end in time.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
+    with path.open("a+") as lock:
+        while True:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    holder = path.read_text().strip() or "a job"
+                    raise BatchError(
+                        f"{path}: {holder} is still at work; let it end, or end it, and try again"
+                    ) from None
+            time.sleep(0.2)
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()} ({label})\n")
+        lock.flush()
+        yield
 
 
 def is_locked(path: Path) -> bool:

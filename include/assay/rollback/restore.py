@@ -1,0 +1,60 @@
+"""Delta tables go back to a version by RESTORE, fenced like every other commit; without a JVM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from deltalake import CommitProperties, DeltaTable, Transaction
+
+from assay import failpoints
+from assay.delta_history import Commit, head
+from assay.errors import FencedError
+from assay.ledger.rollbacks import Rollback
+from assay.settings import Settings
+
+
+def restore_tables(
+    settings: Settings, rollback: Rollback, epoch: int, say: Callable[[str], None]
+) -> None:
+    """Bring every table of the rollback to its version; one that stands there is left alone."""
+    for table, version in rollback.versions.items():
+        path = str(settings.lake / Path(*table.split(".")))
+        newest = head(path)
+        if newest.version > version and newest.batch_id != rollback.rollback_id:
+            failpoints.reach(f"before restoring {table}")
+            _restore(path, version, rollback, epoch)
+            say(f"{table}: restored to version {version}, as version {head(path).version}")
+            failpoints.reach(f"after restoring {table}")
+
+
+def _restore(path: str, version: int, rollback: Rollback, epoch: int) -> None:
+    newest = head(path)
+    if newest.epoch > epoch:
+        raise _overtaken(path, epoch, newest)
+    fence = {
+        "batch_id": rollback.rollback_id,
+        "epoch": epoch,
+        "manifest_hash": "",
+        "contract_version": "",
+        "digest": f"version {version}",
+    }
+    # The transaction fences what Spark would still write under an older epoch: Delta skips it.
+    DeltaTable(path).restore(
+        version,
+        commit_properties=CommitProperties(
+            custom_metadata={"userMetadata": json.dumps(fence)},
+            app_transactions=[Transaction(path.rstrip("/"), epoch)],
+        ),
+    )
+    newest = head(path)
+    if (newest.batch_id, newest.epoch) != (rollback.rollback_id, epoch):
+        raise _overtaken(path, epoch, newest)
+
+
+def _overtaken(path: str, epoch: int, newest: Commit) -> FencedError:
+    return FencedError(
+        f"{path}: epoch {newest.epoch} of {newest.batch_id or 'nobody'} has written while the"
+        f" rollback of epoch {epoch} was at it; run the rollback again"
+    )
