@@ -38,6 +38,7 @@ from builders.content import everything
 from spark_jobs.chain import STAGES
 
 PUBLISH = Path(__file__).with_name("publish_process.py")
+ROLLBACK = Path(__file__).with_name("rollback_process.py")
 BUILD = ("ingest_bronze", "build_silver", "build_gold", "commit")
 PIPELINE = "trades"
 PATIENCE = 120.0
@@ -138,6 +139,12 @@ class Attempts:
         command = [sys.executable, str(PUBLISH), PIPELINE, str(epoch)]
         command += [str(self.settings.batches), self.uri]
         return self._spawn(command, _arm(failpoint), f"publish.{epoch}")
+
+    def start_rollback(self, request: str, *, failpoint: str) -> Job:
+        epoch = self.take_epoch()
+        command = [sys.executable, str(ROLLBACK), self.uri, self.pipeline, str(epoch), request]
+        environment = {**_arm(failpoint), "ASSAY_HOME": str(self.settings.home)}
+        return self._spawn(command, environment, f"rollback.{epoch}")
 
     def _spawn(self, command: list[str], environment: dict[str, str], name: str) -> Job:
         log = self.settings.logs / f"{name}.log"

@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from assay.cli import batch, bench, demo, export, generate, quarantine, serve, stack, verify
+from assay.cli import (
+    batch,
+    bench,
+    demo,
+    export,
+    generate,
+    quarantine,
+    release,
+    serve,
+    stack,
+    verify,
+)
 from assay.errors import AssayError
 
 app = typer.Typer(
@@ -24,6 +35,7 @@ verify.register(app)
 quarantine.register(app)
 app.add_typer(generate.app, name="generate")
 app.add_typer(batch.app, name="batch")
+app.add_typer(release.app, name="release")
 app.add_typer(serve.app, name="serve")
 
 

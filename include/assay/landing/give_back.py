@@ -32,7 +32,7 @@ def settle_files(settings: Settings, connection: Connection, rollback: Rollback)
 def give_back(
     settings: Settings, connection: Connection, batch_id: str, delivery: Delivery
 ) -> bool:
-    """Move one accepted file to landing, under its own name if that is free; False if it is gone."""
+    """Move one accepted file to landing, under its own name if that is free; False if gone."""
     source = as_place(delivery.location)
     place = settings.landing / delivery.dataset / delivery.source_file
     moved = exists(source)

@@ -1,4 +1,4 @@
-"""A rollback from its first look to its last file; a repeat goes on where the last attempt was cut off.
+"""A rollback from its first look to its last file; a repeat goes on where it was cut off.
 
 stage → record → restore → one transaction in Postgres → files. Before the record nothing has moved,
 and after it only the same rollback can go on.

@@ -1,0 +1,123 @@
+"""`assay release`: see releases, and take them back."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg.rows import dict_row
+from rich.console import Console
+from rich.table import Table
+
+from assay.cli.progress import watch_tasks
+from assay.demo import explain_failure, run_pipeline
+from assay.errors import AssayError, BatchError
+from assay.settings import load_settings
+from assay.stack.postgres import dsn
+
+app = typer.Typer(no_args_is_help=True, help="See releases, and go back to an earlier one.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+RELEASES = """
+    SELECT release.release_id, release.pipeline, release.batch_id, release.generation,
+           release.released_at::text AS released_at, release.versions, release.counts,
+           current.release_id IS NOT NULL AS is_current,
+           rollback.rollback_id, rollback.who, rollback.why,
+           rollback.started_at::text AS rolled_back_at
+    FROM ops.release
+    LEFT JOIN ops.current_release AS current USING (release_id)
+    LEFT JOIN ops.rollback ON rollback_id = release.rolled_back_by
+    WHERE (%(pipeline)s::text IS NULL OR release.pipeline = %(pipeline)s)
+      AND (%(release)s::bigint IS NULL OR release.release_id = %(release)s)
+    ORDER BY release.release_id
+"""
+
+
+@app.command("list")
+def list_releases(
+    pipeline: Annotated[
+        str | None, typer.Option(help="Only of this pipeline, which is the name of its DAG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every release, which of them readers see, and which were taken back."""
+    releases = _read(pipeline=pipeline)
+    if as_json:
+        print(json.dumps(releases, indent=1))
+        return
+    table = Table("release", "pipeline", "batch", "released", "state", box=None)
+    for each in releases:
+        batch, released = each["batch_id"], each["released_at"][:16]
+        table.add_row(str(each["release_id"]), each["pipeline"], batch, released, _state(each))
+    Console().print(table)
+
+
+@app.command()
+def show(
+    release: Annotated[
+        int, typer.Argument(help="The release, as `assay release list` numbers it.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show one release: its tables with their versions and rows, and what became of it."""
+    found = _read(release=release)
+    if not found:
+        raise BatchError(f"release {release}: no such release; see assay release list")
+    if as_json:
+        print(json.dumps(found[0], indent=1))
+        return
+    each = found[0]
+    print(f"release {release} of {each['pipeline']}, batch {each['batch_id']}, {_state(each)}")
+    if each["rollback_id"]:
+        print(f"taken back by {each['who']} at {each['rolled_back_at'][:16]}: {each['why']}")
+    for name, version in sorted(each["versions"].items()):
+        print(f"  {name} version {version}")
+    for name, rows in sorted(each["counts"].items()):
+        print(f"  {name}: {rows:,} rows")
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Option(help="The reason, for the books; 3 to 200 characters.")],
+    to: Annotated[int | None, typer.Option(help="The release to go back to.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(help="The newest batch, released or not, that shall go.")
+    ] = None,
+    give_back_files: Annotated[
+        bool, typer.Option("--give-back-files", help="Files are pending again, not archived.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to an earlier release, or undo the newest batch: lake, Postgres and books.
+
+    Runs the DAG release_rollback, and follows it. After an interruption, run the same again.
+    """
+    if (to is None) == (batch is None):
+        raise typer.BadParameter("give either --to RELEASE or --batch BATCH")
+    settings = load_settings()
+    conf: dict[str, Any] = {"why": why, "give_back_files": give_back_files}
+    conf |= {"to_release": to} if batch is None else {"batch": batch}
+    with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:
+        followed = run_pipeline(settings, conf, watch, "release_rollback")
+    if followed.failed:
+        raise AssayError(explain_failure(settings, followed.failed[0]))
+    current = [each for each in _read() if each["is_current"]]
+    if as_json:
+        print(json.dumps(current, indent=1))
+        return
+    for each in current:
+        print(f"{each['pipeline']}: readers see release {each['release_id']}")
+
+
+def _state(release: dict[str, Any]) -> str:
+    if release["rollback_id"]:
+        return f"rolled back by {release['who']}"
+    return "current" if release["is_current"] else "past"
+
+
+def _read(pipeline: str | None = None, release: int | None = None) -> list[dict[str, Any]]:
+    uri = dsn(load_settings(), "assay_reader")
+    with psycopg.connect(uri, row_factory=dict_row) as connection:
+        wanted = {"pipeline": pipeline, "release": release}
+        return connection.execute(RELEASES, wanted).fetchall()

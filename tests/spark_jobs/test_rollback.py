@@ -1,0 +1,266 @@
+"""Releases that are taken back: lake, Postgres, books, quarantine and files are as before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from assay import contract
+from assay.errors import BatchError, FencedError
+from assay.plan import Plan
+from assay.rollback import Request, find_pipeline, roll_back
+from assay.settings import CONTRACTS, load_settings
+from builders.attempts import Attempts
+from builders.content import hash_delta, hash_postgres
+from builders.deliveries import deliver as deliver_files
+from builders.deliveries import make_set
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from conftest import Database
+
+FUNDS = "mutual_funds"
+PLAIN = {"name": "a fund", "company_id": "1", "holdings": "10", "timestamp": "2026-01-01T10:00:00"}
+FAILPOINTS = [
+    "before restoring",
+    "after restoring silver.mutual_funds",
+    "after restoring",
+    "before COMMIT of a rollback",
+    "after the release of a rollback",
+]
+
+
+@pytest.fixture
+def pipeline(
+    spark: SparkSession, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Attempts]:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    attempts = Attempts(load_settings(), database.uri(), spark, pipeline=FUNDS)
+    yield attempts
+    attempts.end_all()
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Change a text of the silver contract, in a copy of all contracts."""
+    copy = tmp_path / "contracts"
+    shutil.copytree(CONTRACTS, copy)
+    monkeypatch.setattr(contract, "CONTRACTS", copy)
+
+    def change(old: str, new: str) -> None:
+        path = copy / "silver" / f"{FUNDS}.yaml"
+        path.write_text(path.read_text().replace(old, new))
+        contract.load_contract.cache_clear()
+
+    yield change
+    contract.load_contract.cache_clear()
+
+
+def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> Path:
+    path = pipeline.settings.landing / FUNDS / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps({**PLAIN, **record}) + "\n" for record in records))
+    return path
+
+
+def commit(pipeline: Attempts, name: str, **params: Any) -> Plan:
+    plan = pipeline.accept(name, **params)
+    first = ["ingest_bronze"] if plan.files else []
+    pipeline.run(plan, *first, "build_silver", "build_gold", "commit")
+    return plan
+
+
+def release(pipeline: Attempts, name: str, **params: Any) -> int:
+    commit(pipeline, name, **params)
+    return int(pipeline.publish()[-1]["release_id"])
+
+
+def undo(
+    pipeline: Attempts,
+    *,
+    to: int | None = None,
+    batch: str | None = None,
+    gives_back: bool = False,
+) -> None:
+    request = Request(to, batch, "ann", "a wrong feed", gives_back)
+    with pipeline.connect() as connection:
+        name = find_pipeline(connection, request)
+    epoch = pipeline.take_epoch()
+    roll_back(pipeline.settings, pipeline.connect, pipeline.uri, name, request, epoch, print)
+
+
+def query(pipeline: Attempts, text: str) -> list[Any]:
+    with pipeline.connect() as connection:
+        return connection.execute(text).fetchall()
+
+
+def state_of(pipeline: Attempts) -> dict[str, Any]:
+    """What readers, the lake and quarantine hold; no version number, epoch or moment."""
+    silver = contract.load_contract("silver", FUNDS)
+    with pipeline.connect() as connection:
+        serving = hash_postgres(connection, silver, silver.serving)
+    rows = "SELECT dataset, batch_id, generation, raw, reasons FROM ops.quarantine_row ORDER BY raw"
+    return {
+        "silver": hash_delta(pipeline.settings.lake, silver),
+        "serving": serving,
+        "quarantine": query(pipeline, rows),
+        "moved": query(pipeline, "SELECT row_id, how FROM ops.quarantine_movement ORDER BY 1"),
+        "ledger": query(pipeline, "SELECT * FROM ops.row_ledger ORDER BY batch_id, file_id"),
+        "release": query(pipeline, "SELECT release_id, batch_id FROM ops.current_release"),
+    }
+
+
+GOOD, BAD = {"fund_id": "1"}, {"fund_id": "2", "holdings": "-1"}
+
+
+def test_release_is_taken_back_and_its_files_are_delivered_again(pipeline: Attempts) -> None:
+    deliver(pipeline, "a.jsonl", GOOD, BAD)
+    first = release(pipeline, "a")
+    before = state_of(pipeline)
+    delivered = deliver(
+        pipeline,
+        "b.jsonl",
+        {"fund_id": "1", "holdings": "99", "timestamp": "2027-01-01"},
+        {"fund_id": "3"},
+        {"fund_id": "4", "holdings": "x"},
+    )
+    text = delivered.read_text()
+    release(pipeline, "b")
+    after = state_of(pipeline)
+    assert after["serving"] != before["serving"]
+    assert pipeline.violations() == []
+
+    undo(pipeline, to=first, gives_back=True)
+    assert state_of(pipeline) == before
+    assert delivered.read_text() == text
+    assert query(pipeline, "SELECT state, error FROM ops.batch WHERE run_id = 'b'") == [
+        ("ROLLED_BACK", "rolled back by ann: a wrong feed")
+    ]
+    assert pipeline.violations() == []
+
+    release(pipeline, "b again")
+    again = state_of(pipeline)
+    assert (again["silver"], again["serving"]) == (after["silver"], after["serving"])
+    assert pipeline.violations() == []
+    with pytest.raises(BatchError, match="ROLLED_BACK"):
+        pipeline.accept("b")
+
+
+def test_committed_batch_that_was_never_released_is_undone(pipeline: Attempts) -> None:
+    deliver(pipeline, "a.jsonl", GOOD, BAD)
+    first = release(pipeline, "a")
+    before = state_of(pipeline)
+    deliver(pipeline, "b.jsonl", {"fund_id": "3"})
+    stuck = commit(pipeline, "b")
+    with pytest.raises(BatchError, match="later batches are built on it"):
+        undo(
+            pipeline,
+            batch=query(pipeline, "SELECT batch_id FROM ops.batch WHERE run_id = 'a'")[0][0],
+        )
+    undo(pipeline, batch=stuck.batch_id)
+    assert state_of(pipeline) == before
+    assert pipeline.violations() == []
+    archived = pipeline.settings.archive.rglob("b.jsonl")
+    assert [path.name for path in archived] == ["b.jsonl"], "not given back, so kept"
+    with pytest.raises(BatchError, match="nothing to roll back"):
+        undo(pipeline, to=first)
+    with pytest.raises(BatchError, match="is ROLLED_BACK; the lake has nothing of it"):
+        undo(pipeline, batch=stuck.batch_id)
+
+
+def test_first_release_is_taken_back_to_nothing(pipeline: Attempts) -> None:
+    deliver(pipeline, "a.jsonl", GOOD, BAD)
+    batch = commit(pipeline, "a").batch_id
+    pipeline.publish()
+    undo(pipeline, batch=batch, gives_back=True)
+    found = state_of(pipeline)
+    assert (found["quarantine"], found["ledger"], found["release"]) == ([], [], [])
+    assert query(pipeline, "SELECT count(*) FROM serving.mutual_funds") == [(0,)]
+    assert pipeline.violations() == []
+    release(pipeline, "a again")
+    assert query(pipeline, "SELECT count(*) FROM serving.mutual_funds") == [(1,)]
+    assert pipeline.violations() == []
+
+
+def test_rebuild_is_taken_back_with_the_movements_that_it_had_undone(
+    pipeline: Attempts, rules: Callable[[str, str], None]
+) -> None:
+    deliver(pipeline, "a.jsonl", GOOD, {"fund_id": "5", "holdings": "2000000000000"})
+    release(pipeline, "a")
+    rules('maximum: "1000000000000"', 'maximum: "3000000000000"')
+    replayed = release(pipeline, "replay", source="quarantine")
+    before = state_of(pipeline)
+    assert [how for _, how in before["moved"]] == ["replayed"]
+    rules('maximum: "3000000000000"', 'maximum: "1000000000000"')
+    release(pipeline, "rebuild", full_rebuild=True)
+    assert state_of(pipeline)["moved"] == []
+    rules('maximum: "1000000000000"', 'maximum: "3000000000000"')
+    undo(pipeline, to=replayed)
+    assert state_of(pipeline) == before
+    assert pipeline.violations() == []
+
+
+@pytest.mark.parametrize("failpoint", FAILPOINTS)
+def test_rollback_that_is_killed_anywhere_is_completed_by_the_next(
+    pipeline: Attempts, failpoint: str
+) -> None:
+    deliver(pipeline, "a.jsonl", GOOD, BAD)
+    first = release(pipeline, "a")
+    before = state_of(pipeline)
+    deliver(pipeline, "b.jsonl", {"fund_id": "3"}, {"fund_id": "4", "holdings": "x"})
+    release(pipeline, "b")
+    request = json.dumps(
+        {"to_release": first, "batch": None, "who": "ann", "why": "x", "gives_back": True}
+    )
+    victim = pipeline.start_rollback(request, failpoint=f"{failpoint}:kill")
+    assert victim.wait(120) == -9, victim.last_words()
+    deliver(pipeline, "c.jsonl", {"fund_id": "7"})
+    with pytest.raises(BatchError, match=f"assay release rollback --to {first}"):
+        pipeline.accept("c")
+    undo(pipeline, to=first, gives_back=True)
+    assert state_of(pipeline) == before
+    waiting = sorted(path.name for path in (pipeline.settings.landing / FUNDS).iterdir())
+    assert waiting == ["b.jsonl", "c.jsonl"]
+    assert pipeline.violations() == []
+
+
+def test_attempt_that_wakes_after_a_rollback_is_fenced(pipeline: Attempts) -> None:
+    deliver(pipeline, "a.jsonl", GOOD)
+    first = release(pipeline, "a")
+    deliver(pipeline, "b.jsonl", {"fund_id": "3"})
+    late = commit(pipeline, "b")
+    epoch = pipeline.take_epoch()
+    undo(pipeline, to=first)
+    before = state_of(pipeline)
+    with pytest.raises((BatchError, FencedError)):
+        from spark_jobs.commit import commit_batch
+
+        commit_batch(pipeline.spark, late, epoch)
+    assert state_of(pipeline) == before
+
+
+def test_gold_goes_back_with_silver(
+    spark: SparkSession, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    trades = Attempts(load_settings(), database.uri(), spark)
+    files = sorted(make_set(tmp_path / "made", files=2, rows=30, seed=5).options.out.iterdir())
+    deliver_files(trades.settings.landing / "trades", files[:1])
+    trades.run(trades.accept("one"), "ingest_bronze", "build_silver", "build_gold", "commit")
+    (first,) = trades.publish()
+    before = trades.everything()
+    deliver_files(trades.settings.landing / "trades", files[1:])
+    trades.run(trades.accept("two"), "ingest_bronze", "build_silver", "build_gold", "commit")
+    trades.publish()
+    undo(trades, to=first["release_id"], gives_back=True)
+    after = trades.everything()
+    assert {k: v for k, v in after.items() if k.startswith(("gold", "serving", "silver"))} == {
+        k: v for k, v in before.items() if k.startswith(("gold", "serving", "silver"))
+    }
+    assert trades.violations() == []
