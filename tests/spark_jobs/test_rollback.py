@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from builders.attempts import Attempts
 from builders.content import hash_delta, hash_postgres
 from builders.deliveries import deliver as deliver_files
 from builders.deliveries import make_set
+from spark_jobs.commit import commit_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -117,19 +119,15 @@ def state_of(pipeline: Attempts) -> dict[str, Any]:
 
 
 GOOD, BAD = {"fund_id": "1"}, {"fund_id": "2", "holdings": "-1"}
+WRONG = {"fund_id": "4", "holdings": "x"}
 
 
 def test_release_is_taken_back_and_its_files_are_delivered_again(pipeline: Attempts) -> None:
     deliver(pipeline, "a.jsonl", GOOD, BAD)
     first = release(pipeline, "a")
     before = state_of(pipeline)
-    delivered = deliver(
-        pipeline,
-        "b.jsonl",
-        {"fund_id": "1", "holdings": "99", "timestamp": "2027-01-01"},
-        {"fund_id": "3"},
-        {"fund_id": "4", "holdings": "x"},
-    )
+    newer = {"fund_id": "1", "holdings": "99", "timestamp": "2027-01-01"}
+    delivered = deliver(pipeline, "b.jsonl", newer, {"fund_id": "3"}, WRONG)
     text = delivered.read_text()
     release(pipeline, "b")
     after = state_of(pipeline)
@@ -158,11 +156,9 @@ def test_committed_batch_that_was_never_released_is_undone(pipeline: Attempts) -
     before = state_of(pipeline)
     deliver(pipeline, "b.jsonl", {"fund_id": "3"})
     stuck = commit(pipeline, "b")
+    ((older,),) = query(pipeline, "SELECT batch_id FROM ops.batch WHERE run_id = 'a'")
     with pytest.raises(BatchError, match="later batches are built on it"):
-        undo(
-            pipeline,
-            batch=query(pipeline, "SELECT batch_id FROM ops.batch WHERE run_id = 'a'")[0][0],
-        )
+        undo(pipeline, batch=older)
     undo(pipeline, batch=stuck.batch_id)
     assert state_of(pipeline) == before
     assert pipeline.violations() == []
@@ -213,12 +209,11 @@ def test_rollback_that_is_killed_anywhere_is_completed_by_the_next(
     deliver(pipeline, "a.jsonl", GOOD, BAD)
     first = release(pipeline, "a")
     before = state_of(pipeline)
-    deliver(pipeline, "b.jsonl", {"fund_id": "3"}, {"fund_id": "4", "holdings": "x"})
+    deliver(pipeline, "b.jsonl", {"fund_id": "3"}, WRONG)
     release(pipeline, "b")
-    request = json.dumps(
-        {"to_release": first, "batch": None, "who": "ann", "why": "x", "gives_back": True}
-    )
-    victim = pipeline.start_rollback(request, failpoint=f"{failpoint}:kill")
+    request = Request(first, None, "ann", "x", gives_back=True)
+    asked = json.dumps(asdict(request))
+    victim = pipeline.start_rollback(asked, failpoint=f"{failpoint}:kill")
     assert victim.wait(120) == -9, victim.last_words()
     deliver(pipeline, "c.jsonl", {"fund_id": "7"})
     with pytest.raises(BatchError, match=f"assay release rollback --to {first}"):
@@ -239,8 +234,6 @@ def test_attempt_that_wakes_after_a_rollback_is_fenced(pipeline: Attempts) -> No
     undo(pipeline, to=first)
     before = state_of(pipeline)
     with pytest.raises((BatchError, FencedError)):
-        from spark_jobs.commit import commit_batch
-
         commit_batch(pipeline.spark, late, epoch)
     assert state_of(pipeline) == before
 

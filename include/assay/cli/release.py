@@ -55,9 +55,7 @@ def list_releases(
 
 @app.command()
 def show(
-    release: Annotated[
-        int, typer.Argument(help="The release, as `assay release list` numbers it.")
-    ],
+    release: Annotated[int, typer.Argument(help="Its number in `assay release list`.")],
     as_json: AsJson = False,
 ) -> None:
     """Show one release: its tables with their versions and rows, and what became of it."""
