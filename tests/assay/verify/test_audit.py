@@ -94,8 +94,8 @@ FORGED_RELEASE = """
            sums, content
     FROM ops.current_release"""
 FORGED_MOVEMENT = """
-    INSERT INTO ops.quarantine_movement (row_id, from_batch, how, who, why)
-    SELECT file_id || ':9999', batch_id, 'waived', 'me', 'why' FROM ops.batch_file
+    INSERT INTO ops.quarantine_movement (dataset, row_id, from_batch, how, who, why)
+    SELECT dataset, file_id || ':9999', batch_id, 'waived', 'me', 'why' FROM ops.batch_file
     WHERE verdict = 'accepted' LIMIT 1"""
 FORGED_ROW = """
     INSERT INTO serving.trade_event
