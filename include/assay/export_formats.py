@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from assay.contract import Column
+from assay.formulas import FORMULA_START, MARK
 from assay.publish.staging import arrow_schema, read_delta
 
 Format = Literal["csv", "parquet", "jsonl"]
 Batches = Iterator[pa.RecordBatch]
-FORMULA_START = r"^[=+\-@\t\r]"
 
 
 def write_file(
@@ -58,10 +58,10 @@ def _selected(column: Column, form: Format) -> str:
 
 
 def _disarm(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
-    """Put an apostrophe before each text that a spreadsheet would run as a formula."""
+    """`disarm_text`, of whole columns."""
     for name in texts:
         column = batch.column(name)
-        quoted = pc.binary_join_element_wise("'", column, "")
+        quoted = pc.binary_join_element_wise(MARK, column, "")
         shown = pc.if_else(pc.match_substring_regex(column, FORMULA_START), quoted, column)
         batch = batch.set_column(batch.schema.get_field_index(name), name, shown)
     return batch

@@ -9,7 +9,14 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, Layer, gold_contracts, load_contract, measured_columns
+from assay.contract import (
+    Contract,
+    Layer,
+    contracts_of,
+    gold_contracts,
+    load_contract,
+    measured_columns,
+)
 from assay.delta_history import NO_TABLE, base_of
 from assay.delta_history import head as head_of
 from assay.errors import StaleBaseError
@@ -72,6 +79,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     return {
         "versions": versions,
         "rules": rules,
+        "contracts": {c.table: c.version for c in contracts_of(plan.datasets)},
         "subjects": all_subjects(plan),
         "totals": totals,
         "silver": silver,

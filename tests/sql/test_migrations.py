@@ -232,3 +232,98 @@ def test_companies_without_counterpart_are_visible(loader: psycopg.Connection[An
     query = "SELECT company_id, missing FROM gold.company_without_counterpart ORDER BY 1"
     found = loader.execute(query).fetchall()
     assert found == [(2, "fund without stock"), (3, "stock without fund")]
+
+
+ATTACK = """
+    CREATE FUNCTION staging.f() RETURNS int LANGUAGE plpgsql VOLATILE AS $$BEGIN
+        EXECUTE 'GRANT ALL ON ALL TABLES IN SCHEMA ops, gold, serving TO assay_reader';
+        RETURN 1;
+    END$$;
+    GRANT EXECUTE ON FUNCTION staging.f() TO PUBLIC;
+    CREATE VIEW staging.v AS SELECT 1 AS x WHERE staging.f() = 1;
+    CREATE TABLE staging.t (x int DEFAULT staging.f());
+    GRANT SELECT ON staging.v, staging.t TO assay_owner"""
+
+
+@pytest.mark.parametrize("target", ["staging.v", "staging.t", "ops.batch", "ops.quarantine_open"])
+def test_loader_does_not_become_owner_by_the_functions_of_the_owner(
+    loader: psycopg.Connection[Any], database: Database, target: str
+) -> None:
+    loader.execute(ATTACK)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is not a table of gold or"):
+        loader.execute("SELECT ops.defer_indexes(%s)", [target])
+    with (
+        database.connect("assay_reader") as reader,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        reader.execute("DELETE FROM serving.trade_event")
+
+
+def test_every_function_of_the_owner_is_closed_to_others(
+    loader: psycopg.Connection[Any],
+) -> None:
+    """Each pins its search_path, and only the two that the loader needs are granted to it."""
+    found = loader.execute(
+        "SELECT proname, proconfig::text, has_function_privilege('assay_loader', oid, 'EXECUTE'),"
+        " has_function_privilege('assay_reader', oid, 'EXECUTE')"
+        " FROM pg_proc WHERE proowner = 'assay_owner'::regrole ORDER BY 1"
+    ).fetchall()
+    pinned = '{"search_path=pg_catalog, pg_temp"}'
+    assert found == [
+        ("build_deferred_indexes", pinned, True, False),
+        ("build_index_at_commit", pinned, False, False),
+        ("defer_indexes", pinned, True, False),
+    ]
+
+
+def test_an_index_that_was_deferred_comes_back_without_being_asked_for(
+    loader: psycopg.Connection[Any],
+) -> None:
+    plain = "SELECT count(*) FROM pg_indexes WHERE indexname = 'trade_event_by_customer'"
+    with loader.transaction():
+        loader.execute("SELECT ops.defer_indexes('serving.trade_event')")
+        assert loader.execute(plain).fetchone() == (0,)
+    assert loader.execute(plain).fetchone() == (1,)
+
+
+def test_quarantine_of_a_home_from_before_is_told_by_dataset(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    """Also of a replayed row that a rebuild has found good, and so is in no table any more."""
+    folder = Path(shutil.copytree(DDL, tmp_path / "ddl"))
+    later = [path for path in folder.glob("*.sql") if path.name >= "0012"]
+    kept = {path: path.read_text() for path in later}
+    for path in later:
+        path.unlink()
+    with empty_database.connect("assay_owner", autocommit=True) as connection:
+        migrate(connection, folder)
+        connection.execute(
+            "INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state,"
+            " source, generation)"
+            " SELECT b, 'finance', b, 'manual', '2026-01-01', 'PUBLISHED', 'files', 1"
+            " FROM unnest('{b1,b2}'::text[]) AS b"
+        )
+        connection.execute(
+            "INSERT INTO ops.row_ledger VALUES ('b1', 'stocks', 1, 'f', 9, 9, 0, 0, 0, 0),"
+            " ('b1', 'mutual_funds', 1, 'f', 9, 0, 0, 0, 0, 9)"
+        )
+        connection.execute(
+            "INSERT INTO ops.quarantine_row VALUES"
+            " ('f:1', 'mutual_funds', 'b1', 1, 'f', 'x.jsonl', 1, '{a.b}', '{}')"
+        )
+        connection.execute(
+            "INSERT INTO ops.quarantine_movement VALUES"
+            " ('f:1', 'b1', NULL, 'waived', 'a', now(), 'w'),"
+            " ('f:2', 'b1', 'b2', 'replayed', 'a', now(), 'w')"
+        )
+        for path, content in kept.items():
+            path.write_text(content)
+        migrate(connection, folder)
+        moved = "SELECT DISTINCT dataset FROM ops.quarantine_movement"
+        assert connection.execute(moved).fetchall() == [("mutual_funds",)]
+        connection.execute(
+            "INSERT INTO ops.quarantine_row VALUES"
+            " ('f:1', 'stocks', 'b1', 1, 'f', 'x.jsonl', 1, '{a.b}', '{}')"
+        )
+        still_open = "SELECT dataset, row_id FROM ops.quarantine_open"
+        assert connection.execute(still_open).fetchall() == [("stocks", "f:1")]

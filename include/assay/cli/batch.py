@@ -88,6 +88,10 @@ def reject(
     batch_id: BatchId,
     file_id: Annotated[str, typer.Argument(help="sha256 of the file, as in ops.batch_file.")],
     why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+    dataset: Annotated[
+        str,
+        typer.Option(help="Where several datasets of the batch got the same content: of which."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Let a stuck batch go on without one of its files."""
@@ -95,7 +99,7 @@ def reject(
 
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
-        name = reject_file(settings, connection, batch_id, file_id, why)
+        name = reject_file(settings, connection, batch_id, file_id, why, dataset)
     text = f"{batch_id}: goes on without {name!r}; run assay batch retry {batch_id}"
     _tell(text, {"batch_id": batch_id, "rejected": name}, as_json=as_json)
 

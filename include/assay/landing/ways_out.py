@@ -24,7 +24,7 @@ from assay.ledger import (
 )
 from assay.ledger.query import Connection, fetch_value
 from assay.objects import exists, folders_in
-from assay.plan import ManifestFile, read_plan, write_plan
+from assay.plan import ManifestFile, Plan, read_plan, write_plan
 from assay.settings import Settings
 
 
@@ -99,8 +99,11 @@ def reject_file(
     batch_id: str,
     file_id: str,
     reason: str,
+    dataset: str = "",
 ) -> str:
     """Let a batch go on without one file, and return its name; a repeat completes it.
+
+    The dataset is asked for only when the same content was delivered to several of them.
 
     The batch must then run again from ingest_bronze. Raises BatchError when the lake holds, or
     may hold, its rows, or when the plan has no such file.
@@ -111,16 +114,13 @@ def reject_file(
         if state not in ("RUNNING", "FAILED"):
             raise BatchError(f"{batch_id}: is {state}; a file is rejected before its batch commits")
         plan = read_plan(settings.batches / batch_id / "plan.json")
-        listed = [file for file in plan.files if file.file_id.startswith(file_id)]
-        if len(listed) != 1 or not file_id:
-            names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
-            raise BatchError(f"{batch_id}: {file_id!r} is not one of its files: {names}")
-        delivery = _mark_rejected(settings, connection, batch_id, listed[0], reason)
-        source, place = as_place(listed[0].path), as_place(delivery.location)
+        file = _file_of_plan(plan, file_id, dataset)
+        delivery = _mark_rejected(settings, connection, batch_id, file, reason)
+        source, place = as_place(file.path), as_place(delivery.location)
         write_reason(place, reason)
         move_file(source, place)
         sync_folders([source, place])
-        rest = replace(plan, files=[file for file in plan.files if file != listed[0]])
+        rest = replace(plan, files=[other for other in plan.files if other != file])
         write_plan(rest)
         if state == "RUNNING":
             take_epoch(connection, pipeline, f"reject-file {batch_id}")
@@ -134,13 +134,31 @@ def reject_file(
     return delivery.source_file
 
 
+def _file_of_plan(plan: Plan, file_id: str, dataset: str) -> ManifestFile:
+    listed = [
+        file
+        for file in plan.files
+        if file_id and file.file_id.startswith(file_id) and dataset in ("", file.dataset)
+    ]
+    if len({file.file_id for file in listed}) == 1 < len(listed):
+        names = ", ".join(sorted(file.dataset for file in listed))
+        raise BatchError(
+            f"{plan.batch_id}: {file_id!r} was delivered to several datasets; name one with"
+            f" --dataset: {names}"
+        )
+    if len(listed) != 1:
+        names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
+        raise BatchError(f"{plan.batch_id}: {file_id!r} is not one of its files: {names}")
+    return listed[0]
+
+
 def _mark_rejected(
     settings: Settings, connection: Connection, batch_id: str, file: ManifestFile, reason: str
 ) -> Delivery:
     delivery = next(
         d
         for d in deliveries(connection, batch_id)
-        if (d.file_id, d.source_file) == (file.file_id, file.source_file)
+        if (d.dataset, d.file_id, d.source_file) == (file.dataset, file.file_id, file.source_file)
     )
     if delivery.verdict == "rejected":  # an earlier attempt came this far
         return delivery

@@ -38,9 +38,10 @@ def quarantine_target(dataset: str, built: Mapping[str, Any]) -> Target:
     return _target("ops.quarantine_row", f"quarantine_{dataset}", COLUMNS, files)
 
 
-def moves_target(name: str, files: Sequence[Path]) -> Target:
-    """The rows that leave quarantine, by their row_id."""
-    return _target("ops.quarantine_movement", f"moves_{name}", (Column("row_id"),), tuple(files))
+def moves_target(name: str, files: Sequence[Path], *, of_one_dataset: bool) -> Target:
+    """The rows that leave quarantine, by their row_id; with their dataset, if of several."""
+    columns = (Column("row_id"),) if of_one_dataset else (Column("dataset"), Column("row_id"))
+    return _target("ops.quarantine_movement", f"moves_{name}", columns, tuple(files))
 
 
 def _target(
@@ -49,7 +50,7 @@ def _target(
     return Target(
         table=table,
         source="",
-        keys=("row_id",),
+        keys=("dataset", "row_id"),
         columns=columns,
         measured=(),
         files=files,
@@ -70,7 +71,10 @@ def moves_targets(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> dict[s
     """Dataset → what the batch takes out of quarantine."""
     if plan.movement is None:
         return {}
-    return {dataset: moves_target(dataset, moved_files(built)) for dataset, built in silver.items()}
+    return {
+        dataset: moves_target(dataset, moved_files(built), of_one_dataset=True)
+        for dataset, built in silver.items()
+    }
 
 
 def replace_rows(
@@ -101,9 +105,9 @@ def replace_rows(
     if is_rebuild:
         connection.execute(
             "WITH back AS (DELETE FROM ops.quarantine_movement AS moved"
-            " USING ops.quarantine_row AS row WHERE moved.row_id = row.row_id"
-            " AND moved.how = 'replayed' AND row.batch_id = %s RETURNING moved.*)"
-            " INSERT INTO ops.undone_movement SELECT back.*, %s FROM back",
+            " USING ops.quarantine_row AS row WHERE moved.dataset = row.dataset"
+            " AND moved.row_id = row.row_id AND moved.how = 'replayed' AND row.batch_id = %s"
+            " RETURNING moved.*) INSERT INTO ops.undone_movement SELECT back.*, %s FROM back",
             [plan.batch_id, plan.batch_id],
         )
 
@@ -113,33 +117,40 @@ def record_movements(
 ) -> list[str]:
     """Record that rows have left, in place of what the batch had recorded; returns whence.
 
-    Raises ReconciliationError when one of them is not in quarantine any more.
+    `moves` is keyed by dataset; under the empty name each staged row has its own. Raises
+    ReconciliationError when one of them is not in quarantine any more.
     """
     if plan.movement is None:
         return []
     connection.execute("DELETE FROM ops.quarantine_movement WHERE to_batch = %s", [plan.batch_id])
     from_batches: set[str] = set()
-    for target in moves.values():
-        from_batches |= _move(connection, plan, plan.movement, staging_of(target))
+    for dataset, target in moves.items():
+        from_batches |= _move(connection, plan, plan.movement, staging_of(target), dataset)
     return sorted(from_batches)
 
 
 def _move(
-    connection: psycopg.Connection[Any], plan: Plan, movement: Movement, staged: sql.Identifier
+    connection: psycopg.Connection[Any],
+    plan: Plan,
+    movement: Movement,
+    staged: sql.Identifier,
+    dataset: str,
 ) -> set[str]:
     to_batch = None if plan.is_waiver else plan.batch_id
+    whose = sql.Literal(dataset) if dataset else sql.SQL("staged.dataset")
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(staged))
         asked = (cursor.fetchone() or (0,))[0]
         cursor.execute(
             sql.SQL(
                 "WITH moved AS (INSERT INTO ops.quarantine_movement"
-                " (row_id, from_batch, to_batch, how, who, why)"
-                " SELECT row.row_id, row.batch_id, %s, %s, %s, %s"
-                " FROM {} JOIN ops.quarantine_row AS row USING (row_id)"
+                " (dataset, row_id, from_batch, to_batch, how, who, why)"
+                " SELECT row.dataset, row.row_id, row.batch_id, %s, %s, %s, %s"
+                " FROM {} AS staged JOIN ops.quarantine_row AS row"
+                " ON row.row_id = staged.row_id AND row.dataset = {}"
                 " ON CONFLICT DO NOTHING RETURNING from_batch)"
                 " SELECT from_batch, count(*) FROM moved GROUP BY from_batch"
-            ).format(staged),
+            ).format(staged, whose),
             [to_batch, movement.how, movement.who, movement.why],
         )
         moved: dict[str, int] = dict(cursor.fetchall())

@@ -24,7 +24,8 @@ def waive_rows(
     A batch that has done so already is left as it is. Raises ReconciliationError when one of the
     rows has left quarantine since the plan was made.
     """
-    target = moves_target(f"waived_{plan.pipeline}", [Path(plan.quarantine_rows)])
+    files = [Path(plan.quarantine_rows)]
+    target = moves_target(f"waived_{plan.pipeline}", files, of_one_dataset=False)
     with connect() as connection:
         connection.autocommit = True
         if ledger.batch_state(connection, plan.batch_id) == "PUBLISHED":

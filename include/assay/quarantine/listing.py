@@ -11,9 +11,10 @@ from typing import IO, Any
 
 from psycopg.rows import dict_row
 
-from assay.contract import load_contract
+from assay.contract import Contract, load_contract
 from assay.errors import BatchError, ExportError
 from assay.files import written_whole
+from assay.formulas import disarm_text
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.ledger.query import Connection, fetch_value
 
@@ -72,35 +73,44 @@ def export_rows(
     """Write open rows of a dataset as a patch has them, to be corrected; returns how many.
 
     Columns are row_id, reasons, and those of the source under their headers. A record that could
-    not be taken apart has its text in `assay quarantine show` only.
+    not be taken apart has its text in `assay quarantine show` only. In CSV, which a spreadsheet may
+    open, texts are disarmed; `assay patch` takes the mark away.
     """
     if file_format not in FORMATS:
         raise ExportError(f"--format {file_format!r}: must be {' or '.join(FORMATS)}")
-    columns = load_contract("bronze", dataset).columns
-    headers = {column.name: column.header or column.name for column in columns}
+    contract = load_contract("bronze", dataset)
     rows = open_rows(connection, Filter(dataset, wanted.batch, wanted.reason))
     written = 0
     with written_whole(path) as temporary, temporary.open("w", newline="") as file:
-        write = (_csv_writer if file_format == "csv" else _json_writer)(file, headers)
+        write = (_csv_writer if file_format == "csv" else _json_writer)(file, contract)
         for row in rows:
             write(row)
             written += 1
     return written
 
 
-def _csv_writer(file: IO[str], headers: dict[str, str]) -> Callable[[Row], None]:
+def _headers(contract: Contract) -> dict[str, str]:
+    return {column.name: column.header or column.name for column in contract.columns}
+
+
+def _csv_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
+    headers = _headers(contract)
     names = [PATCHED_ROW, REASONS_OF_PATCH, *headers.values()]
-    writer = csv.DictWriter(file, names, lineterminator="\n")
+    delimiter = contract.source.delimiter if contract.source else ","
+    writer = csv.DictWriter(file, names, lineterminator="\n", delimiter=delimiter)
     writer.writeheader()
 
     def write(row: Row) -> None:
         fields = {headers[name]: text for name, text in _fields(row).items() if name in headers}
-        writer.writerow({**fields, **_about(row)})
+        told = {**fields, **_about(row)}
+        writer.writerow({name: disarm_text(text) for name, text in told.items() if text})
 
     return write
 
 
-def _json_writer(file: IO[str], headers: dict[str, str]) -> Callable[[Row], None]:
+def _json_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
+    headers = _headers(contract)
+
     def write(row: Row) -> None:
         record: Row = _about(row)
         for name, text in _fields(row).items():

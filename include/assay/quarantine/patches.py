@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 from assay.addresses import ObjectPath
 from assay.contract import load_contract
 from assay.errors import BatchError
 from assay.files import written_whole
+from assay.formulas import take_mark_away
 from assay.landing.filenames import PATCH_PREFIX, is_patch
 from assay.landing.records import check_patch_header, inspect_file
 from assay.objects import create, exists
@@ -18,18 +25,53 @@ from assay.settings import Settings
 def deliver_patch(settings: Settings, dataset: str, file: Path) -> str:
     """Copy a patch into landing under a name that only a patch run takes; returns the name.
 
-    Raises FileRejectedError when it could not be taken, before anything is copied.
+    The apostrophes that `assay quarantine export` puts before what looks like a formula are taken
+    away. Raises FileRejectedError when it could not be taken, before anything is copied.
     """
     name = file.name if is_patch(file.name) else f"{PATCH_PREFIX}{file.name}"
     place = settings.landing / dataset / name
     waiting = f"{place}: is waiting there already; rename the patch, or take that away"
     if exists(place):
         raise BatchError(waiting)
-    check_patch_header(inspect_file(file, load_contract("bronze", dataset)).header)
-    if isinstance(place, ObjectPath):
-        if not create(place, file.read_bytes()):
-            raise BatchError(waiting)
-        return name
-    with written_whole(place) as temporary:
-        shutil.copyfile(file, temporary)
+    contract = load_contract("bronze", dataset)
+    inspected = inspect_file(file, contract)
+    check_patch_header(inspected.header)
+    delimiter = contract.source.delimiter if contract.source else ","
+    with _without_marks(file, delimiter, is_csv=inspected.format == "csv") as content:
+        if isinstance(place, ObjectPath):
+            if not create(place, content.read_bytes()):
+                raise BatchError(waiting)
+            return name
+        with written_whole(place) as temporary:
+            shutil.copyfile(content, temporary)
     return name
+
+
+@contextmanager
+def _without_marks(file: Path, delimiter: str, *, is_csv: bool) -> Iterator[Path]:
+    """The file itself, unless a field of it has a mark: then a copy that has none."""
+    if not is_csv or not any(
+        field != take_mark_away(field) for record in _records(file, delimiter) for field in record
+    ):
+        yield file
+        return
+    with tempfile.TemporaryDirectory(prefix="assay-patch-") as folder:
+        copy = Path(folder, file.name)
+        with _open(copy, "wt") as text:
+            writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+            for record in _records(file, delimiter):
+                writer.writerow([take_mark_away(field) for field in record])
+        yield copy
+
+
+def _records(file: Path, delimiter: str) -> Iterator[list[str]]:
+    with _open(file, "rt") as text:
+        yield from csv.reader(text, delimiter=delimiter)
+
+
+def _open(file: Path, mode: str) -> IO[str]:
+    """Text of a file that may be packed; line ends are left to the csv module."""
+    options = {"encoding": "utf-8-sig" if mode == "rt" else "utf-8", "newline": ""}
+    if file.name.casefold().endswith(".gz"):
+        return cast(IO[str], gzip.open(file, mode, **options))  # type: ignore[call-overload]
+    return cast(IO[str], file.open(mode, **options))  # type: ignore[call-overload]

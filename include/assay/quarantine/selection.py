@@ -39,7 +39,8 @@ ROWS = """
     SELECT row.dataset, row.row_id, row.file_id, row.record_number, file.batch_id,
            moved.how, moved.to_batch
     FROM ops.quarantine_row AS row
-    LEFT JOIN ops.quarantine_movement AS moved USING (row_id)
+    LEFT JOIN ops.quarantine_movement AS moved
+        ON moved.dataset = row.dataset AND moved.row_id = row.row_id
     JOIN LATERAL (
         SELECT batch_file.batch_id FROM ops.batch_file
         JOIN ops.batch USING (batch_id)
@@ -55,7 +56,7 @@ ROWS = """
       AND (%(only_reason)s::text IS NULL OR %(only_reason)s = ANY(row.reasons))
       -- A record of a patch stands for another row; it is patched again, or waived.
       AND (%(purpose)s <> 'replay' OR row.source_file !~ %(patch_name)s)
-    ORDER BY row.row_id
+    ORDER BY row.dataset, row.row_id
 """
 
 
@@ -100,13 +101,13 @@ def require_open(connection: Connection, plan: Plan) -> None:
     To be asked before the batch commits: what the lake holds can only be published.
     """
     built = latest_result(plan.folder, "build_silver")["datasets"]
-    for path in (path for d in built.values() for path in moved_files(d)):
+    for dataset, path in ((name, path) for name, d in built.items() for path in moved_files(d)):
         for rows in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=["row_id"]):
             gone = fetch_all(
                 connection,
-                "SELECT row_id, how FROM ops.quarantine_movement"
-                " WHERE row_id = ANY(%s) AND to_batch IS DISTINCT FROM %s LIMIT 1",
-                [rows.column(0).to_pylist(), plan.batch_id],
+                "SELECT row_id, how FROM ops.quarantine_movement WHERE dataset = %s"
+                " AND row_id = ANY(%s) AND to_batch IS DISTINCT FROM %s LIMIT 1",
+                [dataset, rows.column(0).to_pylist(), plan.batch_id],
             )
             for row_id, how in gone:
                 raise BatchError(

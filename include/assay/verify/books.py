@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -11,18 +12,24 @@ from psycopg.rows import dict_row
 Row = dict[str, Any]
 LIVE = ("COMMITTED", "PUBLISHED")
 IN_LAKE = ("COMMITTING", *LIVE)
+# Was in the lake, and was taken back: logs and releases tell of it, tables and ledger do not.
+UNDONE = ("ROLLED_BACK",)
+# Holds no file any more, so another batch may have accepted the same content.
+GAVE_BACK = ("ABANDONED", "DRY_RUN", *UNDONE)
 NO_RECORDS = ("bronze", "silver")  # sources of batches that bring no record of their own
 QUERIES = {
-    "batches": "SELECT * FROM ops.batch ORDER BY committed_at NULLS LAST, started_at, batch_id",
+    "batches": "SELECT * FROM ops.batch ORDER BY commit_epoch NULLS LAST, number",
     "files": "SELECT * FROM ops.batch_file ORDER BY batch_id, source_file, file_id",
     "ledger": "SELECT * FROM ops.row_ledger ORDER BY batch_id, dataset, file_id",
     "releases": "SELECT * FROM ops.release ORDER BY release_id",
     "movements": "SELECT * FROM ops.quarantine_movement ORDER BY row_id",
     "leases": "SELECT pipeline, epoch FROM ops.pipeline_lease",
-    "attempts": "SELECT batch_id, task_id, epoch, state, metrics -> 'versions' AS versions"
-    " FROM ops.batch_task ORDER BY epoch",
+    "attempts": "SELECT batch_id, task_id, epoch, state, metrics -> 'versions' AS versions,"
+    " metrics -> 'contracts' AS contracts FROM ops.batch_task ORDER BY epoch",
     "verdicts": "SELECT batch_id, epoch, layer, table_name, expectation, severity, success,"
     " overridden FROM ops.validation_result ORDER BY batch_id, epoch",
+    "rollbacks": "SELECT rollback_id, pipeline FROM ops.rollback",
+    "adoptions": "SELECT table_name, max(version) AS version FROM ops.adoption GROUP BY 1",
 }
 
 
@@ -38,25 +45,65 @@ class Books:
     leases: dict[str, int]
     attempts: list[Row]
     verdicts: list[Row]
+    adopted: dict[str, int]
+    rollbacks: dict[str, str]
     snapshot: str
 
-    @property
-    def current(self) -> dict[tuple[str, str], Row]:
-        """By pipeline and table: the newest release that names it; one names what it changed."""
+    @cached_property
+    def current(self) -> dict[str, Row]:
+        """By table: the newest release that names it; a release names what its pipeline commits.
+
+        A release that was rolled back is past. A silver table is the pipeline's that names its quarantine too.
+        """
         return {
-            (release["pipeline"], table): release
+            table: release
             for release in self.releases
+            if release["rolled_back_by"] is None
             for table in release["versions"]
+            if not table.startswith("silver.")
+            or table.replace("silver.", "quarantine.") in release["versions"]
         }
 
-    @property
+    @cached_property
     def released(self) -> set[str]:
-        """Batches that readers have been given at least once."""
-        return {release["batch_id"] for release in self.releases}
+        """Batches that readers have been given, and that were not taken back since."""
+        return {row["batch_id"] for row in self.releases} - self._undone
+
+    @cached_property
+    def _undone(self) -> set[str]:
+        return {name for name, batch in self.batches.items() if batch["state"] in UNDONE}
 
     def is_source(self, batch_id: str) -> bool:
         """Whether bronze has records of this batch that count."""
         return batch_id in self.released and self.batches[batch_id]["source"] not in NO_RECORDS
+
+    def pipeline_of(self, batch_id: str) -> str:
+        """Of a batch or a rollback; empty when the books have neither."""
+        batch = self.batches.get(batch_id)
+        return str(batch["pipeline"]) if batch else self.rollbacks.get(batch_id, "")
+
+    def is_adopted(self, table: str, version: int) -> bool:
+        """Whether a commit of a batch that the books do not have was found by `lake adopt`."""
+        return version <= self.adopted.get(table, -1)
+
+    def contract_of(self, batch_id: str, table: str) -> str:
+        """The version of a contract under which a batch was built; empty when nobody knows.
+
+        Of silver and gold as its last commit tells it; else as it was when the batch began.
+        """
+        told = self.batches[batch_id]["contract_versions"] or {}
+        if not table.startswith("bronze."):
+            told = self._contracts_of_commits.get(batch_id, told)
+        return str(told.get(table, ""))
+
+    @cached_property
+    def _contracts_of_commits(self) -> dict[str, dict[str, str]]:
+        """By batch, of the last commit that says it."""
+        return {
+            row["batch_id"]: row["contracts"]
+            for row in self.attempts
+            if row["task_id"] == "commit" and row["state"] == "SUCCESS" and row["contracts"]
+        }
 
 
 def read_books(connection: psycopg.Connection[Any]) -> Books:
@@ -73,5 +120,7 @@ def read_books(connection: psycopg.Connection[Any]) -> Books:
         leases={row["pipeline"]: row["epoch"] for row in rows["leases"]},
         attempts=rows["attempts"],
         verdicts=rows["verdicts"],
+        adopted={row["table_name"]: row["version"] for row in rows["adoptions"]},
+        rollbacks={row["rollback_id"]: row["pipeline"] for row in rows["rollbacks"]},
         snapshot=snapshot,
     )

@@ -15,7 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from assay.addresses import Place
-from assay.contract import Column, Contract, Layer, load_contract
+from assay.contract import Column, Contract, Layer, contract_path, load_contract
 from assay.objects import folders_in
 from assay.settings import Settings
 from assay.verify.books import Books, Row
@@ -72,16 +72,16 @@ class Evidence:
 
     @cached_property
     def everywhere(self) -> list[ReleasedTable]:
-        """Every released table, silver first; only who commits it has its quarantine too."""
+        """Every released table that has a contract, silver first."""
         layers: tuple[Layer, ...] = ("silver", "gold")
         return [
             ReleasedTable(
                 load_contract(layer, name), self.path(table), release["versions"][table], release
             )
             for layer in layers
-            for (_, table), release in sorted(self.books.current.items())
+            for table, release in sorted(self.books.current.items())
             for owner, name in [table.split(".")]
-            if owner == layer and (layer == "gold" or f"quarantine.{name}" in release["versions"])
+            if owner == layer and contract_path(layer, name).is_file()
         ]
 
     def sources(self, gold: ReleasedTable) -> list[ReleasedTable]:
@@ -155,7 +155,21 @@ class Evidence:
         return f'"{name}"'
 
     def load_released(self, table: ReleasedTable) -> str:
-        return self.load(table.contract.table, table.version)
+        """As `load`; columns that the contract was given since are null."""
+        name = self.load(table.contract.table, table.version)
+        there = {row[0] for row in self.ask(f"DESCRIBE {name}")}
+        for column in table.contract.columns:
+            if column.name not in there:
+                self.ask(f'ALTER TABLE {name} ADD COLUMN "{column.name}" {duck_type(column)}')
+        return name
+
+    def columns_of(self, table: str) -> set[str]:
+        """The columns of a Delta table at its head."""
+        return {field.name for field in DeltaTable(self.path(table)).schema().fields}
+
+    def is_under_contract(self, contract: Contract, batch_id: str) -> bool:
+        """Whether a batch was built under the contract as it is today."""
+        return self.books.contract_of(batch_id, contract.table) == contract.version
 
     def load_postgres(self, table: str, columns: Sequence[Column]) -> str:
         """A table of Postgres, as the snapshot of the books has it, as one of DuckDB's."""

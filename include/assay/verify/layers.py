@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from assay.contract import load_contract
 from assay.verify.evidence import Evidence, ReleasedTable
-from assay.verify.text import deciding_columns, texts_needed, typed
+from assay.verify.text import deciding_columns, typed
 
 LINEAGE = "batch_id, file_id, source_file, record_number"
 ROW_ID = "file_id || ':' || record_number"
@@ -34,15 +34,26 @@ class Layers:
 
     @property
     def bronze(self) -> str:
-        silver, bronze = self.table.contract, load_contract("bronze", self.dataset)
-        texts = [f'"{name}"' for name in texts_needed(silver, bronze)]
-        columns = ", ".join([LINEAGE, *texts])
-        return self.evidence.load(f"bronze.{self.dataset}", None, columns)
+        """Every text of the contract; null where the table has no such column yet."""
+        table = f"bronze.{self.dataset}"
+        there = self.evidence.columns_of(table)
+        texts = [
+            f'"{name}"' if name in there else f'NULL AS "{name}"'
+            for name in load_contract("bronze", self.dataset).column_names
+        ]
+        malformed = "malformed_record IS NOT NULL AS is_malformed"
+        columns = ", ".join([LINEAGE, *texts, malformed, "unknown_columns"])
+        return self.evidence.load(table, None, columns)
 
     @property
     def quarantine(self) -> str:
-        columns = f"{LINEAGE}, {ROW_ID} AS row_id"
+        columns = f"{LINEAGE}, reasons, raw, {ROW_ID} AS row_id"
         return self.evidence.load(f"quarantine.{self.dataset}", None, columns)
+
+    @property
+    def movements(self) -> str:
+        """Those of the dataset; none of another has a row of it."""
+        return f"(SELECT * FROM movements WHERE dataset = '{self.dataset}')"
 
     @property
     def generation(self) -> set[str]:
@@ -53,6 +64,12 @@ class Layers:
             for row in self.evidence.books.ledger
             if row["dataset"] == self.dataset and row["generation"] == current
         }
+
+    @property
+    def sources(self) -> set[str]:
+        """Batches whose bronze counts."""
+        books = self.evidence.books
+        return {batch_id for batch_id in books.batches if books.is_source(batch_id)}
 
     @property
     def typed(self) -> str:
@@ -66,19 +83,18 @@ class Layers:
             return f'"{name}"'
         bronze = load_contract("bronze", self.dataset)
         values = [f'{typed(c, silver, bronze)} AS "{c.name}"' for c in deciding_columns(silver)]
-        sources = [batch for batch in evidence.books.batches if evidence.books.is_source(batch)]
         evidence.database.execute(f"""
             CREATE TABLE "{name}" AS
             WITH bad AS (
                 SELECT row_id FROM {self.quarantine} AS held
                 WHERE batch_id IN {listed(self.generation)} AND NOT EXISTS (
-                    SELECT 1 FROM movements WHERE movements.row_id = held.row_id
+                    SELECT 1 FROM {self.movements} AS moved WHERE moved.row_id = held.row_id
                     AND from_batch = held.batch_id AND how = 'replayed')
-                UNION SELECT row_id FROM movements WHERE how <> 'replayed'
+                UNION SELECT row_id FROM {self.movements} WHERE how <> 'replayed'
             )
             SELECT file_id, source_file, record_number, {", ".join(values)},
                    {ROW_ID} NOT IN (SELECT row_id FROM bad) AS is_good
-            FROM {self.bronze} WHERE batch_id IN {listed(sources)}
+            FROM {self.bronze} WHERE batch_id IN {listed(self.sources)}
         """)
         evidence.made.add(name)
         return f'"{name}"'
@@ -104,9 +120,8 @@ class Layers:
     def movements_of_nothing(self) -> list[tuple[str, str]]:
         """Movements out of a batch of this dataset for a row that it never quarantined."""
         return self.evidence.ask(f"""
-            SELECT row_id, from_batch FROM movements
-            WHERE dataset = '{self.dataset}'
-              AND (row_id, from_batch) NOT IN (SELECT (row_id, batch_id) FROM {self.quarantine})
+            SELECT row_id, from_batch FROM {self.movements}
+            WHERE (row_id, from_batch) NOT IN (SELECT (row_id, batch_id) FROM {self.quarantine})
         """)
 
     def moved(self) -> int:
@@ -114,7 +129,8 @@ class Layers:
         return int(
             self.evidence.ask_one(f"""
             SELECT count(*) FROM {self.quarantine} AS held
-            JOIN movements ON movements.row_id = held.row_id AND from_batch = held.batch_id
+            JOIN {self.movements} AS moved
+            ON moved.row_id = held.row_id AND from_batch = held.batch_id
         """)
         )
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from assay.addresses import ObjectPath, Place, as_place
 from assay.objects import exists, on_this_machine, stored_below
-from assay.verify.books import Row
-from assay.verify.count import hash_file
+from assay.verify.books import GAVE_BACK, UNDONE, Row
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
 
 REASON = ".reason.txt"
 STILL_TAKING = ("RUNNING", "FAILED")
-GONE = ("ABANDONED", "DRY_RUN")
 
 
 def check_places(evidence: Evidence, check: Check) -> None:
@@ -27,24 +26,45 @@ def check_places(evidence: Evidence, check: Check) -> None:
     """
     books = evidence.books
     known: dict[Place, Row] = {}
+    reasons: set[Place] = set()
     for file in books.files:
-        state = books.batches[file["batch_id"]]["state"]
-        if state == "DRY_RUN" or (state in GONE and file["verdict"] == "accepted"):
-            continue
-        if file["removed_at"]:  # by maintenance, as its contract says
-            continue
-        known[as_place(file["location"])] = file
+        place = as_place(file["location"])
+        if file["verdict"] == "rejected":
+            reasons.add(place.parent)
+        if file["removed_at"] or _was_given_back(evidence, file, place):
+            continue  # removed by maintenance, as its contract says
+        known[place] = file
         if evidence.in_scope(file["batch_id"]) and evidence.has_dataset(file["dataset"]):
-            _check_file(evidence, check, file)
+            with check.reading(f"{file['verdict']} file", file=file["source_file"]):
+                _check_file(evidence, check, file)
     if not evidence.batch and not evidence.dataset:
-        _check_strays(evidence, check, known)
+        _check_strays(evidence, check, known, reasons)
+
+
+def _was_given_back(evidence: Evidence, file: Row, place: Place) -> bool:
+    """Whether it is pending again, or of another batch since.
+
+    A batch that was abandoned while it still took its files (it has no manifest yet) gave back
+    also those that it was about to reject, and had not moved.
+    """
+    batch = evidence.books.batches[file["batch_id"]]
+    if batch["state"] not in GAVE_BACK:
+        return False
+    if batch["state"] in UNDONE:  # its files may as well be kept in the archive
+        return place.is_relative_to(evidence.settings.landing)
+    if batch["state"] == "DRY_RUN" or file["verdict"] == "accepted":
+        return True
+    return batch["manifest_hash"] is None and not exists(place)
 
 
 def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
     settings, place = evidence.settings, as_place(file["location"])
     where = {"batch": file["batch_id"], "file": file["source_file"]}
     check.saw(f"files {file['verdict']}")
+    state = evidence.books.batches[file["batch_id"]]["state"]
     if not exists(place):
+        if state in STILL_TAKING and exists(_place_while_taken(evidence, file)):
+            return  # recorded, and cut off before it was moved on
         check.broken(f"{file['verdict']} file", f"at {place}", "nothing there", **where)
         return
     roots = {
@@ -61,16 +81,23 @@ def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
             check.equal("size", file["size_bytes"], path.stat().st_size, **where)
             check.equal("sha256", file["file_id"], hash_file(path), **where)
     is_archived = file["verdict"] == "accepted" and place.is_relative_to(settings.archive)
-    if is_archived and file["batch_id"] not in evidence.books.released:
-        state = evidence.books.batches[file["batch_id"]]["state"]
+    if is_archived and file["batch_id"] not in evidence.books.released and state not in UNDONE:
         check.broken("archived file", "of a released batch", f"batch is {state}", **where)
 
 
-def _check_strays(evidence: Evidence, check: Check, known: dict[Place, Row]) -> None:
+def _place_while_taken(evidence: Evidence, file: Row) -> Place:
+    return evidence.settings.accepted.joinpath(
+        "taking", file["batch_id"], file["dataset"], file["source_file"]
+    )
+
+
+def _check_strays(
+    evidence: Evidence, check: Check, known: dict[Place, Row], reasons: set[Place]
+) -> None:
     contents = {file["file_id"]: place for place, file in known.items() if file["file_id"]}
     for path in _files_below(evidence):
         check.saw("files found")
-        if path in known or _is_reason(path, known) or _is_being_taken(evidence, path):
+        if path in known or _is_reason(path, reasons) or _is_being_taken(evidence, path):
             continue
         twin = contents.get(_identity(path))
         if twin is None:
@@ -84,6 +111,12 @@ def _check_strays(evidence: Evidence, check: Check, known: dict[Place, Row]) -> 
                 batch=file["batch_id"],
                 file=file["source_file"],
             )
+
+
+def hash_file(path: Path) -> str:
+    """The sha256 of a file's bytes, which is its identity."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _identity(place: Place) -> str:
@@ -107,12 +140,9 @@ def _files_below(evidence: Evidence) -> Iterator[Place]:
             yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _is_reason(path: Place, known: dict[Place, Row]) -> bool:
+def _is_reason(path: Place, reasons: set[Place]) -> bool:
     """The text that says why a file beside it was rejected; a long name of it may be cut."""
-    return path.name.endswith(REASON) and any(
-        place.parent == path.parent and file["verdict"] == "rejected"
-        for place, file in known.items()
-    )
+    return path.name.endswith(REASON) and path.parent in reasons
 
 
 def _is_being_taken(evidence: Evidence, path: Place) -> bool:

@@ -30,12 +30,13 @@ def check_gates(evidence: Evidence, check: Check) -> None:
     for table in evidence.table_names():
         if table.split(".")[0] not in GATED:
             continue
-        contract = read_contract(CONTRACTS / f"{table.replace('.', '/')}.yaml")
-        commits = {entry.batch_id: entry for entry in evidence.log(table) if entry.batch_id}
-        for batch_id, entry in commits.items():
-            batch = evidence.books.batches.get(batch_id)
-            if batch and batch["state"] in LIVE and evidence.in_scope(batch_id):
-                _check_verdicts(evidence, check, contract, batch, entry)
+        with check.reading(table):
+            contract = read_contract(CONTRACTS / f"{table.replace('.', '/')}.yaml")
+            commits = {entry.batch_id: entry for entry in evidence.log(table) if entry.batch_id}
+            for batch_id, entry in commits.items():
+                batch = evidence.books.batches.get(batch_id)
+                if batch and batch["state"] in LIVE and evidence.in_scope(batch_id):
+                    _check_verdicts(evidence, check, contract, batch, entry)
 
 
 def _check_verdicts(
@@ -53,8 +54,7 @@ def _check_verdicts(
     found = {row["expectation"]: row for row in verdicts if row["epoch"] == gate}
     check.saw("versions")
     check.saw("verdicts", len(found))
-    versions = batch["contract_versions"] or {}
-    asked = contract.expectations if versions.get(contract.table) == contract.version else ()
+    asked = contract.expectations if evidence.is_under_contract(contract, batch_id) else ()
     if not found:
         check.broken(f"verdicts on {where}", "those of its gate", "none", batch=batch_id)
         return
@@ -96,14 +96,16 @@ def check_readability(evidence: Evidence, check: Check) -> None:
         for table, version in release["versions"].items():
             if table not in evidence.table_names():
                 continue
-            is_newest = newest[release["pipeline"], table] is release
-            if is_newest or _is_kept(evidence, table, release):
-                wanted.setdefault(table, set()).add(version)
+            with check.reading(table):
+                if newest.get(table) is release or _is_kept(evidence, table, release):
+                    wanted.setdefault(table, set()).add(version)
     for table in evidence.table_names():  # what is not released is read at its head
-        if table.startswith("bronze.") and evidence.log(table):
-            wanted[table] = {evidence.log(table)[-1].version}
+        with check.reading(table):
+            if table.startswith("bronze.") and evidence.log(table):
+                wanted[table] = {evidence.log(table)[-1].version}
     for table, versions in wanted.items():
-        _check_files(evidence, check, table, versions)
+        with check.reading(table):
+            _check_files(evidence, check, table, versions)
 
 
 def _is_kept(evidence: Evidence, table: str, release: Row) -> bool:

@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import duckdb
+import psycopg
+import pyarrow as pa
+from adbc_driver_manager import Error as CopyError
+from deltalake.exceptions import DeltaError
+
+from assay.errors import ContractError
+
+# What a check may meet in evidence that was spoilt; each is a finding, and no end of the audit.
+UNREADABLE: tuple[type[Exception], ...] = (
+    DeltaError,
+    OSError,
+    duckdb.Error,
+    psycopg.Error,
+    CopyError,
+    pa.ArrowException,
+    ContractError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 TITLES = {
     "I1": "conservation",
     "I2": "no row twice",
@@ -47,6 +70,7 @@ class Check:
     invariant: str
     compared: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def saw(self, what: str, number: int = 1) -> None:
         """Count something that was compared, for the line of the report."""
@@ -66,6 +90,16 @@ class Check:
         sides = str(expected), str(found)
         self.violations.append(Violation(self.invariant, what, *sides, batch, file))
 
+    @contextmanager
+    def reading(self, what: str, *, file: str = "") -> Iterator[None]:
+        """Go on after something that cannot be read; the invariant is then not judged in full."""
+        try:
+            yield
+        except UNREADABLE as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            self.broken(what, "can be read", first, file=file)
+            self.unread.append(file or what)
+
     @property
     def holds(self) -> bool:
         return not self.violations
@@ -73,7 +107,10 @@ class Check:
     def line(self) -> str:
         """One line for a person."""
         seen = ", ".join(f"{count:,} {what}" for what, count in self.compared.items() if count)
-        verdict = "holds" if self.holds else f"BROKEN {len(self.violations):,} times"
+        others = len(self.violations) - len(self.unread)
+        found = [f"BROKEN {others:,} times"] if others else []
+        found += [f"NOT JUDGED on {len(self.unread):,} that cannot be read"] if self.unread else []
+        verdict = ", ".join(found) or "holds"
         return (
             f"{self.invariant:<4} {TITLES[self.invariant]:<31} {verdict}: {seen or 'nothing yet'}"
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from assay.verify.evidence import Evidence, ReleasedTable
+from assay.verify.evidence import Evidence
 from assay.verify.layers import ROW_ID, Layers, listed
 from assay.verify.report import Check
-from assay.verify.text import deciding_columns, row_hash
+from assay.verify.text import row_hash
+from assay.verify.values import built_today, check_values
 
 SHOWN = 5
 
@@ -17,19 +18,23 @@ def check_duplicates(evidence: Evidence, check: Check) -> None:
     ids. That both are no more than what is left over follows from I1 and from the first equation.
     """
     for table in evidence.silver:
-        layers = Layers(evidence, table)
-        rows = evidence.ask_one(f"SELECT count(*) FROM {layers.silver}")
-        ledger = [
-            row
-            for row in evidence.books.ledger
-            if row["dataset"] == layers.dataset and row["batch_id"] in layers.generation
-        ]
-        new = sum(row["new"] for row in ledger)
-        name = table.contract.table
-        check.equal(f"rows of {name} = new rows of its generation", new, rows)
-        _check_effective(evidence, check, layers, ledger)
-        _check_origin(evidence, check, layers)
-        check.saw(f"rows of {name}", rows)
+        with check.reading(table.contract.table):
+            _check_rows(evidence, check, Layers(evidence, table))
+
+
+def _check_rows(evidence: Evidence, check: Check, layers: Layers) -> None:
+    rows = evidence.ask_one(f"SELECT count(*) FROM {layers.silver}")
+    ledger = [
+        row
+        for row in evidence.books.ledger
+        if row["dataset"] == layers.dataset and row["batch_id"] in layers.generation
+    ]
+    new = sum(row["new"] for row in ledger)
+    name = layers.table.contract.table
+    check.equal(f"rows of {name} = new rows of its generation", new, rows)
+    _check_effective(evidence, check, layers, ledger)
+    _check_origin(evidence, check, layers)
+    check.saw(f"rows of {name}", rows)
 
 
 def _check_effective(
@@ -72,15 +77,16 @@ def check_versions(evidence: Evidence, check: Check) -> None:
     """Every key once, with the latest event time and sequence of its good records in bronze.
 
     The last step of the total order, the row hash, decides only between equal times; which of
-    those won is not worked out again. A row equals its record in the columns that decide, and
-    its row hash is that of the row, so no other column has changed since it was built. Rows built
-    under another version of the contract are left out of that last comparison.
+    those won is not worked out again. A row equals its record in every column, and its row hash
+    is that of the row. Of rows built under another version of the contract only the columns that
+    decide are compared.
     """
     for table in evidence.silver:
-        layers = Layers(evidence, table)
-        _check_keys(evidence, check, layers)
-        _check_values(evidence, check, layers)
-        _check_hashes(evidence, check, layers)
+        with check.reading(table.contract.table):
+            layers = Layers(evidence, table)
+            _check_keys(evidence, check, layers)
+            check_values(evidence, check, layers)
+            _check_hashes(evidence, check, layers)
 
 
 def _check_keys(evidence: Evidence, check: Check, layers: Layers) -> None:
@@ -116,20 +122,9 @@ def _fault(is_beyond: bool, is_missing: bool) -> str:
     return "not in silver" if is_missing else "not in bronze" if is_beyond else "another version"
 
 
-def _check_values(evidence: Evidence, check: Check, layers: Layers) -> None:
-    contract = layers.table.contract
-    columns = [column.name for column in deciding_columns(contract)]
-    differs = " OR ".join(f's."{name}" IS DISTINCT FROM t."{name}"' for name in columns)
-    query = f"""
-        SELECT s.batch_id, s.source_file, s.record_number FROM {layers.silver} AS s
-        JOIN {layers.typed} AS t USING (file_id, record_number) WHERE {differs}
-    """
-    _report(evidence, check, query, f"{', '.join(columns)} of {contract.table} = bronze")
-
-
 def _check_hashes(evidence: Evidence, check: Check, layers: Layers) -> None:
     contract = layers.table.contract
-    batches = _built_under(evidence, layers.table, layers.generation)
+    batches = built_today(layers)
     query = f"""
         SELECT batch_id, source_file, record_number FROM {layers.silver}
         WHERE batch_id IN {listed(batches)} AND row_hash <> {row_hash(contract)}
@@ -137,17 +132,6 @@ def _check_hashes(evidence: Evidence, check: Check, layers: Layers) -> None:
     _report(evidence, check, query, f"row_hash of {contract.table} = hash of the row")
     compared = f"SELECT count(*) FROM {layers.silver} WHERE batch_id IN {listed(batches)}"
     check.saw("row hashes", evidence.ask_one(compared))
-
-
-def _built_under(evidence: Evidence, table: ReleasedTable, generation: set[str]) -> set[str]:
-    """Batches whose rows silver was built from under the contract as it is today."""
-    books, name = evidence.books, table.contract.table
-    found: set[str] = set()
-    for batch_id, batch in books.batches.items():  # in the order of the commits
-        versions = batch["contract_versions"] or {}
-        if batch_id in generation and versions.get(name) == table.contract.version:
-            found |= {*books.released} if batch["source"] == "bronze" else {batch_id}
-    return found
 
 
 def _report(evidence: Evidence, check: Check, query: str, what: str) -> None:

@@ -25,21 +25,26 @@ def check_gold(evidence: Evidence, check: Check) -> None:
     such silver table has too, under the same name and never null.
     """
     for gold in evidence.gold:
-        silver = {source.contract.name: source for source in evidence.sources(gold)}
-        if len(silver) < len(gold.contract.datasets):
-            check.saw("gold tables whose silver is not known")
-            continue
-        name = evidence.load_released(gold)
-        query = audit_query(evidence.database, gold.contract)
-        if query:
-            _recompute(evidence, check, gold, [*silver.values()], query)
-            check.saw("gold tables computed anew")
-        for dataset, source in silver.items():
-            measures = gold.contract.totals_of(dataset)
-            if measures:
-                _compare_totals(evidence, check, gold, source, measures)
-                check.saw("totals", len(measures))
-        check.saw("groups", evidence.ask_one(f"SELECT count(*) FROM {name}"))
+        with check.reading(gold.contract.table):
+            _check_gold(evidence, check, gold)
+
+
+def _check_gold(evidence: Evidence, check: Check, gold: ReleasedTable) -> None:
+    silver = {source.contract.name: source for source in evidence.sources(gold)}
+    if len(silver) < len(gold.contract.datasets):
+        check.saw("gold tables whose silver is not known")
+        return
+    name = evidence.load_released(gold)
+    query = audit_query(evidence.database, gold.contract)
+    if query:
+        _recompute(evidence, check, gold, [*silver.values()], query)
+        check.saw("gold tables computed anew")
+    for dataset, source in silver.items():
+        measures = gold.contract.totals_of(dataset)
+        if measures:
+            _compare_totals(evidence, check, gold, source, measures)
+            check.saw("totals", len(measures))
+    check.saw("groups", evidence.ask_one(f"SELECT count(*) FROM {name}"))
 
 
 def audit_query(database: duckdb.DuckDBPyConnection, gold: Contract) -> str:
@@ -129,9 +134,10 @@ def check_stores(evidence: Evidence, check: Check) -> None:
     """
     for table in evidence.tables:
         if table.serving:
-            rows = _compare_stores(evidence, check, table)
-            check.saw(f"rows of {table.serving}", rows)
-            _compare_release(evidence, check, table, rows)
+            with check.reading(table.contract.table):
+                rows = _compare_stores(evidence, check, table)
+                check.saw(f"rows of {table.serving}", rows)
+                _compare_release(evidence, check, table, rows)
 
 
 def _compare_stores(evidence: Evidence, check: Check, table: ReleasedTable) -> int:

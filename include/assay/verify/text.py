@@ -1,7 +1,6 @@
 """Delivered text as the typed value that a silver contract makes of it, as SQL of DuckDB.
 
-An auditor's own reading of the contract: only for columns that say which row wins and what it is
-worth (keys, event time, sequence, money), and only right for records that are good.
+An auditor's own reading of the contract, only right for records that are good.
 """
 
 from __future__ import annotations
@@ -17,15 +16,6 @@ def deciding_columns(silver: Contract) -> list[Column]:
     """The columns that decide which version of a key is silver's, and its money."""
     names = [*silver.keys, silver.event_time, silver.sequence, *silver.money]
     return [column for column in silver.columns if column.name in names]
-
-
-def texts_needed(silver: Contract, bronze: Contract) -> list[str]:
-    """The columns of bronze that the deciding columns are read from."""
-    by_name = {column.name: column for column in silver.columns}
-    decide = deciding_columns(silver)
-    wanted = [*decide, *(by_name[name] for column in decide for name in column.hash_of)]
-    sources = {column.source or column.name for column in wanted}
-    return [name for name in bronze.column_names if name in sources]
 
 
 def typed(column: Column, silver: Contract, bronze: Contract) -> str:

@@ -56,7 +56,7 @@ def stored(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
             )
         connection.execute(
             "INSERT INTO ops.quarantine_movement VALUES"
-            " ('f:2', 'b1', NULL, 'waived', 'ann', now(), 'not worth it')"
+            " ('f:2', 'b1', NULL, 'waived', 'ann', now(), 'not worth it', 'trades')"
         )
     return database
 
@@ -99,6 +99,29 @@ def test_export_has_the_form_of_a_patch(stored: Database, tmp_path: Path) -> Non
     assert first["reasons"] == "from_cost.missing, to_cost.missing"
     assert (malformed["row_id"], malformed["TradeId"]) == ("f:3", "")
     assert inspect_file(out, load_contract("bronze", "trades")).records == 2
+
+
+HOSTILE = ("=HYPERLINK(1)", "+1", "-1.50", "@x", "\t=1", "'=1", "''-", "plain", "it's", "'", "")
+
+
+def test_export_is_disarmed_and_patched_back_it_is_the_same_text(
+    stored: Database, settings: Settings, tmp_path: Path
+) -> None:
+    with stored.connect(autocommit=True) as connection:
+        for number, hostile in enumerate(HOSTILE, start=100):
+            connection.execute(
+                "INSERT INTO ops.quarantine_row"
+                " VALUES (%s, 'trades', 'b2', 1, 'h', 'x', %s, %s, %s)",
+                [f"h:{number}", number, ["a.b"], json.dumps({"created_by": hostile})],
+            )
+    out = tmp_path / "rows.csv"
+    run("quarantine", "export", "--dataset", "trades", "--out", str(out), "--reason", "a.b")
+    shown = [row["Created_By"] for row in csv.DictReader(out.open(newline=""))]
+    assert not any(text.startswith(("=", "+", "-", "@", "\t", "\r")) for text in shown)
+    assert shown[7:] == [*HOSTILE[7:]], "what is harmless is shown as it is"
+    landed = settings.landing / "trades" / deliver_patch(settings, "trades", out)
+    given_back = csv.DictReader(landed.open(newline=""))
+    assert [row["Created_By"] for row in given_back] == [*HOSTILE]
 
 
 def test_export_as_json_lines_nests_the_fields_as_delivered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,25 @@ def test_unknown_batch_and_unknown_file_are_named(
     for file_id in ("beef", ""):
         with pytest.raises(BatchError, match=f"{file_id!r} is not one of its files: .*'a.csv'"):
             reject_file(settings, loader, plan.batch_id, file_id, "x")
+
+
+def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
+    settings: Settings, database: Any, loader: Connection
+) -> None:
+    quote = {"stock_id": 1, "company_id": 1, "symbol": "X", "price": 1, "volume": 1}
+    fund = {"fund_id": 1, "name": "f", "holdings": 1, "timestamp": "2026-01-01T10:00:00"}
+    names = ["mutual_funds", "stocks"]
+    for dataset in names:
+        path = settings.landing / dataset / "both.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(quote | fund) + "\n")
+    batch_id = batch_id_of("finance", "one", "2026-01-01")
+    run = Run("finance", names, "one", "manual", batch_id, "2026-01-01", resolve_params({}))
+    plan = accept_files(settings, database.connect, run, print)
+    file_id = plan.files[0].file_id
+    assert [(file.dataset, file.file_id) for file in plan.files] == [(n, file_id) for n in names]
+    with pytest.raises(BatchError, match=r"name one with --dataset: mutual_funds, stocks"):
+        reject_file(settings, loader, batch_id, file_id, "not a feed of quotes")
+    assert reject_file(settings, loader, batch_id, file_id, "no quotes", "stocks") == "both.jsonl"
+    kept = read_plan(settings.batches / batch_id / "plan.json").files
+    assert [file.dataset for file in kept] == ["mutual_funds"]

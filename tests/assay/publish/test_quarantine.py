@@ -26,7 +26,8 @@ def released(loader: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
             {"n": number},
         )
     loader.execute(
-        "INSERT INTO ops.quarantine_movement VALUES ('f:1', 'b1', NULL, 'waived', 'a', now(), 'w')"
+        "INSERT INTO ops.quarantine_movement"
+        " VALUES ('f:1', 'b1', NULL, 'waived', 'a', now(), 'w', 'trades')"
     )
     loader.execute(
         "INSERT INTO ops.release (pipeline, batch_id, epoch, generation, versions, counts, sums,"

@@ -94,8 +94,8 @@ FORGED_RELEASE = """
            sums, content
     FROM ops.current_release"""
 FORGED_MOVEMENT = """
-    INSERT INTO ops.quarantine_movement (row_id, from_batch, how, who, why)
-    SELECT file_id || ':9999', batch_id, 'waived', 'me', 'why' FROM ops.batch_file
+    INSERT INTO ops.quarantine_movement (dataset, row_id, from_batch, how, who, why)
+    SELECT dataset, file_id || ':9999', batch_id, 'waived', 'me', 'why' FROM ops.batch_file
     WHERE verdict = 'accepted' LIMIT 1"""
 FORGED_ROW = """
     INSERT INTO serving.trade_event
@@ -115,7 +115,11 @@ SPOILT: dict[str, tuple[list[Callable[[Site], object]], dict[str, list[str]]]] =
         ],
         {
             "I2": ["rows of silver.trades = new rows"],
-            "I3": ["(not in silver)", "updated_on of silver.trades = bronze", "row_hash of"],
+            "I3": [
+                "(not in silver)",
+                "created_by, to_cost of silver.trades = bronze",
+                "row_hash of",
+            ],
             "I4": ["to_cost of gold.customer_exposure = silver.trades by customer_id"],
             "I5": ["2 rows more", "1 rows not there", "sum of to_cost"],
         },
@@ -198,6 +202,7 @@ SPOILT: dict[str, tuple[list[Callable[[Site], object]], dict[str, list[str]]]] =
             sql("UPDATE ops.validation_result SET epoch = epoch + 1000 WHERE layer = 'gold'"),
         ],
         {
+            "I1": ["quarantine of trades: expected can be read"],
             "I5": ["sum of to_cost of serving.trade_event"],
             "I6": ["expected COMMITTING or COMMITTED or PUBLISHED, found FAILED"],
             "I7": ["releases of this content"],

@@ -1,0 +1,168 @@
+"""The records of a delivered file, read here and by nothing of the pipeline.
+
+Every reader yields chunks in the order of the file: one row per record, malformed ones too, and
+one column for each of the bronze contract. Texts are as delivered; only Parquet keeps its types.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.contract import Contract
+from assay.verify.headers import fold, nearest_names, places
+from assay.verify.spelling import plain_number
+
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+LONGEST_FIELD = 1 << 30
+CHUNK = 16_384
+BLANKS = b" \t\r\n"
+BOM = b"\xef\xbb\xbf"
+Record = dict[str, Any]
+
+
+def read_records(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+    """CSV records without the header, JSON records of lines or of one array, or Parquet rows.
+
+    Raises OSError, EOFError, ValueError, zlib.error, csv.Error or ArrowException for a file that
+    is not sound.
+    """
+    name = path.name.casefold().removesuffix(".gz")
+    if name.endswith(".parquet"):
+        return _read_parquet(path, contract)
+    return (_read_json if name.endswith(JSON_SUFFIXES) else _read_csv)(path, contract)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    is_packed = path.name.casefold().endswith(".gz")
+    with cast(IO[bytes], gzip.open(path, "rb") if is_packed else path.open("rb")) as content:
+        yield content
+
+
+def read_numbered(path: Path, contract: Contract) -> Iterator[pa.Table]:
+    """As `read_records`, with the number of each record in the file as `record_number`."""
+    first = 1
+    for batch in read_records(path, contract):
+        numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
+        yield pa.Table.from_batches([batch]).append_column("record_number", numbers)
+        first += batch.num_rows
+
+
+def _read_csv(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+    csv.field_size_limit(LONGEST_FIELD)
+    source = contract.source
+    delimiter, encoding = (source.delimiter, source.encoding) if source else (",", "utf-8")
+    encoding = "utf-8-sig" if fold(encoding) in ("utf-8", "utf8") else encoding
+    with _open(path) as content, io.TextIOWrapper(content, encoding, newline="") as text:
+        records = filter(None, csv.reader(text, delimiter=delimiter))
+        header = next(records, [])
+        at, width = places(header, contract), len(header)
+        while rows := [*islice(records, CHUNK)]:
+            fitting = [row if len(row) == width else _fit(row, width) for row in rows]
+            columns = [*zip(*fitting, strict=True)]
+            absent: Sequence[str | None] = [None] * len(rows)
+            yield _batch(contract, [absent if p is None else columns[p] for p in at])
+
+
+def _fit(row: list[str], width: int) -> list[str]:
+    """A malformed record; its fields are not compared."""
+    return (row + [""] * width)[:width]
+
+
+def _read_json(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+    shapes = contract.source.shapes if contract.source else {}
+    fields: dict[str, None] = {}
+    if len(shapes) > 1:  # which one it is, is told by all records together
+        for record in _json_records(path):
+            fields |= dict.fromkeys(record)
+    names = nearest_names(fields, contract)
+    finders = [_finder(name) for name in names.values()]
+    records = _json_records(path)
+    while chunk := [*islice(records, CHUNK)]:
+        yield _batch(contract, [[find(record) for record in chunk] for find in finders])
+
+
+def _json_records(path: Path) -> Iterator[Record]:
+    """Objects; what is none is a record without fields."""
+    with _open(path) as content:
+        first = content.read(1 << 16).removeprefix(BOM).lstrip(BLANKS)[:1]
+    with _open(path) as content:
+        if first == b"[":
+            yield from map(_as_record, _parse(content.read().removeprefix(BOM), strict=True))
+            return
+        for line in content:
+            text = line.removeprefix(BOM).strip(BLANKS)
+            if text:
+                yield _as_record(_parse(text))
+
+
+def _parse(text: bytes, *, strict: bool = False) -> Any:
+    try:
+        return json.loads(text, parse_float=plain_number, parse_int=str)
+    except (ValueError, RecursionError):
+        if strict:
+            raise
+        return None
+
+
+def _as_record(value: Any) -> Record:
+    return value if isinstance(value, dict) else {}
+
+
+def _finder(name: str) -> Callable[[Record], str | None]:
+    """What finds a field: nested as `outer.inner`, or with a name that has the dot in it."""
+    outer, _, inner = name.partition(".")
+    folded = fold(name)
+
+    def find(record: Record) -> str | None:
+        if inner:
+            parent = record.get(outer)
+            if isinstance(parent, dict) and inner in parent:
+                return _text(parent[inner])
+        if name in record:
+            return _text(record[name])
+        return _text(next((v for key, v in record.items() if fold(key) == folded), None))
+
+    return find
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read_parquet(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+        header = file.schema_arrow.names
+        at = places(header, contract)
+        for batch in file.iter_batches(batch_size=CHUNK):
+            absent = pa.nulls(batch.num_rows, pa.string())
+            columns = [absent if p is None else batch.column(p) for p in at]
+            yield pa.RecordBatch.from_arrays(columns, names=contract.column_names)
+
+
+def _batch(contract: Contract, columns: Iterable[Sequence[str | None]]) -> pa.RecordBatch:
+    arrays = [_array(column) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=contract.column_names)
+
+
+def _array(texts: Sequence[str | None]) -> pa.Array:
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
+        whole = [t and t.encode("utf-8", "replace").decode() for t in texts]
+        return pa.array(whole, pa.string())

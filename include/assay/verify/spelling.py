@@ -1,0 +1,61 @@
+"""Spellings of one value: what a file says and what bronze, which has texts only, makes of it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+
+def text_of(name: str, kind: pa.DataType) -> str:
+    """A column as bronze spells it, as SQL of DuckDB; nothing and an empty text are one."""
+    value = f'"{name}"'
+    if pa.types.is_floating(kind):
+        exact = f"TRY_CAST({value}::VARCHAR AS DECIMAL(38, 18))::VARCHAR"
+        value = f"coalesce({exact}, {value}::VARCHAR)"
+    elif pa.types.is_timestamp(kind) and kind.tz:
+        value = f"CAST({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+    return f"coalesce(CAST({value} AS VARCHAR), '')"
+
+
+def plain_number(number: str) -> str:
+    """A number without exponent and without zeros at its end; with one, as it was delivered."""
+    if "e" in number or "E" in number:
+        return number
+    return number.rstrip("0").rstrip(".")
+
+
+def same_value(one: str | None, other: str | None) -> bool:
+    """Whether two texts of a typed value say the same: of a number, of an object, of a list."""
+    if (one or None) == (other or None):
+        return True
+    if one is None or other is None:
+        return False
+    left, right = _value(one), _value(other)
+    return left is not None and left == right
+
+
+def _value(text: str) -> Any:
+    """Only what JSON would spell so: 007 is a text."""
+    try:
+        value = json.loads(text, parse_float=Number, parse_int=Number)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, Number):
+        return Decimal(value)
+    return _with_numbers_as_texts(value) if isinstance(value, dict | list) else None
+
+
+class Number(str):
+    """A number of JSON, as it is spelt."""
+
+
+def _with_numbers_as_texts(value: Any) -> Any:
+    """As the reader above has them, whose numbers inside objects and lists have become texts."""
+    if isinstance(value, dict):
+        return {key: _with_numbers_as_texts(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers_as_texts(inner) for inner in value]
+    return plain_number(value) if isinstance(value, Number) and "." in value else value
