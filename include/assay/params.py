@@ -58,7 +58,9 @@ class RunParams:
 def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> RunParams:
     """Check the params of a run; what is left out has its default.
 
-    With `from_silver`, of a pipeline that takes no files but the releases of others. Raises SettingsError, naming the field and what it allows.
+    With `from_silver`, of a pipeline that takes no files but the releases of others.
+
+    Raises SettingsError, naming the field and what it allows.
     """
     known = [field.name for field in fields(RunParams)]
     for name in conf:

@@ -17,11 +17,19 @@ from assay.ledger.batches import (
     set_batch_state,
     start_batch,
 )
-from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
+from assay.ledger.deliveries import (
+    Delivery,
+    HeldFile,
+    batch_holding,
+    deliveries,
+    held_files,
+    record_deliveries,
+)
 from assay.ledger.lease import require_epoch, take_epoch
 from assay.ledger.progress import (
     fail_batch,
     is_built_upon,
+    record_refusal,
     resume_batch,
     rules_of_commit,
     summary_of_run,
@@ -41,6 +49,7 @@ from assay.ledger.verdicts import record_validation
 
 __all__ = [
     "Delivery",
+    "HeldFile",
     "TaskAttempt",
     "batch_holding",
     "batch_state",
@@ -53,10 +62,12 @@ __all__ = [
     "fail_batch",
     "find_release",
     "finish_task",
+    "held_files",
     "is_built_upon",
     "next_generation",
     "record_deliveries",
     "record_dry_run",
+    "record_refusal",
     "record_release",
     "record_row_ledger",
     "record_validation",

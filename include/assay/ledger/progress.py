@@ -1,10 +1,12 @@
-"""How a batch moves on: resumed, failed, built upon; and what its run may say about it."""
+"""How a batch moves on: refused, resumed, failed, built upon; and what its run may say about it."""
 
 from __future__ import annotations
 
 from assay.errors import BatchError
+from assay.ledger.batches import current_generation, set_batch_state, start_batch
 from assay.ledger.query import Connection, fetch_all, fetch_value
 from assay.markdown import escape_markdown
+from assay.run import Run
 
 
 def resume_batch(connection: Connection, batch_id: str, state: str) -> None:
@@ -47,6 +49,22 @@ def fail_batch(connection: Connection, batch_id: str, error: str, *, epoch: int)
         """,
         {"error": error, "batch_id": batch_id, "epoch": epoch},
     )
+
+
+def record_refusal(connection: Connection, run: Run, why: str) -> None:
+    """Record a run that was refused for its params as an EMPTY batch that says why."""
+    with connection.transaction():
+        start_batch(
+            connection,
+            batch_id=run.batch_id,
+            pipeline=run.pipeline,
+            run_id=run.run_id,
+            run_type=run.run_type,
+            batch_date=run.batch_date,
+            generation=current_generation(connection, run.pipeline),
+            source=run.source,
+        )
+        set_batch_state(connection, run.batch_id, "EMPTY", error=why)
 
 
 def is_built_upon(connection: Connection, batch_id: str) -> bool:

@@ -87,6 +87,14 @@ def replace_batch(path: str, rows: DataFrame, batch_id: str) -> None:
     rows.write.format("delta").mode("overwrite").option("replaceWhere", only_its_own).save(path)
 
 
+def has_batch(path: str, batch_id: str) -> bool:
+    """Whether a table that is partitioned by batch has rows of this one."""
+    try:
+        return bool(DeltaTable(path).partitions([("batch_id", "=", batch_id)]))
+    except TableNotFoundError:
+        return False
+
+
 def commits(path: str, limit: int = 20) -> list[Commit]:
     """The newest commits that changed content, newest first; empty when there is no table."""
     try:

@@ -82,6 +82,7 @@ class SparkStageOperator(SparkJobOperator):
             with connect() as connection:
                 _leave_alone_if_built_upon(connection, plan)
                 _look_into_quarantine(connection, plan, self.stage)
+                _look_at_files(plan, self.stage)
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
@@ -160,6 +161,14 @@ def _look_into_quarantine(connection: Any, plan: Plan, stage: str) -> None:
         select_rows(connection, plan)
     else:
         require_open(connection, plan)
+
+
+def _look_at_files(plan: Plan, stage: str) -> None:
+    """What a sender has added to a file since it was counted must not be left out in silence."""
+    from assay.landing.rest import require_unchanged
+
+    if stage == "commit":
+        require_unchanged(plan.files, plan.batch_id, every_byte=False)
 
 
 class QualityGateOperator(SparkStageOperator):
