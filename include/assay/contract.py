@@ -90,10 +90,12 @@ class Source:
 
     `shapes` are historic spellings of the header: name of the shape → bronze column → header.
     A file is read by the shape that fits it; columns that a shape leaves out keep their own header.
+    A file in landing is taken once it has not changed for `settle_seconds`; see `landing.rest`.
     """
 
     system: str
     patterns: tuple[str, ...]
+    settle_seconds: float = 5
     delimiter: str = ","
     encoding: str = "utf-8"
     shapes: dict[str, dict[str, str]] = field(default_factory=lambda: {"": {}})

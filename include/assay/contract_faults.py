@@ -26,6 +26,9 @@ def faults_of(contract: Contract) -> Iterator[str]:
         yield from _column_faults(contract, column)
     yield from _reference_faults(contract)
     yield from _duration_faults(contract)
+    seconds = contract.source.settle_seconds if contract.source else 0
+    if isinstance(seconds, bool) or not (isinstance(seconds, int | float) and 0 <= seconds <= 3600):
+        yield f"source: settle_seconds is {seconds!r}, not a number from 0 to 3600"
 
 
 def _layer_faults(contract: Contract) -> Iterator[str]:

@@ -14,6 +14,7 @@ from assay.param_schemas import (
     FILTERS,
     GLOB_LENGTH,
     ISO_DATE,
+    OF_RELEASES,
     PARAM_SCHEMAS,
     REASON_LENGTH,
 )
@@ -70,20 +71,25 @@ def check_movement_reason(value: object, source: str) -> None:
         refuse("movement_reason", value, allowed)
 
 
-def check_combination(given: Mapping[str, Any]) -> None:
+def check_combination(given: Mapping[str, Any], *, from_silver: bool) -> None:
     """Refuse what the source would ignore: a person who set it expects that it counts."""
     source = given["source"]
     takes_rows, takes_files = source in ("quarantine", "waive"), source in ("files", "patch")
+    rebuilds = given["full_rebuild"] and source == "files"
+    when = "when full_rebuild is true" if rebuilds else f"when source is {source}"
     usable = {
-        "batch_date": takes_files,
-        "landing_glob": takes_files,
         "full_rebuild": source == "files",
+        "batch_date": takes_files and not rebuilds,
+        "landing_glob": takes_files and not rebuilds,
         "dry_run": source != "waive",
         "gate_policy": source != "waive",
         "export_format": source != "waive",
         **dict.fromkeys(FILTERS, takes_rows),
         "movement_reason": source != "files",
     }
+    if from_silver:
+        usable = {name: name in OF_RELEASES for name in given}
+        when = "for a pipeline that takes no files"
     for name, is_usable in usable.items():
         if not is_usable and given[name] != PARAM_SCHEMAS[name]["default"]:
-            refuse(name, given[name], f"left at its default when source is {source}")
+            refuse(name, given[name], f"left at its default {when}")

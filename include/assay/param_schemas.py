@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
@@ -12,6 +13,8 @@ FILTER_LENGTH = 200
 EXPORT_FORMATS = ("csv", "parquet", "jsonl")
 SOURCES = ("files", "quarantine", "patch", "waive")
 FILTERS = ("quarantine_dataset", "quarantine_batch", "quarantine_reason")
+# What means something to a pipeline that takes no files but the releases of others.
+OF_RELEASES = ("gate_policy", "override_reason", "full_rebuild", "export_format", "dry_run")
 
 
 def _filter(title: str, description: str) -> dict[str, Any]:
@@ -32,7 +35,10 @@ PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
         "pattern": ISO_DATE,
         "default": None,
         "title": "Batch date",
-        "description": "Take only the files of this day (yyyy-mm-dd); empty takes every file.",
+        "description": (
+            "Take only the files of this day (yyyy-mm-dd); empty takes every file, of a backfill"
+            " those of its own day. Not with a full rebuild."
+        ),
     },
     "landing_glob": {
         "type": "string",
@@ -41,7 +47,11 @@ PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
         "maxLength": GLOB_LENGTH,
         "default": "*",
         "title": "Landing files",
-        "description": "Names to take, below the landing folder of the dataset, such as *2026-01*.",
+        # Airflow's page shows no reason when it refuses a value: what is allowed stands here.
+        "description": (
+            "Names to take, such as *2026-01*, below the landing folder of the dataset: not '..',"
+            " and no / or ~ at the beginning. Not with a full rebuild."
+        ),
     },
     "gate_policy": {
         "type": "string",
@@ -56,6 +66,7 @@ PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
     "override_reason": {
         # Airflow's form takes an empty text field for a missing value, unless null is allowed.
         "type": ["null", "string"],
+        "minLength": REASON_LENGTH[0],
         "maxLength": REASON_LENGTH[1],
         "default": None,
         "title": "Reason for the override",
@@ -104,3 +115,9 @@ PARAM_SCHEMAS: dict[str, dict[str, Any]] = {
         "description": "Why rows leave quarantine, 3 to 200 characters; patch and waive need it.",
     },
 }
+
+
+def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The params of the pipeline with these datasets; the form offers these and no other."""
+    narrowed = {**PARAM_SCHEMAS["quarantine_dataset"], "enum": [None, *datasets]}
+    return {**PARAM_SCHEMAS, "quarantine_dataset": narrowed}

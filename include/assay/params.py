@@ -16,9 +16,9 @@ from assay.param_checks import (
     checked_reason,
     refuse,
 )
-from assay.param_schemas import EXPORT_FORMATS, FILTERS, PARAM_SCHEMAS, SOURCES
+from assay.param_schemas import EXPORT_FORMATS, FILTERS, PARAM_SCHEMAS, SOURCES, schemas_of
 
-__all__ = ["PARAM_SCHEMAS", "RunParams", "resolve_params"]
+__all__ = ["PARAM_SCHEMAS", "RunParams", "resolve_params", "schemas_of"]
 
 MAINTENANCE_PARAMS: dict[str, dict[str, Any]] = {
     "dry_run": {
@@ -55,8 +55,10 @@ class RunParams:
     movement_reason: str | None = None
 
 
-def resolve_params(conf: Mapping[str, Any]) -> RunParams:
+def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> RunParams:
     """Check the params of a run; what is left out has its default.
+
+    With `from_silver`, of a pipeline that takes no files but the releases of others.
 
     Raises SettingsError, naming the field and what it allows.
     """
@@ -80,5 +82,5 @@ def resolve_params(conf: Mapping[str, Any]) -> RunParams:
     for name in FILTERS:
         check_filter(name, given[name])
     check_movement_reason(given["movement_reason"], given["source"])
-    check_combination(given)
+    check_combination(given, from_silver=from_silver)
     return RunParams(**given)

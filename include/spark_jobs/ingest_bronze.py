@@ -8,19 +8,34 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import load_contract
+from assay.landing.rest import require_unchanged
 from assay.plan import Plan
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.shape import add_columns
-from spark_jobs.lakehouse.tables import Fence, commit, create_table, read_table, replace_batch
+from spark_jobs.lakehouse.tables import (
+    Fence,
+    commit,
+    create_table,
+    has_batch,
+    read_table,
+    replace_batch,
+)
 
 
 def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
-    """Write one bronze row per physical record; a repeat replaces this batch's rows."""
+    """Write one bronze row per physical record; a repeat replaces this batch's rows.
+
+    Raises BatchError when a file was written to since its records were counted.
+    """
     if plan.source == "bronze":
         batches = len(plan.rebuild_batches)
         return {"datasets": {}, "summary": f"rebuilding from {batches} batches already in bronze"}
     datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.inputs}
+    require_unchanged(plan.files, plan.batch_id, every_byte=True)
+    for dataset in plan.datasets:
+        if dataset not in plan.inputs:
+            _take_back(spark, plan, epoch, dataset)
     records = sum(sum(d["records"].values()) for d in datasets.values())
     return {"datasets": datasets, "summary": f"{records:,} records of {len(plan.files)} files"}
 
@@ -42,3 +57,14 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
     written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)
     counts = written.groupBy("file_id").agg(F.count("*").alias("records")).collect()
     return {"version": version, "records": {row["file_id"]: row["records"] for row in counts}}
+
+
+def _take_back(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> None:
+    """Remove what was ingested before the only file of the dataset was rejected."""
+    path = plan.table("bronze", dataset)
+    if not has_batch(path, plan.batch_id):
+        return
+    version = load_contract("bronze", dataset).version
+    fence = Fence(plan.batch_id, epoch, plan.manifest_hash, version, digest="")
+    none = read_table(spark, path).limit(0)
+    commit(spark, path, fence, lambda: replace_batch(path, none, plan.batch_id))

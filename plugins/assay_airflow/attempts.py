@@ -113,4 +113,5 @@ def _finish(ended: Attempt, ending: str, error: str) -> None:
                 error=error or None,
             )
         if ending == "FAILED":
-            ledger.fail_batch(connection, ended.batch_id, f"{ended.task_id}: {error}")
+            told = f"{ended.task_id}: {error}"
+            ledger.fail_batch(connection, ended.batch_id, told, epoch=ended.epoch)

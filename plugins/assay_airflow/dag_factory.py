@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
-from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS
+from assay.params import MAINTENANCE_PARAMS, schemas_of
 from assay_airflow.operators import (
     AcceptFilesOperator,
     ArchiveFilesOperator,
@@ -40,7 +40,8 @@ def pipeline_dag(
     Infrastructure failures are retried with back-off; a failed gate, a refused param or an error
     that a person must act on is not (see `attempts`).
     """
-    with _dag(dag_id, schedule, owner, [*tags, FROM_LANDING], doc_md) as dag:
+    params = schemas_of(datasets)
+    with _dag(dag_id, schedule, owner, [*tags, FROM_LANDING], doc_md, params) as dag:
         accept = AcceptFilesOperator(task_id="accept_files", pipeline=dag_id, datasets=datasets)
         with TaskGroup("bronze", prefix_group_id=False, tooltip="As delivered"):
             bronze = [_stage("ingest_bronze"), _gate("bronze")]
@@ -56,7 +57,8 @@ def gold_dag(
 ) -> DAG:
     """The gold tables of datasets of several pipelines, whenever one of these is released."""
     schedule = AssetAny(*(silver_asset(dataset) for dataset in datasets))
-    with _dag(dag_id, schedule, owner, [*tags, FROM_RELEASES], doc_md) as dag:
+    params = schemas_of(datasets)
+    with _dag(dag_id, schedule, owner, [*tags, FROM_RELEASES], doc_md, params) as dag:
         accept = AcceptFilesOperator(
             task_id="accept_releases", pipeline=dag_id, datasets=datasets, from_silver=True
         )
@@ -86,7 +88,7 @@ def _dag(
     owner: str,
     tags: Sequence[str],
     doc_md: str | None,
-    params: Mapping[str, dict[str, Any]] = PARAM_SCHEMAS,
+    params: Mapping[str, dict[str, Any]],
 ) -> DAG:
     return DAG(
         dag_id,

@@ -124,9 +124,53 @@ def test_abandoned_batch_cannot_be_resumed(loader: Connection, state: str) -> No
     ledger.set_batch_state(loader, "b1", "ABANDONED", error="abandoned by me: wrong file")
     with pytest.raises(BatchError, match="b1: is ABANDONED"):
         ledger.resume_batch(loader, "b1", state)
-    ledger.fail_batch(loader, "b1", "commit: was abandoned")
+    ledger.fail_batch(loader, "b1", "commit: was abandoned", epoch=1)
     found = loader.execute("SELECT state, error FROM ops.batch").fetchall()
     assert found == [("ABANDONED", "abandoned by me: wrong file")]
+
+
+def test_late_end_of_an_older_attempt_fails_no_batch(loader: Connection) -> None:
+    """F29: the older attempt was taken for dead, and the newer one is at work."""
+    start_batch(loader, "b1")
+    start_batch(loader, "b2")
+    for batch_id, epoch in (("b1", 3), ("b1", 4), ("b2", 5)):
+        ledger.start_task(
+            loader, batch_id=batch_id, task_id="commit", epoch=epoch, try_number=epoch
+        )
+    ledger.fail_batch(loader, "b1", "commit: the connection is gone", epoch=3)
+    assert loader.execute("SELECT state, error FROM ops.batch ORDER BY 1 LIMIT 1").fetchall() == [
+        ("RUNNING", None)
+    ]
+    ledger.fail_batch(loader, "b1", "commit: the disk is full", epoch=4)
+    assert loader.execute(
+        "SELECT state, error FROM ops.batch WHERE batch_id = 'b1'"
+    ).fetchall() == [("FAILED", "commit: the disk is full")]
+
+
+def test_empty_batch_that_says_why_stays_empty(loader: Connection) -> None:
+    for batch_id, error, state in (("b1", None, "FAILED"), ("b2", "held", "EMPTY")):
+        start_batch(loader, batch_id)
+        ledger.set_batch_state(loader, batch_id, "EMPTY", error=error)
+        ledger.fail_batch(loader, batch_id, "accept_files: held", epoch=1)
+        assert ledger.batch_state(loader, batch_id) == state
+
+
+def test_note_of_a_run_has_no_markup_of_others(loader: Connection) -> None:
+    """F31: the name of a file is in summaries and errors."""
+    start_batch(loader, "b1")
+    name = "![x](y).csv"
+    ledger.start_task(loader, batch_id="b1", task_id="accept_files", epoch=1, try_number=1)
+    ledger.finish_task(
+        loader, batch_id="b1", task_id="accept_files", epoch=1, state="FAILED",
+        summary=f"accept_files: {name} rejected", error=name,
+    )  # fmt: skip
+    ledger.fail_batch(loader, "b1", f"accept_files: {name}\n# bad", epoch=1)
+    run_id = loader.execute("SELECT run_id FROM ops.batch").fetchall()[0][0]
+    note = ledger.summary_of_run(loader, "trades", run_id)
+    assert note == (
+        "batch b1: FAILED\n- accept_files: !\\[x\\](y).csv rejected\n\n"
+        "**accept_files: !\\[x\\](y).csv # bad**"
+    )
 
 
 def test_committed_batches_are_released_by_epoch_whatever_the_clock_says(

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from assay.errors import SettingsError
-from assay.params import PARAM_SCHEMAS, RunParams, resolve_params
+from assay.params import PARAM_SCHEMAS, RunParams, resolve_params, schemas_of
 
 GOOD: list[dict[str, Any]] = [
     {},
@@ -37,6 +37,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"landing_glob": None}, "landing_glob="),
     ({"gate_policy": "lenient"}, "gate_policy='lenient': must be strict or override"),
     ({"override_reason": "x" * 201}, "override_reason="),
+    ({"override_reason": "x", "gate_policy": "override"}, "override_reason="),
     ({"override_reason": 7}, "override_reason="),
     ({"full_rebuild": "yes"}, "full_rebuild='yes': must be true or false"),
     ({"full_rebuild": 1}, "full_rebuild=1"),
@@ -86,6 +87,43 @@ def test_override_needs_a_reason(reason: str) -> None:
 def test_param_that_its_source_would_ignore_is_refused(conf: dict[str, Any], refused: str) -> None:
     with pytest.raises(SettingsError, match=rf"{refused}=.* when source is"):
         resolve_params(conf)
+
+
+@pytest.mark.parametrize("ignored", [{"landing_glob": "a*"}, {"batch_date": "2026-01-31"}])
+def test_full_rebuild_takes_no_files_and_none_can_be_chosen(ignored: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"left at its default when full_rebuild is true"):
+        resolve_params({"full_rebuild": True, **ignored})
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        {"landing_glob": "a*"},
+        {"batch_date": "2026-01-31"},
+        {"source": "quarantine"},
+        {"source": "patch", "movement_reason": "because"},
+    ],
+)
+def test_pipeline_without_files_has_none_to_choose(ignored: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="for a pipeline that takes no files"):
+        resolve_params(ignored, from_silver=True)
+    asked = {"full_rebuild": True, "gate_policy": "override", "override_reason": "agreed"}
+    assert resolve_params(asked, from_silver=True).full_rebuild
+
+
+def test_form_offers_the_datasets_of_its_pipeline() -> None:
+    form = schemas_of(["stocks", "mutual_funds"])
+    assert form["quarantine_dataset"]["enum"] == [None, "stocks", "mutual_funds"]
+    assert form.keys() == PARAM_SCHEMAS.keys()
+    for value, allowed in ((None, True), ("stocks", True), ("shares", False)):
+        found = jsonschema.Draft202012Validator(form["quarantine_dataset"]).is_valid(value)
+        assert found is allowed
+
+
+def test_form_says_what_a_pattern_keeps_out() -> None:
+    """Airflow's page says only Bad Request when it does."""
+    assert "yyyy-mm-dd" in PARAM_SCHEMAS["batch_date"]["description"]
+    assert "not '..', and no / or ~" in PARAM_SCHEMAS["landing_glob"]["description"]
 
 
 def test_day_that_is_not_in_the_calendar_is_refused() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from assay.generate.truth import Truth
 from assay.generate.write import generate, remake_first
 
 UNKNOWN_CURRENCY = "XXX"
+AGED = 60  # seconds; a file that has not changed for so long is taken without a wait
 
 
 def truth_of_first(truth: Truth, files: int) -> Truth:
@@ -35,6 +38,13 @@ def small(dataset: str, out: Path, **changes: Any) -> SetOptions:
     return recipe_of(dataset).options(out, **{**facts, **changes})
 
 
+def age(path: Path) -> Path:
+    """Make a file look as if its sender had finished it a minute ago."""
+    moment = time.time() - AGED
+    os.utime(path, (moment, moment))
+    return path
+
+
 def deliver(landing: Path, files: Iterable[Path]) -> list[str]:
     """Let files appear in landing, each by one rename; returns their names."""
     landing.mkdir(parents=True, exist_ok=True)
@@ -42,7 +52,7 @@ def deliver(landing: Path, files: Iterable[Path]) -> list[str]:
     for file in files:
         writing = landing / f".{file.name}.tmp"
         writing.write_bytes(file.read_bytes())
-        writing.replace(landing / file.name)
+        age(writing).replace(landing / file.name)
         names.append(file.name)
     sync_folder(landing)
     return names

@@ -62,6 +62,8 @@ def test_dag_survives_serialisation(dag_bag: DagBag, dag_id: str) -> None:
         ("gate_policy", "lenient"),
         ("full_rebuild", "yes"),
         ("override_reason", "x" * 300),
+        ("override_reason", "x"),
+        ("quarantine_dataset", "shares"),
     ],
 )
 def test_trigger_form_refuses_a_wrong_value(dag_bag: DagBag, name: str, value: object) -> None:
@@ -81,6 +83,7 @@ def test_trigger_form_refuses_a_wrong_value(dag_bag: DagBag, name: str, value: o
         ("gate_policy", "override"),
         ("override_reason", None),
         ("override_reason", "a late correction"),
+        ("quarantine_dataset", None),
         ("full_rebuild", True),
         ("dry_run", True),
     ],

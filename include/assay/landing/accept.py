@@ -7,42 +7,33 @@ that was cut off has done, the next one finds and completes; once the plan exist
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 
 from assay.contract import contracts_of
 from assay.errors import BatchError
-from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
+from assay.landing.held import IsActive, refusal_of
+from assay.landing.intake import Intake, Landing
 from assay.landing.moves import hold_files
 from assay.landing.planning import add_quarantined_rows, describe_plan, make_plan
-from assay.landing.take import (
-    Folders,
-    TakenFile,
-    batch_folders,
-    clear_scratch,
-    pending_files,
-    remove_taking,
-    take_files,
-    taken_files,
-)
+from assay.landing.rest import Say
+from assay.landing.take import batch_folders
 from assay.ledger import (
-    Delivery,
-    batch_holding,
     batch_state,
     batches_in_state,
     current_generation,
-    deliveries,
     fail_batch,
     next_generation,
-    record_deliveries,
     require_no_rollback,
     set_batch_state,
     start_batch,
+    take_epoch,
 )
 from assay.ledger.progress import GIVEN_UP
 from assay.ledger.query import fetch_value
 from assay.plan import Plan, read_plan, write_plan
+from assay.quarantine.selection import explain_unnamed
 from assay.readiness import settle_commit
 from assay.run import Run, batch_id_of
 from assay.settings import Settings
@@ -50,16 +41,21 @@ from assay.stack.submit import is_locked
 
 __all__ = ["Run", "accept_files", "batch_id_of"]
 
-Say = Callable[[str], None]
-
 
 def accept_files(
-    settings: Settings, connect: Callable[[], psycopg.Connection[Any]], run: Run, say: Say
+    settings: Settings,
+    connect: Callable[[], psycopg.Connection[Any]],
+    run: Run,
+    say: Say,
+    is_active: IsActive = lambda _: True,
 ) -> Plan:
     """Resolve a run into its plan; a retry gets the plan that is frozen already.
 
-    Raises BatchError when an interrupted commit must be completed first, or when the batch has
-    been abandoned.
+    `is_active` says of another run of the pipeline whether it is under way.
+
+    Raises BatchError when an interrupted commit must be completed first, when the batch has been
+    abandoned, when the run took nothing but a batch that is stuck holds files that it asks for, or
+    when it names nothing in quarantine.
     """
     path = settings.batches / run.batch_id / "plan.json"
     with hold_files(settings, run.pipeline), connect() as connection:
@@ -69,18 +65,32 @@ def accept_files(
             say(f"plan of {plan.batch_id} is frozen: {describe_plan(plan)}")
             return plan
         generation = _register(connection, run)
-        folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
-        takes_files = run.source == "files"
-        seen = _accept(settings, connection, run, folders, say) if takes_files else []
-        plan = make_plan(settings, connection, run, generation, seen)
+        intake = Intake()
+        if run.source == "files":
+            folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
+            intake = Landing(settings, connection, run, folders, say, is_active).take_in()
+        if intake.held and intake.takes_none:
+            _end(connection, run, refusal_of(intake.held))
+        if unnamed := explain_unnamed(connection, run.datasets, run.movement):
+            _end(connection, run, unnamed)
+        plan = make_plan(settings, connection, run, generation, intake.seen)
         plan = add_quarantined_rows(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
-    if takes_files and run.only_day and not seen:
-        say(f"nothing new: no file of {run.only_day} is waiting")
-    else:
-        say(describe(seen) if seen else describe_plan(plan))
+    say(intake.summary(_nothing_new(run) or describe_plan(plan)))
     return plan
+
+
+def _nothing_new(run: Run) -> str:
+    day = run.only_day if run.source == "files" else None
+    return f"nothing new: no file of {day} is waiting" if day else ""
+
+
+def _end(connection: psycopg.Connection[Any], run: Run, why: str) -> NoReturn:
+    """The batch is over, without a plan; cleared, its first task looks again."""
+    state = "DRY_RUN" if run.params.dry_run else "EMPTY"
+    set_batch_state(connection, run.batch_id, state, error=why)
+    raise BatchError(why)
 
 
 def _refuse_unfinished(settings: Settings, connection: psycopg.Connection[Any], run: Run) -> None:
@@ -106,7 +116,9 @@ def _settle(
     plan = read_plan(settings.batches / batch_id / "plan.json")
     state = settle_commit(connection, plan)
     if state == "RUNNING":
-        fail_batch(connection, batch_id, "commit: was cut off before it wrote anything")
+        epoch = take_epoch(connection, pipeline, f"settle {batch_id}")
+        error = "commit: was cut off before it wrote anything"
+        fail_batch(connection, batch_id, error, epoch=epoch)
     return state == "COMMITTING"
 
 
@@ -131,52 +143,6 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         connection, "SELECT generation FROM ops.batch WHERE batch_id = %s", [run.batch_id]
     )
     return recorded
-
-
-def _accept(
-    settings: Settings,
-    connection: psycopg.Connection[Any],
-    run: Run,
-    folders: Folders,
-    say: Say,
-) -> list[Delivery]:
-    """Take, inspect, record and move; what an earlier attempt has recorded stands."""
-    clear_scratch(folders)
-    recorded = deliveries(connection, run.batch_id)
-    if not recorded:
-        for dataset in run.datasets:
-            names = pending_files(
-                settings,
-                dataset,
-                run.params.landing_glob,
-                run.only_day,
-                patches=run.params.source == "patch",
-            )
-            take_files(settings, dataset, names, folders)
-    taken = taken_files(folders, run.datasets)
-    if recorded:
-        judged = _match_recorded(taken, recorded)
-    else:
-        found = inspect_taken(taken, say)
-        contents = [(d.dataset, d.file_id) for d in found if d.verdict == "accepted"]
-        held = batch_holding(connection, run.pipeline, contents, besides=run.batch_id)
-        judged = judge_files(taken, found, held, folders, run.batch_id)
-        recorded = [file.delivery for file in judged]
-        if not folders.dry_run:
-            record_deliveries(connection, run.batch_id, recorded)
-    for file in judged:
-        if file.delivery.verdict != "accepted":
-            delivery = file.delivery
-            say(f"{delivery.verdict} {delivery.source_file!r}: {delivery.reason}")
-    move_judged(judged)
-    remove_taking(folders)
-    return recorded
-
-
-def _match_recorded(taken: list[TakenFile], recorded: list[Delivery]) -> list[JudgedFile]:
-    """Find, for the files that an earlier attempt left behind, the verdicts it recorded."""
-    known = {(d.dataset, d.source_file): d for d in recorded}
-    return [JudgedFile(file, known[file.dataset, file.source_file]) for file in taken]
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:

@@ -15,9 +15,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from assay.addresses import ObjectPath, Place
-from assay.landing.filenames import file_date, is_final, is_patch, writable_name
+from assay.landing.filenames import file_date, fit_name, is_final, is_patch, writable_name
 from assay.landing.moves import is_copy, link_file, move_file, sync_folders
-from assay.objects import exists, stored_below
+from assay.objects import exists, remove, stored_below
 from assay.settings import Settings
 
 
@@ -76,7 +76,14 @@ def pending_files(
     return sorted(
         name
         for name, mtime in _list_files(root, "")
-        if fnmatchcase(name, glob)
+        if is_asked_for(name, mtime, glob, day, patches=patches)
+    )
+
+
+def is_asked_for(name: str, mtime: float, glob: str, day: str | None, *, patches: bool) -> bool:
+    """Whether a run with this glob and day takes a file of this name; see `pending_files`."""
+    return (
+        fnmatchcase(name, glob)
         and is_patch(name) == patches
         and (day is None or file_date(Path(name).name, mtime) == day)
     )
@@ -125,6 +132,29 @@ def taken_files(folders: Folders, datasets: list[str]) -> list[TakenFile]:
         for dataset in datasets
         for name, _ in sorted(_list_files(folders.taking / dataset, ""))
     ]
+
+
+def give_back(settings: Settings, taken: TakenFile, folders: Folders) -> bool:
+    """Put a taken file back into landing; of a dry run, which has linked it, only the link goes."""
+    if folders.dry_run:
+        remove(taken.path)
+        return True
+    place = place_in_landing(settings, taken.dataset, taken.name, taken.path)
+    moved = move_file(taken.path, place)
+    sync_folders([taken.path, place])
+    return moved
+
+
+def place_in_landing(settings: Settings, dataset: str, name: str, source: Place) -> Place:
+    """Where a file goes back to: its own name, or one beside it when that is in use."""
+    wanted = settings.landing / dataset / name
+    place, number = wanted, 1
+    while exists(place) and not is_copy(source, place):
+        number += 1
+        ending = "".join(wanted.suffixes)
+        stem = wanted.name.removesuffix(ending)
+        place = wanted.with_name(fit_name(stem, f".returned-{number}{ending}"))
+    return place
 
 
 def clear_scratch(folders: Folders) -> None:

@@ -11,8 +11,14 @@ from assay.addresses import Place, as_place
 from assay.errors import BatchError
 from assay.landing.filenames import fit_name
 from assay.landing.judge import reason_path, write_reason
-from assay.landing.moves import hold_files, is_copy, move_file, sync_folders
-from assay.landing.take import batch_folders, remove_taking, taken_files
+from assay.landing.moves import hold_files, move_file, sync_folders
+from assay.landing.take import (
+    batch_folders,
+    give_back,
+    place_in_landing,
+    remove_taking,
+    taken_files,
+)
 from assay.ledger import (
     Delivery,
     batch_holding,
@@ -25,7 +31,9 @@ from assay.ledger import (
 from assay.ledger.query import Connection, fetch_value
 from assay.objects import exists, folders_in
 from assay.plan import ManifestFile, Plan, read_plan, write_plan
+from assay.readiness import settle_commit
 from assay.settings import Settings
+from assay.stack.submit import is_locked
 
 
 def abandon_batch(
@@ -38,31 +46,64 @@ def abandon_batch(
     pipeline = _pipeline_of(connection, batch_id)
     with hold_files(settings, pipeline):
         state = batch_state(connection, batch_id)
-        if state in ("EMPTY", "DRY_RUN"):
+        if state == "COMMITTING" and not is_locked(settings.locks / f"{pipeline}.lock"):
+            settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
+        if state in ("EMPTY", "DRY_RUN", "ROLLED_BACK"):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
-        if state == "RUNNING":
-            take_epoch(connection, pipeline, f"abandon {batch_id}")  # fences the attempt, if any
-        set_batch_state(connection, batch_id, "ABANDONED", error=f"abandoned by {who}: {why}")
-        returned = _return_taken(settings, batch_id)
-        for delivery in _still_accepted(settings, connection, pipeline, batch_id):
-            source = as_place(delivery.location)
-            dataset = _dataset_of(settings, source)
-            place = _place_in_landing(settings, dataset, delivery.source_file, source)
-            returned += move_file(source, place)
-            sync_folders([source, place])
-            record_deliveries(connection, batch_id, [replace(delivery, location=str(place))])
+        _fence(connection, pipeline, batch_id, f"abandon {batch_id}")
+        return return_files(settings, connection, pipeline, batch_id, who, why)
+
+
+def return_files(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    pipeline: str,
+    batch_id: str,
+    who: str,
+    why: str,
+) -> int:
+    """Abandon a batch of which no attempt lives; to be called while the files are held."""
+    set_batch_state(connection, batch_id, "ABANDONED", error=f"abandoned by {who}: {why}")
+    return complete_return(settings, connection, pipeline, batch_id)
+
+
+def complete_return(
+    settings: Settings, connection: psycopg.Connection[Any], pipeline: str, batch_id: str
+) -> int:
+    """Give back what an abandoned batch still has, and return how many files that was."""
+    returned = _return_taken(settings, batch_id)
+    for delivery in _still_accepted(settings, connection, pipeline, batch_id):
+        source = as_place(delivery.location)
+        dataset = _dataset_of(settings, source)
+        place = place_in_landing(settings, dataset, delivery.source_file, source)
+        returned += move_file(source, place)
+        sync_folders([source, place])
+        record_deliveries(connection, batch_id, [replace(delivery, location=str(place))])
     return returned
+
+
+def _fence(connection: Connection, pipeline: str, batch_id: str, holder: str) -> None:
+    """Overtake an attempt of the batch that may live; the attempts of other batches go on."""
+    is_newest: bool = fetch_value(
+        connection,
+        """
+        SELECT EXISTS (
+            SELECT FROM ops.batch_task AS task
+            JOIN ops.pipeline_lease AS lease ON lease.epoch = task.epoch
+            WHERE task.batch_id = %s AND lease.pipeline = %s
+        )
+        """,
+        [batch_id, pipeline],
+    )
+    if is_newest or batch_state(connection, batch_id) == "RUNNING":
+        take_epoch(connection, pipeline, holder)
 
 
 def _return_taken(settings: Settings, batch_id: str) -> int:
     """Give back what was taken and never judged, because accept_files was cut off."""
     folders = batch_folders(settings, batch_id, dry_run=False)
-    datasets = folders_in(folders.taking)
-    returned = 0
-    for taken in taken_files(folders, datasets):
-        place = _place_in_landing(settings, taken.dataset, taken.name, taken.path)
-        returned += move_file(taken.path, place)
-        sync_folders([taken.path, place])
+    taken = taken_files(folders, folders_in(folders.taking))
+    returned = sum(give_back(settings, file, folders) for file in taken)
     remove_taking(folders)
     return returned
 
@@ -80,17 +121,6 @@ def _still_accepted(
     contents = [(d.dataset, d.file_id) for d in own]
     held = batch_holding(connection, pipeline, contents, besides=batch_id)
     return [delivery for delivery in own if (delivery.dataset, delivery.file_id) not in held]
-
-
-def _place_in_landing(settings: Settings, dataset: str, name: str, source: Place) -> Place:
-    wanted = settings.landing / dataset / name
-    place, number = wanted, 1
-    while exists(place) and not is_copy(source, place):
-        number += 1
-        ending = "".join(wanted.suffixes)
-        stem = wanted.name.removesuffix(ending)
-        place = wanted.with_name(fit_name(stem, f".returned-{number}{ending}"))
-    return place
 
 
 def reject_file(
@@ -120,10 +150,9 @@ def reject_file(
         write_reason(place, reason)
         move_file(source, place)
         sync_folders([source, place])
-        rest = replace(plan, files=[other for other in plan.files if other != file])
+        rest = _without(plan, file)
         write_plan(rest)
-        if state == "RUNNING":
-            take_epoch(connection, pipeline, f"reject-file {batch_id}")
+        _fence(connection, pipeline, batch_id, f"reject-file {batch_id}")
         set_batch_state(
             connection,
             batch_id,
@@ -150,6 +179,13 @@ def _file_of_plan(plan: Plan, file_id: str, dataset: str) -> ManifestFile:
         names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
         raise BatchError(f"{plan.batch_id}: {file_id!r} is not one of its files: {names}")
     return listed[0]
+
+
+def _without(plan: Plan, gone: ManifestFile) -> Plan:
+    """The plan of the other files; a dataset without one has nothing more to do in it."""
+    files = [file for file in plan.files if file != gone]
+    delivered = {file.dataset for file in files}
+    return replace(plan, files=files, inputs=[d for d in plan.inputs if d in delivered])
 
 
 def _mark_rejected(

@@ -13,7 +13,14 @@ from assay.ledger.batches import (
     set_batch_state,
     start_batch,
 )
-from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
+from assay.ledger.deliveries import (
+    Delivery,
+    HeldFile,
+    batch_holding,
+    deliveries,
+    held_files,
+    record_deliveries,
+)
 from assay.ledger.lease import require_epoch, take_epoch
 from assay.ledger.order import (
     batches_under_way,
@@ -29,6 +36,7 @@ from assay.ledger.order import (
 from assay.ledger.progress import (
     fail_batch,
     is_built_upon,
+    record_refusal,
     resume_batch,
     rules_of_commit,
     summary_of_run,
@@ -53,6 +61,7 @@ from assay.ledger.verdicts import newest_verdicts, record_validation
 
 __all__ = [
     "Delivery",
+    "HeldFile",
     "TaskAttempt",
     "are_released",
     "batch_holding",
@@ -69,12 +78,14 @@ __all__ = [
     "find_release",
     "finish_task",
     "has_standing_release",
+    "held_files",
     "is_built_upon",
     "newest_verdicts",
     "next_generation",
     "record_commit",
     "record_deliveries",
     "record_dry_run",
+    "record_refusal",
     "record_release",
     "record_row_ledger",
     "record_validation",

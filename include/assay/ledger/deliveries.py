@@ -81,3 +81,50 @@ def batch_holding(
         [pipeline, [file_id for _, file_id in contents], besides],
     )
     return {(dataset, file_id): batch for dataset, file_id, batch in rows}
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """An accepted file of a batch that did not come to its end; `run_id`, `state` are the batch's.
+
+    Of an ABANDONED batch, one that is still to be given back.
+    """
+
+    batch_id: str
+    run_id: str
+    state: str
+    dataset: str
+    file_id: str
+    source_file: str
+    location: str
+
+
+def held_files(
+    connection: Connection, pipeline: str, folder: str, *, besides: str
+) -> list[HeldFile]:
+    """Files below the folder that other batches have accepted, and neither commit nor give back.
+
+    A batch that is RUNNING may be at work; whether it is, its run says.
+    """
+    rows = fetch_all(
+        connection,
+        """
+        SELECT batch.batch_id, batch.run_id, batch.state, file.dataset, file.file_id,
+               file.source_file, file.location
+        FROM ops.batch_file AS file
+        JOIN ops.batch AS batch USING (batch_id)
+        WHERE batch.pipeline = %(pipeline)s AND batch.batch_id <> %(besides)s
+          AND batch.state IN ('RUNNING', 'FAILED', 'ABANDONED')
+          AND file.verdict = 'accepted' AND starts_with(file.location, %(folder)s)
+          AND NOT EXISTS (
+              SELECT FROM ops.batch_file AS newer
+              JOIN ops.batch AS its USING (batch_id)
+              WHERE its.pipeline = batch.pipeline AND its.batch_id <> batch.batch_id
+                AND newer.dataset = file.dataset AND newer.file_id = file.file_id
+                AND newer.verdict = 'accepted' AND its.state NOT IN ('ABANDONED', 'DRY_RUN')
+          )
+        ORDER BY batch.started_at, file.source_file
+        """,
+        {"pipeline": pipeline, "besides": besides, "folder": folder},
+    )
+    return [HeldFile(*row) for row in rows]

@@ -1,9 +1,13 @@
-"""How a batch moves on: resumed, failed, built upon; and what its run may say about it."""
+"""How a batch moves on: refused, resumed, failed, built upon; and what its run may say about it."""
 
 from __future__ import annotations
 
 from assay.errors import BatchError
+from assay.ledger.batches import set_batch_state, start_batch
+from assay.ledger.order import current_generation
 from assay.ledger.query import Connection, fetch_all, fetch_value
+from assay.markdown import escape_markdown
+from assay.run import Run
 
 GIVEN_UP = ("ABANDONED", "ROLLED_BACK")  # nothing goes on with such a batch
 
@@ -30,18 +34,41 @@ def resume_batch(connection: Connection, batch_id: str, state: str) -> None:
         )
 
 
-def fail_batch(connection: Connection, batch_id: str, error: str) -> None:
-    """Keep the error; the batch is FAILED unless the lake holds, or may hold, its rows."""
+def fail_batch(connection: Connection, batch_id: str, error: str, *, epoch: int) -> None:
+    """Keep the error; the batch is FAILED unless the lake holds, or may hold, its rows.
+
+    Of an attempt that a newer one of the batch has followed, nothing is kept: the newer one says
+    what becomes of the batch. An EMPTY batch with an error has said what is wrong, and is over.
+    """
     connection.execute(
         """
         UPDATE ops.batch
         SET error = %(error)s,
             finished_at = clock_timestamp(),
-            state = CASE WHEN state IN ('RUNNING', 'EMPTY') THEN 'FAILED' ELSE state END
+            state = CASE WHEN state = 'RUNNING' OR (state = 'EMPTY' AND error IS NULL)
+                         THEN 'FAILED' ELSE state END
         WHERE batch_id = %(batch_id)s AND state <> ALL(%(given_up)s)
+          AND NOT EXISTS (SELECT FROM ops.batch_task
+                          WHERE batch_id = %(batch_id)s AND epoch > %(epoch)s)
         """,
-        {"error": error, "batch_id": batch_id, "given_up": list(GIVEN_UP)},
+        {"error": error, "batch_id": batch_id, "epoch": epoch, "given_up": list(GIVEN_UP)},
     )
+
+
+def record_refusal(connection: Connection, run: Run, why: str) -> None:
+    """Record a run that was refused for its params as an EMPTY batch that says why."""
+    with connection.transaction():
+        start_batch(
+            connection,
+            batch_id=run.batch_id,
+            pipeline=run.pipeline,
+            run_id=run.run_id,
+            run_type=run.run_type,
+            batch_date=run.batch_date,
+            generation=current_generation(connection, run.pipeline),
+            source=run.source,
+        )
+        set_batch_state(connection, run.batch_id, "EMPTY", error=why)
 
 
 def is_built_upon(connection: Connection, batch_id: str) -> bool:
@@ -75,7 +102,10 @@ def rules_of_commit(connection: Connection, batch_id: str) -> str | None:
 
 
 def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
-    """What became of the run's batch: its state, then the last summary of every task."""
+    """What became of the run's batch, as Markdown: its state, then the last summary of every task.
+
+    Names and reasons in it are those of files, so that all but our own words is escaped.
+    """
     rows = fetch_all(
         connection,
         """
@@ -94,5 +124,6 @@ def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
         return ""
     batch_id, state, error, would_change, _ = rows[0]
     told = [*(row[4] for row in rows), would_change and f"would change {would_change}"]
-    lines = [f"batch {batch_id}: {state}", *(f"- {line}" for line in told if line)]
-    return "\n".join([*lines, *([f"\n**{error}**"] if error else [])])
+    lines = [f"- {escape_markdown(line)}" for line in told if line]
+    ended = [f"\n**{escape_markdown(error)}**"] if error else []
+    return "\n".join([f"batch {batch_id}: {state}", *lines, *ended])

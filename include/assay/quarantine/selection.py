@@ -7,7 +7,8 @@ record may replace. For a rebuild: the rows that were patched or waived, which s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from assay.errors import BatchError
 from assay.files import written_whole
 from assay.landing.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
-from assay.plan import Plan
+from assay.plan import Movement, Plan
 from assay.results import latest_result
 
 ROWS_PER_BATCH = 8192
+MOST_NAMES = 10
 SCHEMA = pa.schema(
     {
         "dataset": pa.string(),
@@ -58,6 +60,47 @@ ROWS = """
       AND (%(purpose)s <> 'replay' OR row.source_file !~ %(patch_name)s)
     ORDER BY row.dataset, row.row_id
 """
+
+
+NAMES = """
+    SELECT DISTINCT {name} FROM ops.quarantine_row AS row
+    WHERE row.dataset = ANY(%(datasets)s)
+      AND (%(only_batch)s::text IS NULL OR row.batch_id = %(only_batch)s)
+    ORDER BY 1
+"""
+
+
+def explain_unnamed(connection: Connection, datasets: Sequence[str], asked: Movement | None) -> str:
+    """What a movement is narrowed by and quarantine has never had, with what it has; else empty.
+
+    Rows that have all left quarantine were there: then there is nothing to do, and nothing wrong.
+    """
+    if asked is None:
+        return ""
+    if asked.only_dataset and asked.only_dataset not in datasets:
+        return _explain("quarantine_dataset", asked.only_dataset, datasets)
+    within = {"datasets": [asked.only_dataset] if asked.only_dataset else [*datasets]}
+    for param, wanted, name, only_batch in (
+        ("quarantine_batch", asked.only_batch, "row.batch_id", None),
+        ("quarantine_reason", asked.only_reason, "unnest(row.reasons)", asked.only_batch),
+    ):
+        if wanted is None:
+            continue
+        query = NAMES.format(name=name)
+        found = fetch_all(connection, query, {**within, "only_batch": only_batch})
+        if (wanted,) not in found:
+            return _explain(param, wanted, [name for (name,) in found])
+    return ""
+
+
+def _explain(param: str, wanted: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"{param}={wanted!r} names nothing: no such row was ever in quarantine"
+    near = get_close_matches(wanted, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    listed = ", ".join(names[:MOST_NAMES])
+    return f"{param}={wanted!r} names nothing in quarantine.{hint} There is: {listed}{more}"
 
 
 def select_rows(connection: Connection, plan: Plan) -> Counter[str]:

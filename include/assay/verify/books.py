@@ -53,7 +53,8 @@ class Books:
     def current(self) -> dict[str, Row]:
         """By table: the newest release that names it; a release names what its pipeline commits.
 
-        A release that was rolled back is past. A silver table is the pipeline's that names its quarantine too.
+        A release that was rolled back is past. A silver table is the pipeline's that names its
+        quarantine too.
         """
         return {
             table: release

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -71,6 +73,14 @@ def replace_batch(path: str, rows: DataFrame, batch_id: str) -> None:
     """Replace the rows that one batch owns. To be called by `commit` only."""
     only_its_own = f"batch_id = '{batch_id}'"
     rows.write.format("delta").mode("overwrite").option("replaceWhere", only_its_own).save(path)
+
+
+def has_batch(path: str, batch_id: str) -> bool:
+    """Whether a table that is partitioned by batch has rows of this one."""
+    try:
+        return bool(DeltaTable(path).partitions([("batch_id", "=", batch_id)]))
+    except TableNotFoundError:
+        return False
 
 
 @contextmanager

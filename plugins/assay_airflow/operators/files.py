@@ -6,14 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import takewhile
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, Context
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowSkipException,
-    DownstreamTasksSkipped,
-)
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
 from assay.errors import AssayError, BatchError, SettingsError
@@ -28,6 +24,7 @@ from assay_airflow.operators.publish import RELEASED_FIRST, publish_all
 from assay_airflow.operators.spark_stage import SparkStageOperator
 
 POKE_SECONDS = 10.0
+ACTIVE = ("running", "queued")  # of a run whose batch somebody may still bring to its end
 
 
 class AcceptFilesOperator(BaseSensorOperator):
@@ -60,8 +57,10 @@ class AcceptFilesOperator(BaseSensorOperator):
         from assay.landing.releases import await_releases
         from assay.stack.lake import claim_lake
 
+        if refused := self._refusal(context):
+            self._refuse(context, refused)
         super().execute(context)
-        run = self._run(context)
+        run = self._run(context, self._params(context))
         settings = load_settings()
         folder = settings.batches / run.batch_id
         scratch_epoch = next_epoch(str(folder)) if run.params.dry_run else None
@@ -73,7 +72,13 @@ class AcceptFilesOperator(BaseSensorOperator):
             if self.from_silver:
                 is_active = partial(_is_active, context)
                 await_releases(connect, self.datasets, is_active, self.log.info)
-            plan = accept_files(settings, connect, run, lambda line: self._say(line, lines))
+            plan = accept_files(
+                settings,
+                connect,
+                run,
+                lambda line: self._say(line, lines),
+                lambda other: _is_active(context, self.pipeline, other, states=ACTIVE),
+            )
             now.summary = f"{self.task_id}: {lines[-1]}"
         path = str(folder / "plan.json")
         self._skip_idle_stages(context, plan, path)
@@ -98,15 +103,16 @@ class AcceptFilesOperator(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Whether it is this run's turn. A dry run takes nothing, and need not wait."""
-        run = self._run(context)
+        run = self._run(context, self._params(context))
         if run.params.dry_run:
             return True
         with connect() as connection:
             earlier = ledger.runs_before(connection, self.pipeline, run.batch_id)
-        if earlier and _is_active(context, context["dag_run"].dag_id, *earlier):
-            self.log.info("%s waits: a run before it has not ended", run.batch_id)
-            return False
-        return True
+        if not (earlier and _is_active(context, self.pipeline, *earlier)):
+            return True
+        active = [other for other in earlier if _is_active(context, self.pipeline, other)]
+        self.log.info("%s waits for %s to end", run.batch_id, ", ".join(active) or "a run before")
+        return False
 
     def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
         """Have Airflow skip the first stages that the batch does not need, without a process.
@@ -124,10 +130,9 @@ class AcceptFilesOperator(BaseSensorOperator):
         lines.append(line)
         self.log.info(line)
 
-    def _run(self, context: Mapping[str, Any]) -> Run:
+    def _run(self, context: Mapping[str, Any], params: RunParams) -> Run:
         """The run as Airflow knows it: scheduled, backfilled, or by hand without a logical date."""
         dag_run = context["dag_run"]
-        params = self._params(context)
         moment = dag_run.logical_date or dag_run.run_after
         batch_date = params.batch_date or moment.date().isoformat()
         return Run(
@@ -144,15 +149,30 @@ class AcceptFilesOperator(BaseSensorOperator):
 
     def _params(self, context: Mapping[str, Any]) -> RunParams:
         """Airflow lets unknown fields pass in silence; here they are refused by name."""
+        given = {**context["params"], **(context["dag_run"].conf or {})}
+        return resolve_params(given, from_silver=self.from_silver)
+
+    def _refusal(self, context: Mapping[str, Any]) -> SettingsError | None:
         try:
-            return resolve_params({**context["params"], **(context["dag_run"].conf or {})})
+            self._params(context)
         except SettingsError as refused:
-            raise AirflowFailException(f"the run is refused: {refused}") from refused
+            return SettingsError(f"the run is refused: {refused}")
+        return None
+
+    def _refuse(self, context: Mapping[str, Any], refused: SettingsError) -> NoReturn:
+        """Keep why where the run's note finds it; the batch is over, without a lease or a turn."""
+        run = self._run(context, RunParams())
+        with attempt(context, self.pipeline, run.batch_id, scratch_epoch=1):
+            with connect() as connection:
+                ledger.record_refusal(connection, run, str(refused))
+            raise refused
 
 
-def _is_active(context: Context, dag_id: str, *run_ids: str) -> bool:
+def _is_active(
+    context: Context, dag_id: str, *run_ids: str, states: Sequence[str] = ("running",)
+) -> bool:
     """Whether one of the runs is under way."""
-    return context["ti"].get_dr_count(dag_id, run_ids=[*run_ids], states=["running"]) > 0
+    return context["ti"].get_dr_count(dag_id, run_ids=[*run_ids], states=[*states]) > 0
 
 
 class ArchiveFilesOperator(BaseOperator):

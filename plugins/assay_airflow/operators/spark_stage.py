@@ -145,6 +145,7 @@ def prepare(connection: Any, plan: Plan, stage: str) -> None:
     _leave_alone_if_built_upon(connection, plan)
     require_ready(connection, plan, stage)
     _look_into_quarantine(connection, plan, stage)
+    _look_at_files(plan, stage)
 
 
 def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
@@ -171,6 +172,14 @@ def _look_into_quarantine(connection: Any, plan: Plan, stage: str) -> None:
         select_rows(connection, plan)
     else:
         require_open(connection, plan)
+
+
+def _look_at_files(plan: Plan, stage: str) -> None:
+    """What a sender has added to a file since it was counted must not be left out in silence."""
+    from assay.landing.rest import require_unchanged
+
+    if stage == "commit":
+        require_unchanged(plan.files, plan.batch_id, every_byte=False)
 
 
 class QualityGateOperator(SparkStageOperator):

@@ -17,12 +17,13 @@ import pytest
 from deltalake import CommitProperties, write_deltalake
 
 from assay.errors import BatchError
-from assay.landing import accept, judge
+from assay.landing import accept, intake, judge
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, record_commit, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import Settings, load_settings
+from builders.deliveries import age
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, rows, text
 
@@ -57,7 +58,7 @@ def land(settings: Settings, name: str, content: bytes | None = None) -> Path:
     path = settings.landing / "trades" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text(HEADER, *rows()) if content is None else content)
-    return path
+    return age(path)
 
 
 def files_below(folder: Path) -> list[str]:
@@ -213,7 +214,8 @@ def test_attempt_that_is_cut_off_is_completed_by_the_next(
     class CutOffError(Exception):
         pass
 
-    real = getattr(accept, step)
+    module = accept if step == "write_plan" else intake
+    real = getattr(module, step)
 
     def cut_off(*args: Any) -> None:
         if when == "after":
@@ -221,7 +223,7 @@ def test_attempt_that_is_cut_off_is_completed_by_the_next(
         raise CutOffError
 
     with monkeypatch.context() as patch:
-        patch.setattr(accept, step, cut_off)
+        patch.setattr(module, step, cut_off)
         with pytest.raises(CutOffError):
             accept_files(settings, connect, a_run(), print)
     plan = accept_files(settings, connect, a_run(), print)

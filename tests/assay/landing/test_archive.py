@@ -17,6 +17,7 @@ from assay.ledger import deliveries, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
+from builders.deliveries import age
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
@@ -37,6 +38,7 @@ def accept(settings: Settings, database: Any) -> Accept:
             path = settings.landing / "trades" / source_file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text(HEADER, row(next(numbers))))
+            age(path)
         batch_id = batch_id_of("trades", name, "2026-01-01")
         run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", resolve_params({}))
         return accept_files(settings, database.connect, run, print)

@@ -51,7 +51,7 @@ def test_waits_for_nothing_that_failed_is_over_or_of_other_datasets(
     database: Database, loader: Connection
 ) -> None:
     start_batch(loader, "failed", "COMMITTED", pipeline="product_returns")
-    ledger.fail_batch(loader, "failed", "the disk is full")
+    ledger.fail_batch(loader, "failed", "the disk is full", epoch=1)
     start_batch(loader, "idle", "EMPTY", pipeline="product_returns")
     start_batch(loader, "other", "COMMITTING", pipeline="trades")
     start_batch(loader, "forgotten", pipeline="product_returns")

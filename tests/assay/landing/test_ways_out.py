@@ -17,7 +17,8 @@ from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import batch_state, deliveries, require_epoch, set_batch_state, take_epoch
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
-from assay.settings import Settings, load_settings
+from assay.settings import REPOSITORY, Settings, load_settings
+from builders.deliveries import age, deliver
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
@@ -43,7 +44,7 @@ def land(settings: Settings, name: str, content: bytes) -> Path:
     path = settings.landing / "trades" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return path
+    return age(path)
 
 
 def content(number: int) -> bytes:
@@ -71,8 +72,13 @@ def test_abandoned_batch_gives_its_files_back_and_they_are_taken_again(
     ]  # fmt: skip
 
 
-def test_abandoning_again_completes_what_was_cut_off_and_takes_nothing_of_others(
-    settings: Settings, accept: Accept, loader: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("completed_by", ["the next run", "abandoning again"])
+def test_abandoning_that_was_cut_off_is_completed_and_takes_nothing_of_others(
+    settings: Settings,
+    accept: Accept,
+    loader: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    completed_by: str,
 ) -> None:
     land(settings, "a.csv", content(1))
     land(settings, "b.csv", content(2))
@@ -89,11 +95,13 @@ def test_abandoning_again_completes_what_was_cut_off_and_takes_nothing_of_others
         patch.setattr(ways_out, "move_file", move_one)
         with pytest.raises(BatchError, match="cut off"):
             abandon_batch(settings, loader, plan.batch_id, "ann", "x")
+    if completed_by == "abandoning again":
+        assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 1
+        assert (settings.landing / "trades" / "b.csv").read_bytes() == content(2)
     again = accept("two")
-    assert [file.source_file for file in again.files] == ["a.csv"]
-    assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 1
-    assert Path(again.files[0].path).is_file()
-    assert (settings.landing / "trades" / "b.csv").read_bytes() == content(2)
+    assert [file.source_file for file in again.files] == ["a.csv", "b.csv"]
+    assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 0
+    assert all(Path(file.path).is_file() for file in again.files)
 
 
 def test_abandoning_a_batch_that_was_cut_off_while_taking_loses_nothing(
@@ -105,7 +113,7 @@ def test_abandoning_a_batch_that_was_cut_off_while_taking_loses_nothing(
         raise BatchError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr("assay.landing.accept.inspect_taken", cut_off)
+        patch.setattr("assay.landing.intake.inspect_taken", cut_off)
         with pytest.raises(BatchError, match="cut off"):
             accept("one")
     assert not path.exists()
@@ -168,6 +176,30 @@ def test_batch_without_its_only_file_is_empty(
     reject_file(settings, loader, plan.batch_id, plan.files[0].file_id, "bad feed")
     assert batch_state(loader, plan.batch_id) == "EMPTY"
     assert not accept("one").has_work
+
+
+def test_dataset_without_a_file_has_nothing_more_to_do(
+    settings: Settings, database: Any, loader: Connection
+) -> None:
+    """F14: one file of stocks, one of funds; without the first, the batch is about funds alone."""
+    for dataset in ("stocks", "mutual_funds"):
+        name = f"{dataset}_2026-01-01.jsonl"
+        deliver(settings.landing / dataset, [REPOSITORY / "samples" / "landing" / dataset / name])
+    batch_id = batch_id_of("finance", "one", "2026-01-01")
+    run = Run(
+        "finance", ["stocks", "mutual_funds"], "one", "manual", batch_id, "2026-01-01",
+        resolve_params({}),
+    )  # fmt: skip
+    plan = accept_files(settings, database.connect, run, print)
+    assert plan.inputs == ["stocks", "mutual_funds"]
+    spoilt, kept = plan.files_of("stocks")[0], plan.files_of("mutual_funds")[0]
+    reject_file(settings, loader, batch_id, spoilt.file_id, "bad feed")
+    rest = read_plan(f"{plan.folder}/plan.json")
+    assert (rest.inputs, rest.files) == (["mutual_funds"], [kept])
+    assert {table.name for table in rest.gold} < {table.name for table in plan.gold}
+    reject_file(settings, loader, batch_id, kept.file_id, "bad feed")
+    assert read_plan(f"{plan.folder}/plan.json").inputs == []
+    assert batch_state(loader, batch_id) == "EMPTY"
 
 
 def test_unknown_batch_and_unknown_file_are_named(

@@ -1,0 +1,71 @@
+"""Files that wait in a batch that is stuck, where a run that looks for them finds nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from assay.addresses import as_place
+from assay.landing.take import is_asked_for
+from assay.ledger import Delivery, HeldFile, held_files
+from assay.ledger.query import Connection
+from assay.objects import stored
+from assay.run import Run
+from assay.settings import Settings
+
+IsActive = Callable[[str], bool]
+
+
+def find_held(
+    settings: Settings,
+    connection: Connection,
+    run: Run,
+    found: Sequence[Delivery],
+    is_active: IsActive,
+) -> list[HeldFile]:
+    """Files that this run asks for, or whose content it found again, of batches that are stuck.
+
+    `is_active` says of a run whether it is under way; the batch of one that is, is not stuck.
+    """
+    contents = {(delivery.dataset, delivery.file_id) for delivery in found}
+    below = f"{settings.accepted}{os.sep}"
+    return [
+        file
+        for file in held_files(connection, run.pipeline, below, besides=run.batch_id)
+        if ((file.dataset, file.file_id) in contents or _is_asked_for(run, file))
+        and not (file.state == "RUNNING" and is_active(file.run_id))
+    ]
+
+
+def _is_asked_for(run: Run, file: HeldFile) -> bool:
+    params = run.params
+    landed = _mtime(file.location) if run.only_day else 0
+    patches = params.source == "patch"
+    return is_asked_for(
+        file.source_file, landed, params.landing_glob, run.only_day, patches=patches
+    )
+
+
+def _mtime(location: str) -> float:
+    place = as_place(location)
+    if isinstance(place, Path):
+        return place.lstat().st_mtime if place.exists() else 0
+    facts = stored(place)
+    return facts.changed if facts else 0
+
+
+def describe_held(held: Sequence[HeldFile]) -> str:
+    """A few words such as `1 file is held by trades_2026-01-01_ab12cd34 (FAILED)`."""
+    batches = ", ".join(dict.fromkeys(f"{file.batch_id} ({file.state})" for file in held))
+    return f"{len(held):,} {'file is' if len(held) == 1 else 'files are'} held by {batches}"
+
+
+def refusal_of(held: Sequence[HeldFile]) -> str:
+    """Why a run that took nothing is no success, and the ways out."""
+    batch_id = held[0].batch_id
+    return (
+        f"{describe_held(held)}, and nothing else was there to take; go on with `assay batch retry"
+        f" {batch_id}`, or give its files back with `assay batch abandon {batch_id} --why '…'`, or"
+        " trigger again with gate_policy=override and a reason, which takes them over"
+    )
