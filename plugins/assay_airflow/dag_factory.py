@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, ch
 
 from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
 from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS
+from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (
     AcceptFilesOperator,
     ArchiveFilesOperator,
@@ -20,6 +21,7 @@ from assay_airflow.operators import (
     SparkStageOperator,
     TrimHistoryOperator,
 )
+from assay_airflow.timetables import OnlyAhead
 
 SPARK_POOL = "spark"
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,8 +68,11 @@ def gold_dag(
 def maintenance_dag(
     dag_id: str, *, schedule: str, owner: str, tags: Sequence[str], doc_md: str | None
 ) -> DAG:
-    """Keeping house for all pipelines; work folders first, for they need no Spark."""
-    with _dag(dag_id, schedule, owner, tags, doc_md, MAINTENANCE_PARAMS) as dag:
+    """Keeping house for all pipelines; work folders first, for they need no Spark.
+
+    Unpausing it begins no run: the first one is at the next date of the schedule.
+    """
+    with _dag(dag_id, OnlyAhead(schedule), owner, tags, doc_md, MAINTENANCE_PARAMS) as dag:
         purge = PurgeWorkOperator(task_id="purge_work")
         tables = MaintainTablesOperator(task_id="maintain_tables", pool=SPARK_POOL)
         chain(purge, tables, TrimHistoryOperator(task_id="trim_history"))
@@ -81,7 +86,7 @@ def silver_asset(dataset: str) -> Asset:
 
 def _dag(
     dag_id: str,
-    schedule: str | AssetAny,
+    schedule: str | AssetAny | OnlyAhead | None,
     owner: str,
     tags: Sequence[str],
     doc_md: str | None,
@@ -99,6 +104,7 @@ def _dag(
         default_args={
             "owner": owner,
             "retries": 2,
+            "retry_policy": NO_RETRY_WITHOUT_PERSON,
             "retry_delay": timedelta(seconds=20),
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=10),

@@ -5,6 +5,7 @@ Every function takes a psycopg connection, in autocommit or not, and is atomic b
 
 from __future__ import annotations
 
+from assay.ledger.actions import Action, record_action
 from assay.ledger.batches import (
     batch_state,
     batches_in_state,
@@ -19,13 +20,8 @@ from assay.ledger.batches import (
 )
 from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
 from assay.ledger.lease import require_epoch, take_epoch
-from assay.ledger.progress import (
-    fail_batch,
-    is_built_upon,
-    resume_batch,
-    rules_of_commit,
-    summary_of_run,
-)
+from assay.ledger.notes import next_step, summary_of_run
+from assay.ledger.progress import fail_batch, is_built_upon, resume_batch, rules_of_commit
 from assay.ledger.releases import (
     find_release,
     record_release,
@@ -37,9 +33,10 @@ from assay.ledger.releases import (
 )
 from assay.ledger.reports import count_records
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
-from assay.ledger.verdicts import record_validation
+from assay.ledger.verdicts import newest_verdicts, record_validation
 
 __all__ = [
+    "Action",
     "Delivery",
     "TaskAttempt",
     "batch_holding",
@@ -54,7 +51,10 @@ __all__ = [
     "find_release",
     "finish_task",
     "is_built_upon",
+    "newest_verdicts",
     "next_generation",
+    "next_step",
+    "record_action",
     "record_deliveries",
     "record_dry_run",
     "record_release",

@@ -1,4 +1,4 @@
-"""How a batch moves on: resumed, failed, built upon; and what its run may say about it."""
+"""How a batch moves on: resumed, failed, built upon."""
 
 from __future__ import annotations
 
@@ -68,27 +68,3 @@ def rules_of_commit(connection: Connection, batch_id: str) -> str | None:
         [batch_id],
     )
     return rows[0][0] if rows else None
-
-
-def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
-    """What became of the run's batch: its state, then the last summary of every task."""
-    rows = fetch_all(
-        connection,
-        """
-        SELECT batch.batch_id, batch.state, batch.error, batch.summary ->> 'would_change',
-               task.summary
-        FROM ops.batch
-        LEFT JOIN LATERAL (
-            SELECT DISTINCT ON (task_id) task_id, epoch, summary FROM ops.batch_task
-            WHERE batch_id = batch.batch_id AND summary <> '' ORDER BY task_id, epoch DESC
-        ) AS task ON true
-        WHERE batch.pipeline = %s AND batch.run_id = %s ORDER BY task.epoch
-        """,
-        [pipeline, run_id],
-    )
-    if not rows:
-        return ""
-    batch_id, state, error, would_change, _ = rows[0]
-    told = [*(row[4] for row in rows), would_change and f"would change {would_change}"]
-    lines = [f"batch {batch_id}: {state}", *(f"- {line}" for line in told if line)]
-    return "\n".join([*lines, *([f"\n**{error}**"] if error else [])])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.ledger.query import Connection, as_json
+from assay.ledger.query import Connection, as_json, fetch_all
 
 DEFAULTS: dict[str, Any] = {
     "overridden": False,
@@ -47,6 +47,26 @@ def record_validation(
             """,
             [{**DEFAULTS, **_row(verdict), **attempt} for verdict in verdicts],
         )
+
+
+TOLD = (
+    "layer, table_name, expectation, frame, type, kwargs, severity, success, overridden,"
+    " overridden_by, override_reason, observed, unexpected_count, failing, checked_at"
+)
+
+
+def newest_verdicts(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
+    """The verdicts of the newest attempt at each gate of a batch, in the order of the gates."""
+    rows = fetch_all(
+        connection,
+        f"SELECT {TOLD} FROM ops.validation_result AS verdict"  # noqa: S608  # names of our own
+        " WHERE batch_id = %(batch)s AND epoch = (SELECT max(epoch) FROM ops.validation_result"
+        " AS newest WHERE newest.batch_id = %(batch)s AND newest.layer = verdict.layer)"
+        " ORDER BY array_position(ARRAY['bronze', 'silver', 'gold'], layer), table_name,"
+        " success, expectation",
+        {"batch": batch_id},
+    )
+    return [dict(zip(TOLD.split(", "), row, strict=True)) for row in rows]
 
 
 def _row(verdict: Mapping[str, Any]) -> dict[str, Any]:

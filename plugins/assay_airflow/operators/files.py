@@ -8,11 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, Context
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowSkipException,
-    DownstreamTasksSkipped,
-)
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
 from assay.errors import SettingsError
@@ -21,7 +17,14 @@ from assay.plan import Plan, read_plan
 from assay.results import next_epoch
 from assay.run import Run, batch_id_of
 from assay.settings import load_settings
-from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path, run_type_of
+from assay_airflow.attempts import (
+    attempt,
+    person_of,
+    planned_attempt,
+    pull_plan_path,
+    refuse,
+    run_type_of,
+)
 from assay_airflow.connections import connect
 from assay_airflow.operators.spark_stage import SparkStageOperator
 
@@ -118,7 +121,7 @@ class AcceptFilesOperator(BaseSensorOperator):
             batch_date=batch_date,
             params=params,
             from_silver=self.from_silver,
-            user=getattr(dag_run, "triggering_user_name", None) or "airflow",
+            user=person_of(context),
         )
 
     def _params(self, context: Mapping[str, Any]) -> RunParams:
@@ -126,7 +129,7 @@ class AcceptFilesOperator(BaseSensorOperator):
         try:
             return resolve_params({**context["params"], **(context["dag_run"].conf or {})})
         except SettingsError as refused:
-            raise AirflowFailException(f"the run is refused: {refused}") from refused
+            refuse(context, self.pipeline, refused)
 
 
 def _is_active(context: Context, dag_id: str, *run_ids: str) -> bool:
