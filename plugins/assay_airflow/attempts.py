@@ -80,6 +80,14 @@ def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
     )
 
 
+def own_attempt(context: Mapping[str, Any]) -> Any:
+    """An attempt of a run that has no batch: its attempts are kept like those of one."""
+    dag_run = context["dag_run"]
+    day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
+    batch_id = batch_id_of(dag_run.dag_id, dag_run.run_id, day)
+    return attempt(context, dag_run.dag_id, batch_id, scratch_epoch=None)
+
+
 @contextmanager
 def attempt(
     context: Mapping[str, Any], pipeline: str, batch_id: str, *, scratch_epoch: int | None

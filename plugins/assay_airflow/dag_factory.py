@@ -8,12 +8,14 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
+from assay.action_params import action_params
 from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
 from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (
     AcceptFilesOperator,
     ArchiveFilesOperator,
+    BatchActionOperator,
     MaintainTablesOperator,
     PublishOperator,
     PurgeWorkOperator,
@@ -79,6 +81,31 @@ def maintenance_dag(
     return dag
 
 
+def batch_actions_dag(
+    dag_id: str, *, pipelines: Sequence[str], owner: str, tags: Sequence[str], doc_md: str | None
+) -> DAG:
+    """The ways out of a stuck batch of one of the pipelines."""
+    params = action_params(pipelines)
+    return actions_dag(
+        dag_id, BatchActionOperator, params=params, owner=owner, tags=tags, doc_md=doc_md
+    )
+
+
+def actions_dag(
+    dag_id: str,
+    operator: type[BaseOperator],
+    *,
+    params: Mapping[str, dict[str, Any]],
+    owner: str,
+    tags: Sequence[str],
+    doc_md: str | None,
+) -> DAG:
+    """One task that a person has done by a form; without a schedule, it need not be paused."""
+    with _dag(dag_id, None, owner, tags, doc_md, params, is_paused_upon_creation=False) as dag:
+        operator(task_id="act")
+    return dag
+
+
 def silver_asset(dataset: str) -> Asset:
     """The released silver of a dataset; its events carry the release."""
     return Asset(f"silver.{dataset}")
@@ -91,16 +118,18 @@ def _dag(
     tags: Sequence[str],
     doc_md: str | None,
     params: Mapping[str, dict[str, Any]] = PARAM_SCHEMAS,
+    **facts: Any,
 ) -> DAG:
     return DAG(
         dag_id,
+        **facts,
         schedule=schedule,
         start_date=FIRST_DAY,
         catchup=False,
         max_active_runs=1,
         tags=[*tags],
         doc_md=doc_md,
-        params={name: _param(facts) for name, facts in params.items()},
+        params={name: _param(schema) for name, schema in params.items()},
         default_args={
             "owner": owner,
             "retries": 2,
@@ -134,5 +163,5 @@ def _gate(layer: str) -> QualityGateOperator:
     return QualityGateOperator(task_id=f"validate_{layer}", layer=layer, pool=SPARK_POOL)
 
 
-def _param(facts: dict[str, Any]) -> Param:
-    return Param(**facts)
+def _param(schema: dict[str, Any]) -> Param:
+    return Param(**schema)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 from sqlalchemy.orm import object_session
 
 from assay.ledger import summary_of_run
+from assay.notes import as_note
 from assay_airflow.connections import connect
 from assay_airflow.endings import last_line
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
-LONGEST_NOTE = 1000
 OURS = "assay_airflow."
-MARKS = re.compile(r"[\\`\[\]<>]")
 
 
 @hookimpl
@@ -51,17 +49,3 @@ def write_note(dag_run: DagRun) -> None:
         summary = summary_of_run(connection, dag_run.dag_id, dag_run.run_id)
     if summary and object_session(dag_run):
         dag_run.note = as_note(summary)
-
-
-def as_note(summary: str) -> str:
-    """As Markdown that shows the text as it is: a file name may look like a picture from afar.
-
-    What is too long loses whole lines from its end; the first line is always there.
-    """
-    first, *rest = (MARKS.sub(r"\\\g<0>", line) for line in summary.splitlines())
-    note = first[:LONGEST_NOTE]
-    for line in rest:
-        if len(note) + len(line) + 1 > LONGEST_NOTE:
-            break
-        note += f"\n{line}"
-    return note

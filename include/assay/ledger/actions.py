@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from assay.ledger.query import Connection
 
-Action = Literal["retry", "abandon", "reject-file"]
+Action = Literal["retry", "reject-file", "abandon"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 def record_action(

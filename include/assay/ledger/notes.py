@@ -85,6 +85,8 @@ def _summary_without_batch(connection: Connection, pipeline: str, run_id: str) -
 def _first_line(
     connection: Connection, batch_id: str, state: str, error: str | None, would_change: str | None
 ) -> str:
+    if state == "ABANDONED" and error:
+        return f"{state}{error.removeprefix('abandoned')}. Its files are pending again"
     if error:
         cause = f"{state}: {on_one_line(error, LONGEST_CAUSE)}"
         return " ".join(filter(None, [f"{cause}.", next_step(connection, batch_id)]))

@@ -6,10 +6,10 @@ import hashlib
 from typing import Any
 
 import psycopg
-import pytest
 
 from assay import ledger
 from assay.ledger import Delivery
+from assay.notes import LONGEST_NOTE, as_note
 from builders.ledger_rows import release, start_batch
 
 Connection = psycopg.Connection[Any]
@@ -20,7 +20,6 @@ VERDICT = {
     "kwargs": {},
     "success": False,
 }
-pytestmark = pytest.mark.usefixtures("dag_bag")
 
 
 def deliver(loader: Connection, batch_id: str, *rejected: str) -> None:
@@ -122,8 +121,6 @@ def test_run_without_a_batch_has_a_note_of_its_attempts(loader: Connection) -> N
 
 
 def test_note_is_cut_below_its_first_line_and_shows_names_as_they_are() -> None:
-    from assay_airflow.listeners import LONGEST_NOTE, as_note
-
     first = "PUBLISHED: 1 file rejected ('![x](http://evil/p.png) <b>`.csv')"
     note = as_note("\n".join([first, *("- " + "x" * 300 for _ in range(9))]))
     assert len(note) <= LONGEST_NOTE
