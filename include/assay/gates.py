@@ -81,6 +81,16 @@ def summarise(verdicts: Sequence[Verdict]) -> str:
     return "; ".join(parts)
 
 
+def tell_in_short(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """How many expectations were met, and which were overridden or only warned of."""
+    told: dict[str, Any] = {MET: sum(word_for(verdict) == MET for verdict in verdicts)}
+    for verdict in verdicts:
+        word = word_for(verdict)
+        if word != MET:
+            told.setdefault(word, []).append(f"{verdict['table_name']}: {verdict['expectation']}")
+    return told
+
+
 def _told_by(verdict: Verdict) -> str:
     """The word for a verdict, and of an override by whom and why."""
     word = word_for(verdict)

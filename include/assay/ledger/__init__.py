@@ -29,6 +29,7 @@ from assay.ledger.releases import (
     release_exists,
     released_tables,
     released_version,
+    untold_releases,
     was_released,
 )
 from assay.ledger.reports import count_records
@@ -73,5 +74,6 @@ __all__ = [
     "summary_of_run",
     "take_epoch",
     "task_summaries",
+    "untold_releases",
     "was_released",
 ]

@@ -33,6 +33,29 @@ def was_released(connection: Connection, batch_id: str) -> bool:
     )
 
 
+def untold_releases(connection: Connection, pipeline: str, batch_id: str) -> list[dict[str, Any]]:
+    """Releases that attempts of this batch's publish made before they were cut off, oldest first.
+
+    An attempt tells of its releases by its success, and keeps them in its metrics.
+    """
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT {COLUMNS} FROM ops.release
+        WHERE pipeline = %(pipeline)s AND epoch IN (
+            SELECT epoch FROM ops.batch_task
+            WHERE batch_id = %(batch)s AND task_id = 'publish' AND state <> 'SUCCESS')
+          AND NOT EXISTS (
+            SELECT FROM ops.batch_task, jsonb_array_elements(metrics -> 'releases') AS told
+            WHERE batch_id = %(batch)s AND task_id = 'publish' AND state = 'SUCCESS'
+              AND (told ->> 'release_id')::bigint = release.release_id)
+        ORDER BY release_id
+        """,  # noqa: S608  # names of our own
+        {"pipeline": pipeline, "batch": batch_id},
+    )
+    return [dict(zip(COLUMNS.split(", "), row, strict=True)) for row in rows]
+
+
 def release_exists(connection: Connection, release_id: int, pipeline: str | None = None) -> bool:
     """Whether there is such a release, of this pipeline if one is named."""
     return bool(
