@@ -1,14 +1,16 @@
-"""The one plugin that Airflow loads: it puts the summary of a batch on its run."""
+"""The one plugin that Airflow loads."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from assay_airflow import run_notes
+from assay_airflow import listeners as assay_listeners
+from assay_airflow.timetables import OnlyAhead
 
 
 class AssayPlugin(AirflowPlugin):
-    """Registers the listener that writes run notes."""
+    """Registers the listeners, and the timetable of what keeps house."""
 
     name = "assay"
-    listeners = [run_notes]  # noqa: RUF012  Airflow reads this list
+    listeners = [assay_listeners]  # noqa: RUF012  Airflow reads these lists
+    timetables = [OnlyAhead]  # noqa: RUF012

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from assay.errors import StackError
+from assay.notes import as_note
 from assay.settings import REPOSITORY, Settings
 from assay.stack.airflow import api_client
 
@@ -95,6 +96,10 @@ class AirflowRuns:
             "reset_dag_runs": True,
         }
         self._call("POST", f"{self._path}/clearTaskInstances", json=body)
+
+    def set_note(self, run_id: str, summary: str) -> None:
+        """Have a run say something else of itself."""
+        self._call("PATCH", f"{self._path}/dagRuns/{run_id}", json={"note": as_note(summary)})
 
     def state(self, run_id: str) -> RunState:
         """The run and its tasks, in the order in which they run."""

@@ -1,4 +1,8 @@
-"""The decision at a quality gate: from verdicts and policy to pass, override or stop."""
+"""The decision at a quality gate: from verdicts and policy to pass, override or stop.
+
+Three words for three things: an expectation that is *not met* stops its batch; a *warning* does
+not; one that is *overridden* would, had not a person let it pass.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,11 @@ from assay.contract import Contract, load_contract
 from assay.errors import GateFailedError
 from assay.plan import GatePolicy, Plan
 from assay.results import latest_result
+from assay.words import count
 
 Verdict = dict[str, Any]
+NOT_MET, WARNING, OVERRIDDEN, MET = "not met", "warning", "overridden", "met"
+WORDS = (NOT_MET, OVERRIDDEN, WARNING, MET)
 
 
 def decide(
@@ -43,11 +50,16 @@ def _with_override(verdict: Verdict, policy: GatePolicy) -> Verdict:
 
 def stops(verdict: Verdict) -> bool:
     """True for an expectation of severity `fail` that is not met and not overridden."""
-    return (
-        not verdict["success"]
-        and verdict["severity"] == "fail"
-        and not verdict.get("overridden", False)
-    )
+    return word_for(verdict) == NOT_MET
+
+
+def word_for(verdict: Verdict) -> str:
+    """What became of an expectation: one of WORDS."""
+    if verdict["success"]:
+        return MET
+    if verdict["severity"] != "fail":
+        return WARNING
+    return OVERRIDDEN if verdict.get("overridden") else NOT_MET
 
 
 def require_pass(verdicts: Sequence[Verdict]) -> None:
@@ -55,7 +67,37 @@ def require_pass(verdicts: Sequence[Verdict]) -> None:
     stopping = [verdict for verdict in verdicts if stops(verdict)]
     if stopping:
         names = "; ".join(f"{v['table_name']}: {v['expectation']}" for v in stopping)
-        raise GateFailedError(f"{len(stopping)} expectations not met: {names}")
+        raise GateFailedError(f"{count(len(stopping), 'expectation')} not met: {names}")
+
+
+def summarise(verdicts: Sequence[Verdict]) -> str:
+    """`14 of 16 expectations met; overridden by ada (late feed): …; warning: …`."""
+    met = sum(word_for(verdict) == MET for verdict in verdicts)
+    parts = [f"{met:,} of {count(len(verdicts), 'expectation')} met"]
+    for word in WORDS[:-1]:
+        found = [verdict for verdict in verdicts if word_for(verdict) == word]
+        if found:
+            names = "; ".join(verdict["expectation"] for verdict in found)
+            parts.append(f"{_told_by(found[0])}: {names}")
+    return "; ".join(parts)
+
+
+def tell_in_short(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """How many expectations were met, and which were overridden or only warned of."""
+    told: dict[str, Any] = {MET: sum(word_for(verdict) == MET for verdict in verdicts)}
+    for verdict in verdicts:
+        word = word_for(verdict)
+        if word != MET:
+            told.setdefault(word, []).append(f"{verdict['table_name']}: {verdict['expectation']}")
+    return told
+
+
+def _told_by(verdict: Verdict) -> str:
+    """The word for a verdict, and of an override by whom and why."""
+    word = word_for(verdict)
+    if word != OVERRIDDEN:
+        return word
+    return f"{word} by {verdict['overridden_by']} ({verdict['override_reason']})"
 
 
 # Gate to the stage whose work it judges, and where that says what it built.
@@ -126,11 +168,28 @@ def _fault(verdict: Verdict | None, subject: str | None, *, overridable: bool) -
 def explain(verdict: Verdict) -> list[str]:
     """The lines that tell a person what was expected, what was found, and where."""
     column = verdict["kwargs"].get("column") or verdict["kwargs"].get("column_list") or ""
-    outcome = "overridden" if verdict.get("overridden") else verdict["severity"]
-    lines = [
-        f"[{outcome}] {verdict['table_name']}: {verdict['expectation']}",
+    shown, unexpected = verdict["failing"] or [], verdict["unexpected_count"]
+    return [
+        f"[{_told_by(verdict)}] {verdict['table_name']}: {verdict['expectation']}",
         f"  expectation {verdict['type']} {json.dumps(verdict['kwargs'])}",
         f"  column {column or '-'}, observed {verdict['observed'] or '-'}, "
-        f"unexpected {verdict['unexpected_count'] if verdict['unexpected_count'] else '-'}",
+        f"unexpected {unexpected or '-'}",
+        *([f"  failing, {len(shown)} of {unexpected or len(shown):,}:"] if shown else []),
+        *(f"    {_told_record(record)}" for record in sort_records(shown)),
     ]
-    return lines + [f"  failing: {json.dumps(record)}" for record in verdict["failing"] or []]
+
+
+def sort_records(failing: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Failing records by file and number."""
+    return sorted(
+        failing, key=lambda r: (str(r.get("source_file")), int(r.get("record_number") or 0))
+    )
+
+
+def _told_record(record: dict[str, Any]) -> str:
+    """`'a.csv' record 7: {"reasons": "…"}`: place and reason first, at the left edge."""
+    rest = {k: v for k, v in record.items() if k not in ("source_file", "record_number")}
+    if "source_file" not in record:
+        return json.dumps(rest, default=str)
+    number = f" record {record['record_number']}" if "record_number" in record else ""
+    return f"{record['source_file']!r}{number}: {json.dumps(rest, default=str)}"

@@ -32,7 +32,7 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
         from assay.publish.change import require_staged
 
         _require_alone(connection, plan)
-        verdicts = ledger.newest_verdicts(connection, plan.batch_id)
+        verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
         require_verdicts(verdicts, plan, {"subjects": all_subjects(plan)})
         require_staged(plan)
 

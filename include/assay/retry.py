@@ -13,8 +13,8 @@ from assay.plan import read_plan
 from assay.results import latest_result
 from assay.settings import Settings
 
-# What was built on an older silver must be built again, so a batch never resumes after this.
-REBUILT_FROM = "build_silver"
+# What was built on older tables must be built again, so a batch never resumes after these.
+REBUILT_FROM = ("build_silver", "build_gold")
 RESUMES_AT = {"COMMITTING": "commit", "COMMITTED": "publish"}
 
 
@@ -29,7 +29,7 @@ def retry_batch(settings: Settings, connection: psycopg.Connection[Any], batch_i
     if not rows:
         raise BatchError(f"{batch_id}: no such batch; see assay batch list")
     pipeline, run_id, state = rows[0]
-    if state in ("PUBLISHED", "EMPTY", "ABANDONED", "DRY_RUN"):
+    if state in ("PUBLISHED", "EMPTY", "ABANDONED", "DRY_RUN", "ROLLED_BACK"):
         raise BatchError(f"{batch_id}: is {state}; there is nothing to retry")
     runs = AirflowRuns(settings, pipeline)
     if state in RESUMES_AT:
@@ -56,6 +56,6 @@ def _bronze_differs(settings: Settings, batch_id: str) -> bool:
 
 def _first_unfinished(run: RunState) -> str:
     for task in run.tasks:
-        if task.state not in ("success", "skipped") or task.task_id == REBUILT_FROM:
+        if task.state not in ("success", "skipped") or task.task_id in REBUILT_FROM:
             return task.task_id
-    return REBUILT_FROM
+    return REBUILT_FROM[0]

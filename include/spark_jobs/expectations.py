@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
@@ -67,7 +66,7 @@ def _check_frame(
             "partial_unexpected_count": SHOWN_RECORDS,
             "unexpected_index_column_names": list(frame.located_by),
         }
-        # In a context of its own: Data Docs are rendered from the first, and show no values.
+        # In a context of its own: in the first the names of frame and suite are taken.
         found |= _run_checkpoint(open_context(), name, frame, failed, located)
     shown = set(frame.located_by) | {c.name for c in contract.columns if not c.sensitive}
     if frame.name != "rows":  # counts, sums and reasons: no value of any person
@@ -151,17 +150,3 @@ def open_context() -> AbstractDataContext:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context
-
-
-def write_data_docs(context: AbstractDataContext, folder: Path) -> None:
-    """Render everything this context has checked as static pages below the folder."""
-    site = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {
-            "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(folder),
-        },
-    }
-    context.add_data_docs_site("assay", site)
-    context.build_data_docs(site_names=["assay"])

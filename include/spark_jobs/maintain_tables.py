@@ -17,6 +17,7 @@ from assay.errors import AssayError
 from assay.maintenance.tables import Request, TableUpkeep, contract_of, read_request
 from assay.results import write_failure, write_result
 from assay.stack.submit import hold_lock
+from assay.words import count
 from spark_jobs.entry import die_with_parent
 from spark_jobs.lakehouse import schemas, upkeep
 from spark_jobs.lakehouse.session import open_session
@@ -49,7 +50,7 @@ def maintain_tables(spark: SparkSession, request: Request) -> dict[str, Any]:
             with _alone(request, each):
                 lines.append(f"{each.table}: {_maintain(spark, each, dry_run=request.dry_run)}")
             print(lines[-1], flush=True)
-    return {"lines": lines, "summary": f"{len(lines)} tables"}
+    return {"lines": lines, "summary": count(len(lines), "table")}
 
 
 def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:
@@ -67,10 +68,10 @@ def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:
 def _compact(spark: SparkSession, path: str, *, dry_run: bool) -> str:
     small = upkeep.count_small_files(path)
     if small <= upkeep.MOST_SMALL:
-        return f"{small:,} small files, few enough"
+        return f"{count(small, 'small file')}, few enough"
     if dry_run:
-        return f"{small:,} small files to put together"
-    return f"{small:,} small files, {upkeep.compact(spark, path):,} files less"
+        return f"{count(small, 'small file')} to put together"
+    return f"{count(small, 'small file')}, {count(upkeep.compact(spark, path), 'file')} less"
 
 
 @contextmanager

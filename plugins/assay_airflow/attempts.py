@@ -6,16 +6,19 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
 from assay.errors import AssayError, FencedError, ObjectStoreError
 from assay.plan import Plan
 from assay.results import next_epoch
-from assay.run import RunType
+from assay.run import RunType, batch_id_of
 from assay_airflow.connections import connect, use_object_store
+from assay_airflow.endings import NeedsPerson, TaskEnded
+
+REFUSED = 0  # the epoch of an attempt that took no lease, for its run was refused
 
 
 @dataclass
@@ -36,6 +39,30 @@ def run_type_of(context: Mapping[str, Any]) -> RunType:
     return run_type
 
 
+def person_of(context: Mapping[str, Any]) -> str:
+    """Who triggered the run; `airflow` when nobody did."""
+    return getattr(context["dag_run"], "triggering_user_name", None) or "airflow"
+
+
+def refuse(context: Mapping[str, Any], pipeline: str, error: AssayError) -> NoReturn:
+    """End a run whose params cannot be used; kept in the books, for its note.
+
+    It takes no epoch: an attempt of another run may be under way.
+    """
+    dag_run, instance = context["dag_run"], context["ti"]
+    day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
+    sentence = f"the run is refused: {error}. Next: trigger it again with other params"
+    facts = {
+        "batch_id": batch_id_of(pipeline, dag_run.run_id, day),
+        "task_id": instance.task_id,
+        "epoch": REFUSED,
+    }
+    with connect() as connection:
+        ledger.start_task(connection, **facts, try_number=instance.try_number)
+        ledger.finish_task(connection, **facts, state="FAILED", error=sentence)
+    raise NeedsPerson(type(error).__name__, sentence) from None
+
+
 def pull_plan_path(context: Mapping[str, Any]) -> str:
     """The path of the plan that the first task froze for this run."""
     first = context["dag"].topological_sort()[0]
@@ -53,6 +80,14 @@ def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
     )
 
 
+def own_attempt(context: Mapping[str, Any]) -> Any:
+    """An attempt of a run that has no batch: its attempts are kept like those of one."""
+    dag_run = context["dag_run"]
+    day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
+    batch_id = batch_id_of(dag_run.dag_id, dag_run.run_id, day)
+    return attempt(context, dag_run.dag_id, batch_id, scratch_epoch=None)
+
+
 @contextmanager
 def attempt(
     context: Mapping[str, Any], pipeline: str, batch_id: str, *, scratch_epoch: int | None
@@ -61,7 +96,8 @@ def attempt(
 
     With a `scratch_epoch`, of a dry run, no lease is taken and no attempt recorded.
 
-    An AssayError needs a person and fails the task for good; anything else may be retried.
+    An AssayError needs a person and fails the task for good, unless it is an outage; that and
+    anything else may be retried.
     """
     if os.environ.get("ASSAY_LAKE") or os.environ.get("ASSAY_FILES"):
         use_object_store()
@@ -78,6 +114,7 @@ def attempt(
                 epoch=epoch,
                 try_number=instance.try_number,
             )
+    told: AssayError | None = None
     ending, error = "FAILED", "the attempt was interrupted"
     try:
         yield now
@@ -85,17 +122,25 @@ def attempt(
     except AirflowSkipException as skip:
         ending, error, now.summary = "SKIPPED", "", str(skip)
         raise
-    except ObjectStoreError as failure:  # an outage: Airflow tries again
-        error = str(failure)
-        raise
     except AssayError as failure:
         ending, error = ("FENCED" if isinstance(failure, FencedError) else "FAILED"), str(failure)
-        raise AirflowFailException(f"{type(failure).__name__}: {failure}") from None
+        told = failure
     except Exception as failure:
-        error = str(failure)
+        error = f"{type(failure).__name__}: {failure}"
         raise
     finally:
         _finish(now, ending, error)
+    if told is not None:
+        _end(now, told)
+
+
+def _end(ended: Attempt, error: AssayError) -> NoReturn:
+    """End the task with one sentence: what is wrong, and what to do."""
+    if isinstance(error, ObjectStoreError):
+        raise TaskEnded(type(error).__name__, f"{error}; Airflow tries again a few times")
+    with connect() as connection:
+        step = ledger.next_step(connection, ended.batch_id)
+    raise NeedsPerson(type(error).__name__, f"{error}. {step}" if step else str(error))
 
 
 def _finish(ended: Attempt, ending: str, error: str) -> None:

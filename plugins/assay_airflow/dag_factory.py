@@ -8,11 +8,14 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
+from assay.action_params import action_params
 from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
 from assay.params import MAINTENANCE_PARAMS, schemas_of
+from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (
     AcceptFilesOperator,
     ArchiveFilesOperator,
+    BatchActionOperator,
     MaintainTablesOperator,
     PublishOperator,
     PurgeWorkOperator,
@@ -21,6 +24,7 @@ from assay_airflow.operators import (
     StageOperator,
     TrimHistoryOperator,
 )
+from assay_airflow.timetables import OnlyAhead
 
 SPARK_POOL = "spark"
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,11 +73,39 @@ def gold_dag(
 def maintenance_dag(
     dag_id: str, *, schedule: str, owner: str, tags: Sequence[str], doc_md: str | None
 ) -> DAG:
-    """Keeping house for all pipelines; work folders first, for they need no Spark."""
-    with _dag(dag_id, schedule, owner, tags, doc_md, MAINTENANCE_PARAMS) as dag:
+    """Keeping house for all pipelines; work folders first, for they need no Spark.
+
+    Unpausing it begins no run: the first one is at the next date of the schedule.
+    """
+    with _dag(dag_id, OnlyAhead(schedule), owner, tags, doc_md, MAINTENANCE_PARAMS) as dag:
         purge = PurgeWorkOperator(task_id="purge_work")
         tables = MaintainTablesOperator(task_id="maintain_tables", pool=SPARK_POOL)
         chain(purge, tables, TrimHistoryOperator(task_id="trim_history"))
+    return dag
+
+
+def batch_actions_dag(
+    dag_id: str, *, pipelines: Sequence[str], owner: str, tags: Sequence[str], doc_md: str | None
+) -> DAG:
+    """The ways out of a stuck batch of one of the pipelines."""
+    params = action_params(pipelines)
+    return actions_dag(
+        dag_id, BatchActionOperator, params=params, owner=owner, tags=tags, doc_md=doc_md
+    )
+
+
+def actions_dag(
+    dag_id: str,
+    operator: type[BaseOperator],
+    *,
+    params: Mapping[str, dict[str, Any]],
+    owner: str,
+    tags: Sequence[str],
+    doc_md: str | None,
+) -> DAG:
+    """One task that a person has done by a form; without a schedule, it need not be paused."""
+    with _dag(dag_id, None, owner, tags, doc_md, params, is_paused_upon_creation=False) as dag:
+        operator(task_id="act")
     return dag
 
 
@@ -84,24 +116,27 @@ def silver_asset(dataset: str) -> Asset:
 
 def _dag(
     dag_id: str,
-    schedule: str | AssetAny,
+    schedule: str | AssetAny | OnlyAhead | None,
     owner: str,
     tags: Sequence[str],
     doc_md: str | None,
     params: Mapping[str, dict[str, Any]],
+    **facts: Any,
 ) -> DAG:
     return DAG(
         dag_id,
+        **facts,
         schedule=schedule,
         start_date=FIRST_DAY,
         catchup=False,
         max_active_runs=1,
         tags=[*tags],
         doc_md=doc_md,
-        params={name: _param(facts) for name, facts in params.items()},
+        params={name: _param(schema) for name, schema in params.items()},
         default_args={
             "owner": owner,
             "retries": 2,
+            "retry_policy": NO_RETRY_WITHOUT_PERSON,
             "retry_delay": timedelta(seconds=20),
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=10),
@@ -132,5 +167,5 @@ def _gate(layer: str) -> QualityGateOperator:
     return QualityGateOperator(task_id=f"validate_{layer}", layer=layer, pool=SPARK_POOL)
 
 
-def _param(facts: dict[str, Any]) -> Param:
-    return Param(**facts)
+def _param(schema: dict[str, Any]) -> Param:
+    return Param(**schema)

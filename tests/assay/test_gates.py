@@ -8,7 +8,7 @@ import pytest
 
 from assay.contract import Contract, load_contract
 from assay.errors import GateFailedError
-from assay.gates import decide, explain, require_pass
+from assay.gates import decide, explain, require_pass, summarise
 from assay.plan import GatePolicy
 
 STRICT = GatePolicy()
@@ -31,8 +31,12 @@ def verdicts_of(contract: Contract, *failed: str) -> list[dict[str, Any]]:
             "overridable": expectation.overridable,
             "success": expectation.name not in failed,
             "observed": "",
-            "unexpected_count": 3,
-            "failing": [{"source_file": "a.csv", "record_number": 7}],
+            "unexpected_count": 23,
+            "failing": [
+                {"source_file": "b.csv", "record_number": 2},
+                {"source_file": "a.csv", "record_number": 10, "status": "DONE"},
+                {"source_file": "a.csv", "record_number": 7},
+            ],
         }
         for expectation in contract.expectations
     ]
@@ -84,6 +88,29 @@ def test_a_warning_does_not_stop() -> None:
 
 def test_a_failed_expectation_is_explained_with_its_records(silver: Contract) -> None:
     failed = decide([silver], verdicts_of(silver, "known status"), STRICT)
-    text = "\n".join(explain(next(v for v in failed if not v["success"])))
-    for part in ("expect_column_values_to_be_in_set", "transaction_status", "a.csv", "7"):
-        assert part in text
+    lines = explain(next(v for v in failed if not v["success"]))
+    assert lines[0] == "[not met] silver.trades: known status"
+    for part in ("expect_column_values_to_be_in_set", "transaction_status"):
+        assert part in "\n".join(lines)
+    assert lines[3:] == [
+        "  failing, 3 of 23:",
+        "    'a.csv' record 7: {}",
+        """    'a.csv' record 10: {"status": "DONE"}""",
+        "    'b.csv' record 2: {}",
+    ]
+
+
+def test_three_words_for_three_things(silver: Contract) -> None:
+    bronze = load_contract("bronze", "trades")
+    strict = decide([silver], verdicts_of(silver, "known status"), STRICT)
+    overridden = decide([silver], verdicts_of(silver, "known status"), OVERRIDE)
+    warned = decide([bronze], verdicts_of(bronze, "no unknown column"), STRICT)
+    with pytest.raises(GateFailedError, match=r"^1 expectation not met: silver\.trades: known"):
+        require_pass(strict)
+    assert summarise(strict).endswith("expectations met; not met: known status")
+    told = f"overridden by ada ({OVERRIDE.reason}): known status"
+    assert summarise(overridden).endswith(f"expectations met; {told}")
+    assert summarise(warned).endswith("expectations met; warning: no unknown column")
+    (line, *_) = explain(next(v for v in overridden if v["overridden"]))
+    assert line == f"[overridden by ada ({OVERRIDE.reason})] silver.trades: known status"
+    assert summarise(decide([silver], verdicts_of(silver), STRICT)).endswith("expectations met")

@@ -14,6 +14,9 @@ from assay.settings import REPOSITORY
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
+# Airflow reads it when it is first imported: before any test module of this folder is.
+os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(REPOSITORY / "plugins")
+
 
 @pytest.fixture(scope="session")
 def dag_bag(tmp_path_factory: pytest.TempPathFactory) -> DagBag:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import BatchError, ObjectStoreError
+from builders.ledger_rows import start_batch
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -18,18 +19,21 @@ pytestmark = pytest.mark.usefixtures("dag_bag")  # which gives Airflow a home fo
 def test_an_outage_of_the_object_store_is_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow.sdk import RetryAction
 
     from assay_airflow import attempts
+    from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON, NeedsPerson, TaskEnded
 
     monkeypatch.setattr(attempts, "connect", lambda: database.connect(autocommit=True))
+    with database.connect(autocommit=True) as connection:
+        start_batch(connection, "batch")
     context = {"ti": SimpleNamespace(task_id="publish", try_number=1), "run_id": "one"}
-    for error, expected in (
-        (ObjectStoreError("no answer"), ObjectStoreError),
-        (BatchError("no such batch"), AirflowFailException),
+    for error, expected, action, told in (
+        (ObjectStoreError("no answer"), TaskEnded, RetryAction.DEFAULT, "tries again"),
+        (BatchError("was moved"), NeedsPerson, RetryAction.FAIL, "Next: retry, reject-file or"),
     ):
         with (
-            pytest.raises(expected),
+            pytest.raises(expected) as ended,
             attempts.attempt(context, "trades", "batch", scratch_epoch=None) as now,
         ):
             raise error
@@ -38,3 +42,7 @@ def test_an_outage_of_the_object_store_is_tried_again(
                 "SELECT state, error FROM ops.batch_task WHERE epoch = %s", [now.epoch]
             ).fetchone()
         assert row == ("FAILED", str(error))
+        assert str(ended.value).startswith(str(error))
+        assert told in str(ended.value)
+        assert ended.value.code == type(error).__name__
+        assert NO_RETRY_WITHOUT_PERSON.evaluate(ended.value, 1, 3).action == action

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.action_params import action_params
 from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS, resolve_params
 from assay.settings import REPOSITORY
 from assay_airflow.dag_factory import SPARK_POOL
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 DAG_IDS = sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py"))
-MAINTENANCE = {"lakehouse_maintenance"}  # brings no batch in
+NO_PIPELINES = {  # they bring no batch in
+    "lakehouse_maintenance": ("maintenance", MAINTENANCE_PARAMS),
+    "batch_actions": ("actions", action_params([])),
+}
+PIPELINES = [dag_id for dag_id in DAG_IDS if dag_id not in NO_PIPELINES]
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)
@@ -24,9 +29,26 @@ def test_dag_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert dag.doc_md
-    is_pipeline = dag_id not in MAINTENANCE
-    assert {"medallion" if is_pipeline else "maintenance", dag_id} <= set(dag.tags)
-    assert set(dag.params) == set(PARAM_SCHEMAS if is_pipeline else MAINTENANCE_PARAMS)
+    tag, params = NO_PIPELINES.get(dag_id, ("medallion", PARAM_SCHEMAS))
+    assert {tag, dag_id} <= set(dag.tags)
+    assert set(dag.params) == set(params)
+
+
+def test_actions_are_offered_for_every_pipeline_and_can_be_triggered_at_once(
+    dag_bag: DagBag,
+) -> None:
+    dag = dag_bag.dags["batch_actions"]
+    assert dag.params.get_param("pipeline").schema["enum"] == [None, *PIPELINES]
+    assert dag.is_paused_upon_creation is False
+    assert dag.timetable.can_be_scheduled is False
+
+
+@pytest.mark.parametrize(("name", "value"), [("action", "drop"), ("reason", "x"), ("file", "")])
+def test_action_form_refuses_a_wrong_value(dag_bag: DagBag, name: str, value: str) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        dag_bag.dags["batch_actions"].params.get_param(name).resolve(value)
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)

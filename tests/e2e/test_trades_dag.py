@@ -186,7 +186,8 @@ def test_the_note_of_the_run_and_the_last_line_of_every_task_sum_it_up(
     stack: RunningStack, first_batch: Batch
 ) -> None:
     note = stack.note(first_batch.run.run_id)
-    assert f"batch {first_batch.batch_id}: PUBLISHED" in note
+    assert note.startswith("PUBLISHED as release ")
+    assert f"batch {first_batch.batch_id}" in note.splitlines()
     for task in first_batch.run.tasks:
         lines = stack.runs.log_lines(first_batch.run.run_id, task)
         summaries = [line for line in lines if line.startswith(f"{task.task_id}: ")]

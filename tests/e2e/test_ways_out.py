@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,15 +97,18 @@ def test_a_failed_gate_names_the_failing_records_and_is_not_retried(
     assert "few records are malformed" in log
     assert "expect_column_values_to_be_null" in log
     assert "column malformed_record, observed 25" in log
-    shown = [line for line in log.splitlines() if line.strip().startswith("failing: ")]
+    assert re.search(r"^  failing, 10 of \d+:$", log, re.MULTILINE)
+    shown = re.findall(r"^    'trades_2026-02-01_malformed.csv' record (\d+): ", log, re.MULTILINE)
     assert len(shown) == 10
-    for line in shown:
-        record = json.loads(line.partition("failing: ")[2])
-        assert record["source_file"] == "trades_2026-02-01_malformed.csv"
-        assert record["record_number"] % 2 == 0
+    assert all(int(number) % 2 == 0 for number in shown)
+    assert [*map(int, shown)] == sorted(map(int, shown))
+    assert "Traceback" not in log
+    assert log.splitlines()[-1].startswith("1 expectation not met: bronze.trades: few records")
     assert stack.batch_of(malformed.run.run_id)[1] == "FAILED"
     assert stack.everything() == malformed.before
-    assert "few records are malformed" in stack.note(malformed.run.run_id)
+    first = stack.note(malformed.run.run_id).splitlines()[0]
+    assert first.startswith("FAILED: validate_bronze: 1 expectation not met: bronze.trades: few")
+    assert "Next: retry, reject-file or abandon" in first
 
 
 def test_a_gate_before_silver_keeps_the_bad_rows_and_moves_nothing(

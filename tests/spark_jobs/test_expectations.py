@@ -15,7 +15,7 @@ from assay.errors import ContractError
 from assay.settings import CONTRACTS
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
-from spark_jobs.expectations import GateFrame, open_context, run_gate, write_data_docs
+from spark_jobs.expectations import GateFrame, open_context, run_gate
 from spark_jobs.transformations.conform import LINEAGE
 from spark_jobs.validate_bronze import FILE_COUNTS
 from spark_jobs.validate_gold import TOTALS
@@ -137,15 +137,6 @@ def test_expectation_that_cannot_run_is_not_met_and_says_why(
     (verdict,) = gate(context, contract, silver(spark, {}), "broken")
     assert not verdict["success"]
     assert "colour" in verdict["observed"]
-
-
-def test_data_docs_show_what_was_checked(spark: SparkSession, tmp_path: Path) -> None:
-    context = open_context()
-    gate(context, about_rows(["known status"]), silver(spark, {}), "documented")
-    write_data_docs(context, tmp_path)
-    assert (tmp_path / "index.html").is_file()
-    pages = [path.read_text() for path in (tmp_path / "validations").rglob("*.html")]
-    assert any("documented" in page for page in pages)
 
 
 @pytest.mark.parametrize("path", CONTRACT_FILES, ids=lambda path: f"{path.parent.name}.{path.stem}")

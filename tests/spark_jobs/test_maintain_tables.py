@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from deltalake import DeltaTable
 from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
 
 from assay import ledger
 from assay.contract import load_contract
@@ -32,6 +35,7 @@ from builders.lake_content import (
 )
 from builders.ledger_rows import start_batch
 from spark_jobs.lakehouse import upkeep
+from spark_jobs.lakehouse.schemas import retention
 from spark_jobs.lakehouse.shape import require_shape
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.maintain_tables import maintain_tables
@@ -138,6 +142,42 @@ def test_upkeep_and_a_new_column_between_batches_lose_no_release(
         purge(database, lake)
         assert not Path(plan.folder, "silver").exists()
         assert publish(database, plan)[1] == [f"b3: is release {release['release_id']} already"]
+
+
+@contextmanager
+def jvm_log(spark: SparkSession) -> Iterator[Callable[[], str]]:
+    """What the JVM logs meanwhile."""
+    log4j = spark._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
+    text = spark._jvm.java.io.StringWriter()  # type: ignore[union-attr]
+    create = log4j.core.appender.WriterAppender.createAppender
+    appender = create(None, None, text, "test", False, True)
+    appender.start()
+    root = log4j.LogManager.getRootLogger()
+    root.addAppender(appender)
+    try:
+        yield lambda: str(text.toString())
+    finally:
+        root.removeAppender(appender)
+
+
+@pytest.mark.parametrize(("days_off", "gone"), [(-1, False), (1, True)])
+def test_files_go_when_the_days_of_the_contract_are_over_and_without_a_warning(
+    spark: SparkSession, tmp_path: Path, days_off: int, gone: bool
+) -> None:
+    contract = load_contract("gold", "customer_exposure")
+    path = str(tmp_path / "table")
+    for rows in (10, 20):
+        spark.range(rows).coalesce(1).write.format("delta").mode("overwrite").save(path)
+    upkeep.keep_properties(spark, path, retention(contract))
+    age_lake(tmp_path, contract.retention_days + days_off)
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
+    with jvm_log(spark) as logged:
+        assert upkeep.remove_files(spark, path, dry_run=True) == gone
+        assert upkeep.remove_files(spark, path, dry_run=False) == gone
+        assert upkeep.remove_files(spark, path, dry_run=True) == 0
+        spark._jvm.org.apache.logging.log4j.LogManager.getLogger("x").warn("heard")  # type: ignore[union-attr]
+    assert "heard" in logged()
+    assert "retention" not in logged().lower()
 
 
 def purge(database: Database, lake: Lake) -> None:

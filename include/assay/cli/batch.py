@@ -14,12 +14,15 @@ from rich.table import Column, Table
 
 from assay.cli.demo import summary_table
 from assay.demo import read_reports
+from assay.ledger import deliveries
+from assay.ledger.actions import Action
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
 
 app = typer.Typer(no_args_is_help=True, help="See batches, and the ways out of a stuck one.")
 BatchId = Annotated[str, typer.Argument(help="The batch, as `assay batch list` names it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Why = Annotated[str, typer.Option(help="The reason, for the ledger.")]
 OnlyPipeline = Annotated[
     str | None, typer.Option(help="Only of this pipeline, which is the name of its DAG.")
 ]
@@ -50,59 +53,49 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(dataclasses.asdict(found[0]), indent=1))
         return
+    with psycopg.connect(dsn(load_settings(), "assay_reader")) as connection:
+        files = deliveries(connection, batch_id)
     Console().print(summary_table(found[0]))
+    console = Console(highlight=False)
+    for file in files:
+        console.print(f"{file.file_id[:12]}  {file.verdict}  {file.source_file!r}", soft_wrap=True)
     if found[0].error:
-        Console(highlight=False).print(found[0].error)
+        console.print(found[0].error, soft_wrap=True)
 
 
 @app.command()
-def retry(batch_id: BatchId, as_json: AsJson = False) -> None:
-    """Have Airflow run the batch again, from the first task that it still needs."""
-    from assay.retry import retry_batch
-
-    settings = load_settings()
-    with psycopg.connect(dsn(settings, "assay_reader")) as connection:
-        task_id = retry_batch(settings, connection, batch_id)
-    text = f"{batch_id}: cleared {task_id} and all after it; see assay batch show {batch_id}"
-    _tell(text, {"batch_id": batch_id, "cleared": task_id}, as_json=as_json)
-
-
-@app.command()
-def abandon(
+def retry(
     batch_id: BatchId,
-    why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "tried again",
     as_json: AsJson = False,
 ) -> None:
-    """Give up a batch: its files become pending again."""
-    from assay.landing.ways_out import abandon_batch
+    """Have Airflow run the batch again, from the first task that it still needs."""
+    _act(batch_id, "retry", why, as_json=as_json)
 
-    settings = load_settings()
-    with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
-        returned = abandon_batch(settings, connection, batch_id, getpass.getuser(), why)
-    text = f"{batch_id}: abandoned; {returned} files are pending again"
-    _tell(text, {"batch_id": batch_id, "returned_files": returned}, as_json=as_json)
+
+@app.command()
+def abandon(batch_id: BatchId, why: Why, as_json: AsJson = False) -> None:
+    """Give up a batch: its files become pending again."""
+    _act(batch_id, "abandon", why, as_json=as_json)
 
 
 @app.command("reject-file")
 def reject(
     batch_id: BatchId,
-    file_id: Annotated[str, typer.Argument(help="sha256 of the file, as in ops.batch_file.")],
-    why: Annotated[str, typer.Option(help="The reason, for the ledger.")],
-    dataset: Annotated[
-        str,
-        typer.Option(help="Where several datasets of the batch got the same content: of which."),
-    ] = "",
+    file: Annotated[str, typer.Argument(help="Its name, or the beginning of its sha256.")],
+    why: Why,
     as_json: AsJson = False,
 ) -> None:
-    """Let a stuck batch go on without one of its files."""
-    from assay.landing.ways_out import reject_file
+    """Let a stuck batch go on without one of its files; then retry it."""
+    _act(batch_id, "reject-file", why, file, as_json=as_json)
+
+
+def _act(batch_id: str, action: Action, why: str, file: str = "", *, as_json: bool) -> None:
+    """The same as the DAG batch_actions does."""
+    from assay.actions import Asked, act, find_batch
 
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
-        name = reject_file(settings, connection, batch_id, file_id, why, dataset)
-    text = f"{batch_id}: goes on without {name!r}; run assay batch retry {batch_id}"
-    _tell(text, {"batch_id": batch_id, "rejected": name}, as_json=as_json)
-
-
-def _tell(text: str, facts: dict[str, object], *, as_json: bool) -> None:
-    print(json.dumps(facts) if as_json else text)
+        found = find_batch(connection, batch_id, None)
+        done = act(settings, connection, Asked(found, action, getpass.getuser(), why, file))
+    print(json.dumps({"batch_id": found, "action": action, "done": done}) if as_json else done)

@@ -5,6 +5,7 @@ Every function takes a psycopg connection, in autocommit or not, and is atomic b
 
 from __future__ import annotations
 
+from assay.ledger.actions import Action, record_action
 from assay.ledger.batches import (
     batch_state,
     batches_in_state,
@@ -22,6 +23,7 @@ from assay.ledger.deliveries import (
     record_deliveries,
 )
 from assay.ledger.lease import require_epoch, take_epoch
+from assay.ledger.notes import next_step, summary_of_run
 from assay.ledger.order import (
     batches_under_way,
     bronze_batches,
@@ -33,14 +35,7 @@ from assay.ledger.order import (
     still_unreleased,
     was_overtaken,
 )
-from assay.ledger.progress import (
-    fail_batch,
-    is_built_upon,
-    record_refusal,
-    resume_batch,
-    rules_of_commit,
-    summary_of_run,
-)
+from assay.ledger.progress import fail_batch, is_built_upon, resume_batch, rules_of_commit
 from assay.ledger.releases import (
     are_released,
     find_release,
@@ -52,14 +47,16 @@ from assay.ledger.releases import (
     released_silver,
     released_tables,
     released_version,
+    untold_releases,
     was_released,
 )
 from assay.ledger.reports import count_records
 from assay.ledger.rollbacks import require_no_rollback
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
-from assay.ledger.verdicts import newest_verdicts, record_validation
+from assay.ledger.verdicts import newest_verdicts, record_validation, verdicts_in_force
 
 __all__ = [
+    "Action",
     "Delivery",
     "HeldFile",
     "TaskAttempt",
@@ -82,10 +79,11 @@ __all__ = [
     "is_built_upon",
     "newest_verdicts",
     "next_generation",
+    "next_step",
+    "record_action",
     "record_commit",
     "record_deliveries",
     "record_dry_run",
-    "record_refusal",
     "record_release",
     "record_row_ledger",
     "record_validation",
@@ -106,6 +104,8 @@ __all__ = [
     "summary_of_run",
     "take_epoch",
     "task_summaries",
+    "untold_releases",
+    "verdicts_in_force",
     "was_overtaken",
     "was_released",
 ]

@@ -1,13 +1,9 @@
-"""How a batch moves on: refused, resumed, failed, built upon; and what its run may say about it."""
+"""How a batch moves on: resumed, failed, built upon."""
 
 from __future__ import annotations
 
 from assay.errors import BatchError
-from assay.ledger.batches import set_batch_state, start_batch
-from assay.ledger.order import current_generation
 from assay.ledger.query import Connection, fetch_all, fetch_value
-from assay.markdown import escape_markdown
-from assay.run import Run
 
 GIVEN_UP = ("ABANDONED", "ROLLED_BACK")  # nothing goes on with such a batch
 
@@ -55,22 +51,6 @@ def fail_batch(connection: Connection, batch_id: str, error: str, *, epoch: int)
     )
 
 
-def record_refusal(connection: Connection, run: Run, why: str) -> None:
-    """Record a run that was refused for its params as an EMPTY batch that says why."""
-    with connection.transaction():
-        start_batch(
-            connection,
-            batch_id=run.batch_id,
-            pipeline=run.pipeline,
-            run_id=run.run_id,
-            run_type=run.run_type,
-            batch_date=run.batch_date,
-            generation=current_generation(connection, run.pipeline),
-            source=run.source,
-        )
-        set_batch_state(connection, run.batch_id, "EMPTY", error=why)
-
-
 def is_built_upon(connection: Connection, batch_id: str) -> bool:
     """True when a later batch of the pipeline has been committed on top of this one."""
     found: bool = fetch_value(
@@ -99,31 +79,3 @@ def rules_of_commit(connection: Connection, batch_id: str) -> str | None:
         [batch_id],
     )
     return rows[0][0] if rows else None
-
-
-def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
-    """What became of the run's batch, as Markdown: its state, then the last summary of every task.
-
-    Names and reasons in it are those of files, so that all but our own words is escaped.
-    """
-    rows = fetch_all(
-        connection,
-        """
-        SELECT batch.batch_id, batch.state, batch.error, batch.summary ->> 'would_change',
-               task.summary
-        FROM ops.batch
-        LEFT JOIN LATERAL (
-            SELECT DISTINCT ON (task_id) task_id, epoch, summary FROM ops.batch_task
-            WHERE batch_id = batch.batch_id AND summary <> '' ORDER BY task_id, epoch DESC
-        ) AS task ON true
-        WHERE batch.pipeline = %s AND batch.run_id = %s ORDER BY task.epoch
-        """,
-        [pipeline, run_id],
-    )
-    if not rows:
-        return ""
-    batch_id, state, error, would_change, _ = rows[0]
-    told = [*(row[4] for row in rows), would_change and f"would change {would_change}"]
-    lines = [f"- {escape_markdown(line)}" for line in told if line]
-    ended = [f"\n**{escape_markdown(error)}**"] if error else []
-    return "\n".join([f"batch {batch_id}: {state}", *lines, *ended])

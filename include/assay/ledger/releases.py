@@ -79,6 +79,29 @@ def are_released(connection: Connection, silver: Mapping[str, int]) -> bool:
     )
 
 
+def untold_releases(connection: Connection, pipeline: str) -> list[dict[str, Any]]:
+    """Releases that no publish has told of, oldest first.
+
+    It tells of them by its success, and keeps them in its metrics. One that was cut off after its
+    COMMIT has not; nor has the first task of a run, which releases what it finds committed.
+    """
+    rows = fetch_all(
+        connection,
+        f"""
+        SELECT {COLUMNS} FROM ops.release
+        WHERE pipeline = %(pipeline)s AND rolled_back_by IS NULL AND release_id > coalesce((
+            SELECT max((told ->> 'release_id')::bigint)
+            FROM ops.batch_task JOIN ops.batch USING (batch_id),
+                 jsonb_array_elements(metrics -> 'releases') AS told
+            WHERE pipeline = %(pipeline)s AND task_id = 'publish' AND batch_task.state = 'SUCCESS'
+        ), 0)
+        ORDER BY release_id
+        """,  # noqa: S608  # names of our own
+        {"pipeline": pipeline},
+    )
+    return [dict(zip(COLUMNS.split(", "), row, strict=True)) for row in rows]
+
+
 def release_exists(connection: Connection, release_id: int, pipeline: str | None = None) -> bool:
     """Whether there is such a release, of this pipeline if one is named."""
     return bool(

@@ -50,7 +50,9 @@ def record_validation(
         )
 
 
-def newest_verdicts(connection: Connection, batch_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+def verdicts_in_force(
+    connection: Connection, batch_id: str
+) -> dict[tuple[str, str], dict[str, Any]]:
     """By table and expectation: the newest verdict on a batch, and what it judged."""
     columns = ("table_name", "expectation", "success", "severity", "overridden", "subject")
     rows = fetch_all(
@@ -61,6 +63,26 @@ def newest_verdicts(connection: Connection, batch_id: str) -> dict[tuple[str, st
         [batch_id],
     )
     return {(row[0], row[1]): dict(zip(columns, row, strict=True)) for row in rows}
+
+
+TOLD = (
+    "layer, table_name, expectation, frame, type, kwargs, severity, success, overridden,"
+    " overridden_by, override_reason, observed, unexpected_count, failing, checked_at"
+)
+
+
+def newest_verdicts(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
+    """The verdicts of the newest attempt at each gate of a batch, in the order of the gates."""
+    rows = fetch_all(
+        connection,
+        f"SELECT {TOLD} FROM ops.validation_result AS verdict"  # noqa: S608  # names of our own
+        " WHERE batch_id = %(batch)s AND epoch = (SELECT max(epoch) FROM ops.validation_result"
+        " AS newest WHERE newest.batch_id = %(batch)s AND newest.layer = verdict.layer)"
+        " ORDER BY array_position(ARRAY['bronze', 'silver', 'gold'], layer), table_name,"
+        " success, expectation",
+        {"batch": batch_id},
+    )
+    return [dict(zip(TOLD.split(", "), row, strict=True)) for row in rows]
 
 
 def _row(verdict: Mapping[str, Any]) -> dict[str, Any]:

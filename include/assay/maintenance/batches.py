@@ -18,6 +18,7 @@ from assay.landing.moves import hold_files
 from assay.ledger.query import fetch_all
 from assay.objects import remove
 from assay.settings import Settings
+from assay.words import count
 
 # What the stages of a batch hand to one another, below its folder.
 WORK_FOLDERS = ("silver", "gold", "ahead", "scratch")
@@ -74,11 +75,11 @@ def trim_archive(settings: Settings, connection: Connection, *, dry_run: bool) -
                 removed += 1
                 if not dry_run:
                     _remove_file(settings, connection, dataset, *row)
-    return f"archive: {removed:,} files {'to remove' if dry_run else 'removed'}"
+    return f"archive: {count(removed, 'file')} {'to remove' if dry_run else 'removed'}"
 
 
 def trim_history(settings: Settings, connection: Connection, *, dry_run: bool) -> str:
-    """Remove Data Docs of old batches, and the folders of those that brought nothing in."""
+    """Remove the pages about old batches, and the folders of those that brought nothing in."""
     folders: list[Path] = []
     for pipeline, days in _history_days(connection).items():
         for batch_id, state, _ in fetch_all(
@@ -122,7 +123,7 @@ def _remove(folders: Iterable[Path], *, dry_run: bool) -> str:
         for folder in found:
             shutil.rmtree(folder)
     verb = "to remove" if dry_run else "removed"
-    return f"{len(found):,} folders {verb}, {size / 1e6:,.1f} MB"
+    return f"{count(len(found), 'folder')} {verb}, {size / 1e6:,.1f} MB"
 
 
 def _remove_file(

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from assay.delta_history import base_of, head
 from assay.errors import BatchError
+from assay.words import count
 from spark_jobs.lakehouse.tables import set_properties, with_settings
 
 # A table is compacted when it has more files of less than SMALL bytes than MOST_SMALL, not
@@ -75,12 +76,22 @@ def vacuum(
     oldest = _oldest_removal(path, standing | {*versions})
     if oldest < time.time() - days * 24 * HOUR + MARGIN:
         return f"no file removed, for a version that was replaced {days} days ago is still needed"
-    statement = f"VACUUM delta.`{path}` RETAIN {days * 24} HOURS"
+    removable = remove_files(spark, path, dry_run=dry_run)
+    return f"{count(removable, 'file')} {'to remove' if dry_run else 'removed'}"
+
+
+def remove_files(spark: SparkSession, path: str, *, dry_run: bool) -> int:
+    """Remove files that left the table longer ago than it keeps them; returns how many.
+
+    How long that is says the table itself, by a property that `keep_properties` has set. Delta
+    ignores a retention in the statement, and warns of one twice a table.
+    """
+    statement = f"VACUUM delta.`{path}`"
     with with_settings(spark, VACUUM_SETTINGS):
         removable = len(spark.sql(f"{statement} DRY RUN").collect())
         if removable and not dry_run:
             spark.sql(statement).collect()
-    return f"{removable:,} files {'to remove' if dry_run else 'removed'}"
+    return removable
 
 
 def _oldest_removal(path: str, versions: set[int]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay_airflow.operators.actions import BatchActionOperator
 from assay_airflow.operators.files import AcceptFilesOperator, ArchiveFilesOperator
 from assay_airflow.operators.maintenance import (
     MaintainTablesOperator,
@@ -14,6 +15,7 @@ from assay_airflow.operators.spark_stage import QualityGateOperator, SparkStageO
 __all__ = [
     "AcceptFilesOperator",
     "ArchiveFilesOperator",
+    "BatchActionOperator",
     "MaintainTablesOperator",
     "PublishOperator",
     "PurgeWorkOperator",

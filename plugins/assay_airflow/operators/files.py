@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import takewhile
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
@@ -18,9 +17,16 @@ from assay.plan import Plan, read_plan
 from assay.results import next_epoch
 from assay.run import Run, batch_id_of
 from assay.settings import load_settings
-from assay_airflow.attempts import attempt, planned_attempt, pull_plan_path, run_type_of
+from assay_airflow.attempts import (
+    attempt,
+    person_of,
+    planned_attempt,
+    pull_plan_path,
+    refuse,
+    run_type_of,
+)
 from assay_airflow.connections import connect
-from assay_airflow.operators.publish import RELEASED_FIRST, publish_all
+from assay_airflow.operators.publish import publish_all
 from assay_airflow.operators.spark_stage import SparkStageOperator
 
 POKE_SECONDS = 10.0
@@ -57,17 +63,15 @@ class AcceptFilesOperator(BaseSensorOperator):
         from assay.landing.releases import await_releases
         from assay.stack.lake import claim_lake
 
-        if refused := self._refusal(context):
-            self._refuse(context, refused)
         super().execute(context)
-        run = self._run(context, self._params(context))
+        run = self._run(context)
         settings = load_settings()
         folder = settings.batches / run.batch_id
         scratch_epoch = next_epoch(str(folder)) if run.params.dry_run else None
         with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
             claim_lake(settings)
             if not run.params.dry_run:
-                self._finish_committed(context, now.epoch)
+                self._finish_committed(now.epoch)
             lines: list[str] = []
             if self.from_silver:
                 is_active = partial(_is_active, context)
@@ -84,10 +88,10 @@ class AcceptFilesOperator(BaseSensorOperator):
         self._skip_idle_stages(context, plan, path)
         return path
 
-    def _finish_committed(self, context: Mapping[str, Any], epoch: int) -> None:
-        """Release what is committed before anything is taken on top of it."""
+    def _finish_committed(self, epoch: int) -> None:
+        """Release what is committed before anything is taken; publish tells the Assets of it."""
         try:
-            released = publish_all(self.pipeline, epoch, self)
+            publish_all(self.pipeline, epoch, self)
         except Exception as error:
             with connect() as connection:
                 stuck = ledger.committed_unreleased(connection, self.pipeline)[:1]
@@ -96,14 +100,10 @@ class AcceptFilesOperator(BaseSensorOperator):
                 raise BatchError(f"nothing was taken: {told} ({error})") from error
             self.log.error("nothing was taken: %s", told)  # noqa: TRY400  # raised below
             raise
-        if released:
-            # An XCom is JSON: what a release row holds besides is text.
-            told = json.loads(json.dumps(released, default=str))
-            context["ti"].xcom_push(key=RELEASED_FIRST, value=told)
 
     def poke(self, context: Context) -> bool:
         """Whether it is this run's turn. A dry run takes nothing, and need not wait."""
-        run = self._run(context, self._params(context))
+        run = self._run(context)
         if run.params.dry_run:
             return True
         with connect() as connection:
@@ -130,9 +130,10 @@ class AcceptFilesOperator(BaseSensorOperator):
         lines.append(line)
         self.log.info(line)
 
-    def _run(self, context: Mapping[str, Any], params: RunParams) -> Run:
+    def _run(self, context: Mapping[str, Any]) -> Run:
         """The run as Airflow knows it: scheduled, backfilled, or by hand without a logical date."""
         dag_run = context["dag_run"]
+        params = self._params(context)
         moment = dag_run.logical_date or dag_run.run_after
         batch_date = params.batch_date or moment.date().isoformat()
         return Run(
@@ -144,28 +145,16 @@ class AcceptFilesOperator(BaseSensorOperator):
             batch_date=batch_date,
             params=params,
             from_silver=self.from_silver,
-            user=getattr(dag_run, "triggering_user_name", None) or "airflow",
+            user=person_of(context),
         )
 
     def _params(self, context: Mapping[str, Any]) -> RunParams:
         """Airflow lets unknown fields pass in silence; here they are refused by name."""
         given = {**context["params"], **(context["dag_run"].conf or {})}
-        return resolve_params(given, from_silver=self.from_silver)
-
-    def _refusal(self, context: Mapping[str, Any]) -> SettingsError | None:
         try:
-            self._params(context)
+            return resolve_params(given, from_silver=self.from_silver)
         except SettingsError as refused:
-            return SettingsError(f"the run is refused: {refused}")
-        return None
-
-    def _refuse(self, context: Mapping[str, Any], refused: SettingsError) -> NoReturn:
-        """Keep why where the run's note finds it; the batch is over, without a lease or a turn."""
-        run = self._run(context, RunParams())
-        with attempt(context, self.pipeline, run.batch_id, scratch_epoch=1):
-            with connect() as connection:
-                ledger.record_refusal(connection, run, str(refused))
-            raise refused
+            refuse(context, self.pipeline, refused)
 
 
 def _is_active(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from assay.run import batch_id_of
 from assay.settings import Settings, load_settings
-from assay_airflow.attempts import attempt
+from assay_airflow.attempts import own_attempt
 from assay_airflow.connections import connect
 from assay_airflow.operators.spark_stage import SparkJobOperator
 
@@ -21,21 +20,13 @@ if TYPE_CHECKING:
 MAINTENANCE = "lakehouse_maintenance"
 
 
-def _attempt(context: Mapping[str, Any]) -> Any:
-    """Maintenance is no batch, but its attempts are recorded like those of one."""
-    dag_run = context["dag_run"]
-    day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
-    batch_id = batch_id_of(MAINTENANCE, dag_run.run_id, day)
-    return attempt(context, MAINTENANCE, batch_id, scratch_epoch=None)
-
-
 class _LedgerUpkeepOperator(BaseOperator):
     """A task that asks the ledger what may go, and removes it."""
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Returns one line that says what went, or would go."""
         params = context["params"]
-        with _attempt(context) as now, connect() as connection:
+        with own_attempt(context) as now, connect() as connection:
             now.summary = self.keep(load_settings(), connection, params)
         self.log.info(now.summary)
         return str(now.summary)
@@ -86,7 +77,7 @@ class MaintainTablesOperator(SparkJobOperator):
 
         settings = load_settings()
         request = settings.home / "maintenance" / "request.json"
-        with _attempt(context) as now:
+        with own_attempt(context) as now:
             with connect() as connection:
                 tables = plan_upkeep(settings, connection)
             dry_run = context["params"]["dry_run"]
@@ -94,7 +85,6 @@ class MaintainTablesOperator(SparkJobOperator):
             holder = f"{MAINTENANCE} epoch {now.epoch}"
             job = launch(settings, lock=MAINTENANCE, holder=holder, input_bytes=inf)
             result = self.run_job(context, job, request, now.epoch)
-            for line in result["lines"]:
-                self.log.info(line)
             now.summary = f"{self.stage}: {result['summary']}{' (dry run)' if dry_run else ''}"
+        self.log.info(now.summary)
         return str(now.summary)

@@ -9,14 +9,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
+from assay.gates import tell_in_short
 from assay.plan import Plan, read_plan
 from assay.results import latest_result
 from assay.settings import load_settings
+from assay.words import count
 from assay_airflow.attempts import planned_attempt, pull_plan_path, run_type_of
 from assay_airflow.connections import connect, postgres_uri
 from assay_airflow.operators.spark_stage import prepare
-
-RELEASED_FIRST = "released_first"  # XCom: releases that the run made before it took anything
 
 
 class StageOperator(BaseOperator):
@@ -42,7 +42,8 @@ class StageOperator(BaseOperator):
 class PublishOperator(BaseOperator):
     """Releases every committed batch, each in one transaction; of a dry run only its summary.
 
-    A release is told to the Assets of its tables. A task that is skipped tells them nothing.
+    A release is told to the Assets of its tables, and exported where the run asks for it, by the
+    attempt that made it or, if that was cut off after its COMMIT, by the next one.
     """
 
     def execute(self, context: Mapping[str, Any]) -> str:
@@ -51,12 +52,17 @@ class PublishOperator(BaseOperator):
         with planned_attempt(context, plan) as now:
             if not plan.commit:
                 raise AirflowSkipException(f"publish: {_record_dry_run(context, plan)}")
-            releases = [*_released_by_accept(context), *publish_all(plan.pipeline, now.epoch, self)]
+            with connect() as connection:
+                untold = ledger.untold_releases(connection, plan.pipeline)
+            found = [*untold, *publish_all(plan.pipeline, now.epoch, self)]
+            made = {release["release_id"]: release for release in found}
+            releases = [*made.values()]
             waived = self._waive(plan, now.epoch)
             if not releases:
                 raise AirflowSkipException(f"publish: {waived or 'nothing to release'}")
+            numbers = ", ".join(f"release {number}" for number in made)
             now.metrics = {"releases": releases}
-            now.summary = f"publish: {len(releases)} releases" + (waived and f"; {waived}")
+            now.summary = f"publish: {numbers}" + (waived and f"; {waived}")
             self._tell_assets(context, releases)
             self._export(plan, releases[-1]["release_id"])
         self.log.info(now.summary)
@@ -74,7 +80,7 @@ class PublishOperator(BaseOperator):
             for written in export_release(
                 settings, connection, plan.pipeline, release_id, plan.export_format, out
             ):
-                self.log.info("exported %d rows to %s", written.rows, written.path)
+                self.log.info("exported %s to %s", count(written.rows, "row"), written.path)
 
     def _waive(self, plan: Plan, epoch: int) -> str:
         """A waiver changes nothing that readers compute with, so it is no release."""
@@ -83,7 +89,7 @@ class PublishOperator(BaseOperator):
         if not (plan.is_waiver and plan.inputs):
             return ""
         rows = waive_rows(connect, postgres_uri(), plan, epoch)
-        return f"{rows:,} quarantined rows waived"
+        return f"{count(rows, 'quarantined row')} waived"
 
     def _tell_assets(
         self, context: Mapping[str, Any], releases: Sequence[Mapping[str, Any]]
@@ -92,6 +98,7 @@ class PublishOperator(BaseOperator):
         newest = releases[-1]
         batches = [release["batch_id"] for release in releases]
         with connect() as connection:
+            judged = [v for batch in batches for v in ledger.newest_verdicts(connection, batch)]
             for asset in self.outlets:
                 layer, dataset = asset.name.split(".")
                 of_silver: dict[str, int] = {}
@@ -102,6 +109,7 @@ class PublishOperator(BaseOperator):
                     "release": newest["release_id"],
                     "batch": newest["batch_id"],
                     "rows": newest["counts"],
+                    "verdicts": tell_in_short(judged),
                     **of_silver,
                 }
 
@@ -119,13 +127,6 @@ def publish_all(pipeline: str, epoch: int, task: BaseOperator) -> list[dict[str,
         lambda batch_id: read_plan(batches / batch_id / "plan.json"),
         task.log.info,
     )
-
-
-def _released_by_accept(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the first task of the run found committed and released; the Assets are told here."""
-    first = context["dag"].topological_sort()[0]
-    found = context["ti"].xcom_pull(task_ids=first.task_id, key=RELEASED_FIRST)
-    return [*(found or [])]
 
 
 def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:

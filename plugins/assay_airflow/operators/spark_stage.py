@@ -12,7 +12,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
 from assay.errors import BatchError
-from assay.gates import contracts_at, decide, explain, require_pass
+from assay.gate_page import write_page
+from assay.gates import contracts_at, decide, explain, require_pass, summarise
 from assay.plan import Plan, read_plan
 from assay.results import has_result, read_failure, read_result, take_ahead
 from assay.rules import rules_version
@@ -193,11 +194,13 @@ class QualityGateOperator(SparkStageOperator):
         """Record every verdict, explain those not met, and stop the batch if they say so."""
         contracts = contracts_at(plan, self.layer)
         verdicts = decide(contracts, result["verdicts"], plan.gate_policy)
+        now.summary = f"{self.stage}: {summarise(verdicts)}"
         with connect() as connection:
             ledger.record_validation(connection, plan.batch_id, now.epoch, self.layer, verdicts)
+            judged = ledger.newest_verdicts(connection, plan.batch_id)
         for verdict in verdicts:
             if not verdict["success"]:
                 for line in explain(verdict):
                     self.log.warning(line)
-        self.log.info("Data Docs: %s", Path(result["data_docs"]) / "index.html")
+        self.log.info("page: %s", write_page(load_settings(), plan.batch_id, judged))
         require_pass(verdicts)

@@ -75,7 +75,7 @@ def test_archive_and_history_are_kept_for_ever_unless_the_contract_says_otherwis
         return replace(load_contract(layer, name), archive_days=10, history_days=10)
 
     monkeypatch.setattr(batches, "load_contract", short)
-    assert trim() == "archive: 1 files removed; history: 4 folders removed, 0.0 MB"
+    assert trim() == "archive: 1 file removed; history: 4 folders removed, 0.0 MB"
     gone = "SELECT batch_id FROM ops.batch_file WHERE removed_at IS NOT NULL"
     assert loader.execute(gone).fetchall() == [("old",)]
     left = {path.parent.name for path in settings.archive.glob("*/*/a.csv")}

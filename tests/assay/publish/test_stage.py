@@ -170,5 +170,5 @@ def test_verdicts_are_kept_with_what_they_judged(loader: psycopg.Connection[Any]
         "subject": "7/d",
     }
     ledger.record_validation(loader, "b", 8, "silver", [verdict])
-    found = ledger.newest_verdicts(loader, "b")["silver.trades", "e"]
+    found = ledger.verdicts_in_force(loader, "b")["silver.trades", "e"]
     assert (found["subject"], found["success"]) == ("7/d", True)

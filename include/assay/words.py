@@ -1,0 +1,16 @@
+"""Words for people: a number with its noun, and text that stays on one line."""
+
+from __future__ import annotations
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`, `1,000 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def on_one_line(text: object, longest: int | None = None) -> str:
+    """The text without line breaks; what is longer than `longest` characters ends in `…`."""
+    line = " ".join(str(text).split())
+    if longest is not None and len(line) > longest:
+        return f"{line[: longest - 1].rstrip()}…"
+    return line

@@ -1,0 +1,51 @@
+"""Listeners: a run's note says what became of it, a failed task's log ends with the reason."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+from sqlalchemy.orm import object_session
+
+from assay.ledger import summary_of_run
+from assay.notes import as_note
+from assay_airflow.connections import connect
+from assay_airflow.endings import last_line
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+OURS = "assay_airflow."
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
+    """Called by the scheduler."""
+    write_note(dag_run)
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Called by the scheduler."""
+    write_note(dag_run)
+
+
+@hookimpl
+def on_task_instance_failed(
+    previous_state: Any, task_instance: Any, error: str | BaseException | None
+) -> None:
+    """Called in the process of the task; by the API server, with a text, when a person did it."""
+    task = getattr(task_instance, "task", None)
+    if isinstance(error, BaseException) and type(task).__module__.startswith(OURS):
+        log = logging.getLogger("airflow.task")
+        log.info("::endgroup::")  # of Airflow's own lines, which its page folds up
+        log.error(last_line(error))
+
+
+def write_note(dag_run: DagRun) -> None:
+    """Put what the books say of the run on it, unless it is one that nobody keeps (a test)."""
+    with connect() as connection:
+        summary = summary_of_run(connection, dag_run.dag_id, dag_run.run_id)
+    if summary and object_session(dag_run):
+        dag_run.note = as_note(summary)

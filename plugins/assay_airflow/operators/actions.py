@@ -1,0 +1,38 @@
+"""The task behind a form that a person fills in to help a stuck batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from assay.settings import load_settings
+from assay_airflow.attempts import own_attempt, person_of
+from assay_airflow.connections import connect
+
+
+class BatchActionOperator(BaseOperator):
+    """Retries or abandons a batch, or rejects one of its files and goes on without it."""
+
+    def execute(self, context: Mapping[str, Any]) -> str:
+        """See `assay.actions`; returns one line that says what was done."""
+        from dataclasses import replace
+
+        from assay.actions import Asked, act, find_batch, goes_on
+
+        params, settings = context["params"], load_settings()
+        with own_attempt(context) as now, connect() as connection:
+            asked = Asked(
+                batch_id=find_batch(connection, params["batch"], params["pipeline"]),
+                action=params["action"],
+                who=person_of(context),
+                why=params["reason"].strip(),
+                file=params["file"] or "",
+            )
+            done = [act(settings, connection, asked)]
+            if asked.action == "reject-file" and goes_on(connection, asked.batch_id):
+                done.append(act(settings, connection, replace(asked, action="retry", file="")))
+            now.summary = "; ".join(done)
+        self.log.info(now.summary)
+        return str(now.summary)

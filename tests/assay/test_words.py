@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from assay.words import count, on_one_line
+
+
+def test_nouns_follow_their_number() -> None:
+    assert [count(n, "file") for n in (0, 1, 2, 1000)] == [
+        "0 files",
+        "1 file",
+        "2 files",
+        "1,000 files",
+    ]
+
+
+def test_long_text_is_cut_to_one_line() -> None:
+    assert on_one_line("two\nlines  of text") == "two lines of text"
+    assert on_one_line("a" * 20, 10) == "a" * 9 + "…"
