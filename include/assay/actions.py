@@ -94,7 +94,8 @@ def _do(settings: Settings, connection: Connection, asked: Asked) -> str:
         verb = "is" if returned == 1 else "are"
         return f"abandoned; {count(returned, 'file')} {verb} pending again"
     file = _find_file(settings, asked)
-    return f"{reject_file(settings, connection, batch_id, file.file_id, asked.why, file.dataset)!r} was rejected"
+    name = reject_file(settings, connection, batch_id, file.file_id, asked.why, file.dataset)
+    return f"{name!r} was rejected"
 
 
 def _find_file(settings: Settings, asked: Asked) -> ManifestFile:
