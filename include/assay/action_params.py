@@ -1,4 +1,4 @@
-"""The form of the DAG batch_actions, as JSON schemas."""
+"""The forms of the DAGs batch_actions and release_rollback, as JSON schemas."""
 
 from __future__ import annotations
 
@@ -7,6 +7,37 @@ from typing import Any
 
 from assay.ledger.actions import ACTIONS
 from assay.param_schemas import REASON_LENGTH
+
+ROLLBACK_PARAMS: dict[str, dict[str, Any]] = {
+    "to_release": {
+        "type": ["null", "integer"],
+        "minimum": 1,
+        "default": None,
+        "title": "Back to release",
+        "description": "The number of the release that readers shall see again.",
+    },
+    "batch": {
+        "type": ["null", "string"],
+        "minLength": 1,
+        "maxLength": 200,
+        "default": None,
+        "title": "Or undo the batch",
+        "description": "The newest batch of its pipeline; it may be committed and not released.",
+    },
+    "give_back_files": {
+        "type": "boolean",
+        "default": False,
+        "title": "Give the files back",
+        "description": "The files of the batches are pending again; else they are archived.",
+    },
+    "why": {
+        "type": "string",
+        "minLength": REASON_LENGTH[0],
+        "maxLength": REASON_LENGTH[1],
+        "title": "Reason",
+        "description": "Why, for the books; 3 to 200 characters.",
+    },
+}
 
 
 def action_params(pipelines: Sequence[str]) -> dict[str, dict[str, Any]]:

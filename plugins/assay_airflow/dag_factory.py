@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
-from assay.action_params import action_params
+from assay.action_params import ROLLBACK_PARAMS, action_params
 from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
 from assay.params import MAINTENANCE_PARAMS, schemas_of
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
@@ -20,6 +20,7 @@ from assay_airflow.operators import (
     PublishOperator,
     PurgeWorkOperator,
     QualityGateOperator,
+    RollbackOperator,
     SparkStageOperator,
     StageOperator,
     TrimHistoryOperator,
@@ -91,6 +92,13 @@ def batch_actions_dag(
     params = action_params(pipelines)
     return actions_dag(
         dag_id, BatchActionOperator, params=params, owner=owner, tags=tags, doc_md=doc_md
+    )
+
+
+def rollback_dag(dag_id: str, *, owner: str, tags: Sequence[str], doc_md: str | None) -> DAG:
+    """The way back to an earlier release, of any pipeline."""
+    return actions_dag(
+        dag_id, RollbackOperator, params=ROLLBACK_PARAMS, owner=owner, tags=tags, doc_md=doc_md
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.action_params import action_params
+from assay.action_params import ROLLBACK_PARAMS, action_params
 from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS, resolve_params
 from assay.settings import REPOSITORY
 from assay_airflow.dag_factory import SPARK_POOL
@@ -19,6 +19,7 @@ DAG_IDS = sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py"))
 NO_PIPELINES = {  # they bring no batch in
     "lakehouse_maintenance": ("maintenance", MAINTENANCE_PARAMS),
     "batch_actions": ("actions", action_params([])),
+    "release_rollback": ("actions", ROLLBACK_PARAMS),
 }
 PIPELINES = [dag_id for dag_id in DAG_IDS if dag_id not in NO_PIPELINES]
 

@@ -10,6 +10,7 @@ from assay_airflow.operators.maintenance import (
     TrimHistoryOperator,
 )
 from assay_airflow.operators.publish import PublishOperator, StageOperator
+from assay_airflow.operators.rollback import RollbackOperator
 from assay_airflow.operators.spark_stage import QualityGateOperator, SparkStageOperator
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "PublishOperator",
     "PurgeWorkOperator",
     "QualityGateOperator",
+    "RollbackOperator",
     "SparkStageOperator",
     "StageOperator",
     "TrimHistoryOperator",

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from assay.errors import AssayError
 from assay.run import batch_id_of
 from assay.settings import load_settings
-from assay_airflow.attempts import attempt
+from assay_airflow.attempts import attempt, person_of, refuse
 from assay_airflow.connections import connect, postgres_uri
 
-ROLLBACK = "release_rollback"
-REASON_LENGTH = 3
 # Which Assets are told depends on the pipeline, which only the run knows.
 ROLLED_BACK = AssetAlias("rolled_back")
 
@@ -30,41 +27,32 @@ class RollbackOperator(BaseOperator):
         super().__init__(outlets=[ROLLED_BACK], **kwargs)
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.rollback.roll_back`."""
-        from assay.rollback import find_pipeline, roll_back
+        """See `assay.rollback.roll_back`; returns one line that says what was done."""
+        from assay.rollback import Request, find_pipeline, roll_back
         from assay.rollback.run import describe
 
-        request = self._request(context)
+        params, dag_run = context["params"], context["dag_run"]
+        request = Request(
+            to_release=params["to_release"],
+            batch=(params["batch"] or "").strip() or None,
+            who=person_of(context),
+            why=params["why"].strip(),
+            gives_back=params["give_back_files"],
+        )
         try:
             with connect() as connection:
                 pipeline = find_pipeline(connection, request)
         except AssayError as error:
-            raise AirflowFailException(str(error)) from None
-        dag_run = context["dag_run"]
+            refuse(context, dag_run.dag_id, error)
         day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
-        run = batch_id_of(ROLLBACK, dag_run.run_id, day)
-        with attempt(context, pipeline, run, scratch_epoch=None) as now:
+        own = batch_id_of(dag_run.dag_id, dag_run.run_id, day)
+        with attempt(context, pipeline, own, scratch_epoch=None) as now:
             settings, uri = load_settings(), postgres_uri()
             done = roll_back(settings, connect, uri, pipeline, request, now.epoch, self.log.info)
-            now.summary = f"rollback: {describe(done)}"
+            now.summary = describe(done)
             for table in done.versions:
                 if table.startswith("silver."):
                     facts = {"release": done.to_release, "rolled_back": done.batches}
                     context["outlet_events"][ROLLED_BACK].add(Asset(table), extra=facts)
         self.log.info(now.summary)
         return str(now.summary)
-
-    def _request(self, context: Mapping[str, Any]) -> Any:
-        from assay.rollback import Request
-
-        params, dag_run = context["params"], context["dag_run"]
-        why = (params["why"] or "").strip()
-        if len(why) < REASON_LENGTH:
-            raise AirflowFailException("why: say in a few words why the release is taken back")
-        return Request(
-            to_release=params["to_release"],
-            batch=(params["batch"] or "").strip() or None,
-            who=getattr(dag_run, "triggering_user_name", None) or "airflow",
-            why=why,
-            gives_back=params["give_back_files"],
-        )
