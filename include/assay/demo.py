@@ -65,7 +65,7 @@ def deliver_samples(
     if truth.is_file() and _same_files(read_truth(truth).options, options):
         return
     say(f"generating {options.files:,} files of {dataset}, {options.rows:,} records each")
-    making = settings.home / "tmp" / "samples"
+    making = settings.home / "truth" / ".making"  # `tmp` may be a volume of its own
     shutil.rmtree(making, ignore_errors=True)
     made = dataclasses.replace(options, out=making / dataset, truth=making / "truth.json")
     with report(f"{dataset} files") as progress:
@@ -75,6 +75,7 @@ def deliver_samples(
     for path in sorted(made.out.iterdir()):
         move_file(path, landing / path.name)
     truth.write_text((making / "truth.json").read_text())
+    shutil.rmtree(making)
 
 
 def sample_sets(settings: Settings, **trades: int) -> dict[str, SetOptions]:

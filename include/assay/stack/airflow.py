@@ -121,7 +121,8 @@ def _secrets(settings: Settings) -> dict[str, str]:
 
 def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
     """Write the login file and bring the metadata database to this version of Airflow."""
-    (settings.home / "airflow").mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = airflow_environment(settings)
+    Path(environment["AIRFLOW_HOME"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     login = json.dumps({USER: load_credentials(settings)[USER]})
     write_whole(_passwords_file(settings), login, mode=0o600)
     # Beside the cluster, so that it goes when the cluster goes.
@@ -132,7 +133,7 @@ def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
     say("preparing Airflow's metadata database")
     done = subprocess.run(  # noqa: S603
         [BIN / "airflow", "db", "migrate"],
-        env=child_environment(airflow_environment(settings)),
+        env=child_environment(environment),
         cwd=settings.home,
         capture_output=True,
         text=True,
