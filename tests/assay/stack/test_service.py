@@ -105,9 +105,9 @@ def test_the_page_of_the_spark_master_kills_nothing(container: Settings) -> None
     """With the options that its container gets, for whoever can make a browser post there."""
     port, page = next_free_port(17077, set()), next_free_port(18081, set())
     options = f"{service.MASTER_OPTIONS} -Dspark.master.ui.port={page}"
+    command = [str(SPARK_HOME / "bin" / "spark-class"), service.SPARK_CLASSES["spark-master"]]
     master = subprocess.Popen(
-        [SPARK_HOME / "bin" / "spark-class", service.SPARK_CLASSES["spark-master"]]
-        + ["--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)],
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
         env=child_environment({**spark_environment(container), "SPARK_MASTER_OPTS": options}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
