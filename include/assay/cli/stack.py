@@ -47,6 +47,9 @@ def down(as_json: AsJson = False) -> None:
 
     settings = load_settings()
     supervisor.down(settings, say)
+    outside = supervisor.status(settings).outside
+    if outside:
+        say(f"Postgres' data stay in {outside}; a full reset removes it with {settings.home}")
     if as_json:
         _print_json({"up": False})
 
@@ -133,6 +136,8 @@ def _show_status(settings: Settings, *, as_json: bool) -> bool:
         print(f"Airflow {now.airflow}, Postgres {now.postgres} (login: make url)")
     else:
         print("nothing is running; start it with make up")
+    if now.outside:
+        print(f"Postgres is in {now.outside}; a full reset removes it with {settings.home}")
     return now.up
 
 

@@ -21,7 +21,8 @@ from assay.settings import Settings
 from assay.stack.airflow import airflow_environment
 from assay.stack.paths import BIN, child_environment
 from assay.stack.ports import load_ports
-from assay.stack.postgres import server_command, server_user
+from assay.stack.postgres import server_command
+from assay.stack.postgres_place import server_user
 from assay.stack.processes import marker, working_folder
 
 LONGEST_SOCKET = 90  # the system allows 104 to 108, and the supervisor adds to it
