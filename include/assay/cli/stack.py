@@ -81,12 +81,17 @@ def url(
     as_json: AsJson = False,
 ) -> None:
     """Print the addresses, and the login of Airflow."""
-    facts = addresses(load_settings())
+    settings = load_settings()
+    facts = addresses(settings)
     if as_json:
         _print_json(facts if service is None else {service.value: facts[service.value]})
     elif service is None:
         print(f"Airflow   {facts['airflow']}  user {facts['user']}  password {facts['password']}")
         print(f"Postgres  {facts['postgres']}")
+        if settings.runs_elsewhere:
+            print(
+                "          (inside; on the host: docker compose exec postgres psql URI)"
+            )
     else:
         print(facts[service.value])
 
