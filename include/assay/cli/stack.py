@@ -89,9 +89,7 @@ def url(
         print(f"Airflow   {facts['airflow']}  user {facts['user']}  password {facts['password']}")
         print(f"Postgres  {facts['postgres']}")
         if settings.runs_elsewhere:
-            print(
-                "          (inside; on the host: docker compose exec postgres psql URI)"
-            )
+            print("          (inside; on the host: docker compose exec postgres psql URI)")
     else:
         print(facts[service.value])
 

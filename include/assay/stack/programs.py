@@ -143,8 +143,8 @@ def _configuration(settings: Settings) -> str:
             priority=10 + number,
             stop_signal="TERM",
             patience=30,
-            # The scheduler tells its own children; a second signal would abort its farewell.
-            group="false" if name == "scheduler" else "true",
+            # The scheduler alone would wait for its jobs; asked with it, they end in a second.
+            group="true",
             log=_escape(log_file(settings, name)),
             user="",
         )
