@@ -27,13 +27,19 @@ LABEL org.opencontainers.image.title="assay" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 # The folders are made here so that a named volume mounted on them belongs to the user.
-RUN useradd --system --uid 10001 --home-dir /var/lib/assay --no-create-home assay \
- && install -d -o assay -g assay /var/lib/assay /run/assay
+# Spark's workers run as a user of their own: what Airflow's may write, and what it executes, is
+# out of their reach.
+RUN groupadd --gid 10001 assay \
+ && useradd --uid 10001 --gid assay --home-dir /var/lib/assay --no-create-home assay \
+ && useradd --uid 10002 --gid assay --home-dir /var/lib/assay --no-create-home assay-worker \
+ && install -d -o assay -g assay /var/lib/assay /run/assay /run/assay/postgres /run/airflow \
+ && install -d -o assay -g assay -m 0775 /var/lib/assay/tmp
 COPY --from=build /opt/assay /opt/assay
 ENV PATH=/opt/assay/.venv/bin:$PATH \
     ASSAY_HOME=/var/lib/assay \
     ASSAY_RUNTIME=/opt/assay/runtime \
     ASSAY_SECRETS=/run/assay/secrets.json \
+    AIRFLOW_HOME=/run/airflow \
     PYTHONUNBUFFERED=1 \
     TZ=UTC
 WORKDIR /var/lib/assay

@@ -8,7 +8,7 @@ COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down status doctor url generate test check fix docs bench golden lock
-.PHONY: hooks audit image compose-up compose-down
+.PHONY: hooks audit ports image compose-up compose-down
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,9 +45,11 @@ hooks: ## Run the pre-commit hooks on all files
 audit: ## List what is installed (.assay/sbom.json), and what of it is known to be vulnerable
 	@mkdir -p .assay && $(TOOL) cyclonedx-py -- requirements requirements.txt --pyproject pyproject.toml --short-PURLs -o .assay/sbom.json 2>/dev/null && echo "assay: wrote .assay/sbom.json"
 	@$(TOOL) pip-audit -- -r requirements.txt --require-hashes --disable-pip --strict --progress-spinner off --ignore-vuln CVE-2026-68982 || { echo "assay: not audited, or vulnerable; SECURITY.md says which it is" >&2; exit 1; }
+ports:
+	@include/assay/stack/ports_free.sh
 image: ## Build the image assay:local for the stack in containers
 	docker build -t assay:local --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
-compose-up: image ## Start the stack in containers (docs/deployment.md)
+compose-up: ports image ## Start the stack in containers (docs/deployment.md)
 	docker compose up --detach --wait
 compose-down: ## Stop the stack in containers; its volumes stay
 	docker compose down

@@ -61,13 +61,73 @@ def test_what_stays_is_watched_restarted_and_limited(lasting: dict[str, Any]) ->
         assert facts["mem_limit"], name
 
 
-def test_parts_of_ours_have_no_rights_and_workers_no_secrets(services: dict[str, Any]) -> None:
+def test_no_part_has_rights_and_what_it_leaves_is_limited(services: dict[str, Any]) -> None:
     for name, facts in services.items():
-        if facts["image"].startswith("assay"):
-            assert facts["read_only"], name
-            assert facts["cap_drop"] == ["ALL"], name
-    for name in ("spark-master", "spark-worker"):
-        assert services[name]["volumes"] == ["state:/var/lib/assay"]
+        assert facts["cap_drop"] == ["ALL"], name
+        assert facts["security_opt"] == ["no-new-privileges:true"], name
+        assert facts["pids_limit"], name
+        assert facts["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert facts["read_only"] is (name != "s3"), name
+    assert services["postgres"]["user"] == "postgres"
+
+
+def mounted(facts: dict[str, Any]) -> dict[str, str]:
+    """Where each volume of a service is."""
+    return dict(volume.split(":")[:2] for volume in facts["volumes"])
+
+
+def test_what_airflow_executes_is_out_of_the_workers_reach(services: dict[str, Any]) -> None:
+    """Its code is in the read-only image; its home a tmpfs; its scratch, a volume of its own."""
+    image = (REPOSITORY / "Dockerfile").read_text()
+    home = re.findall(r"^ +AIRFLOW_HOME=(\S+)", image, re.MULTILINE)[0]
+    reachable = mounted(services["spark-worker"])
+    assert reachable == {"state": "/var/lib/assay", "workers": "/var/lib/assay/tmp"}
+    assert not home.startswith(tuple(reachable.values()))
+    assert not REPOSITORY.is_relative_to("/var/lib/assay")
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+        facts = services[f"airflow-{name}"]
+        assert any(place.startswith(f"{home}:uid=10001,mode=0700") for place in facts["tmpfs"])
+        assert mounted(facts)["drivers"] == "/var/lib/assay/tmp"
+        assert "user" not in facts, "that of the image"
+    user = {services[name]["user"] for name in ("spark-master", "spark-worker")}
+    assert user == {"10002:10001"}
+    assert not services["spark-master"]["volumes"]
+
+
+def test_secrets_are_where_they_are_needed(services: dict[str, Any]) -> None:
+    holders = {name for name, facts in services.items() if "secrets" in mounted(facts)}
+    airflow = {name for name in services if name.startswith("airflow-")}
+    assert holders == {"secrets", "demo", *airflow}
+    theirs = {name for name, facts in services.items() if "postgres-password" in mounted(facts)}
+    assert theirs == {"secrets", "postgres"}
+
+
+def test_the_cluster_reaches_its_drivers_and_no_other_part(services: dict[str, Any]) -> None:
+    networks = {
+        name: set(facts.get("networks", ["default"] if "network_mode" not in facts else []))
+        for name, facts in services.items()
+    }
+    assert {name for name, own in networks.items() if "spark" in own} == {
+        "spark-master",
+        "spark-worker",
+        "airflow-scheduler",
+        "s3",
+    }
+    assert networks["spark-worker"] == networks["spark-master"] == {"spark"}
+
+
+def test_the_scheduler_stops_before_what_its_jobs_need(services: dict[str, Any]) -> None:
+    scheduler = services["airflow-scheduler"]
+    needed = {"airflow-api-server", "spark-master", "spark-worker"}
+    assert scheduler["depends_on"].keys() == needed
+    assert "TINI_KILL_PROCESS_GROUP" in scheduler["environment"]
+    assert scheduler["init"]
+    assert scheduler["stop_grace_period"] == "1m"
+
+
+def test_postgres_trusts_nobody(services: dict[str, Any]) -> None:
+    told = services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert {"--auth-local=scram-sha-256", "--auth-host=scram-sha-256"} <= set(told)
 
 
 def test_only_who_asks_s3_has_its_keys(services: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tomllib
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -41,6 +42,39 @@ def test_it_runs_as_a_user_without_rights(facts: dict[str, Any]) -> None:
     assert facts["Config"]["User"] == "10001"
     who = "import os; print(os.getuid(), os.access('/opt/assay/include', os.W_OK))"
     assert inside("python", "-c", who) == "10001 False"
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_worker_of_spark_reaches_nothing_that_airflow_executes() -> None:
+    """The two users of the stack, on one volume for the home, as docker-compose.yaml has them."""
+    volume = f"assay-test-{uuid4().hex}"
+    prepare = (
+        "from assay.settings import load_settings; from assay.stack.service import share_home;"
+        "import os; home = load_settings(); share_home(home); (home.logs / 'x').touch();"
+        "os.makedirs(home.batches / 'b'); (home.batches / 'b' / 'plan.json').touch()"
+    )
+    attack = (
+        "id -u; for place in $AIRFLOW_HOME/airflow.cfg /opt/assay/dags/x.py /opt/assay/plugins/x.py"
+        " logs/y landing/y batches/b/plan.json batches/b/y dags; do"
+        " (echo x >$place) 2>/dev/null && echo wrote $place; done;"
+        " cat logs/x 2>/dev/null && echo read logs; ls $AIRFLOW_HOME 2>/dev/null && echo read home;"
+        " echo x >lake/part && echo wrote lake"
+    )
+    try:
+        on_volume("10001:10001", volume, "python", "-c", prepare)
+        told = on_volume("10002:10001", volume, "sh", "-c", attack)
+    finally:
+        subprocess.run(["docker", "volume", "rm", "--force", volume], capture_output=True)
+    assert told.splitlines() == ["10002", "wrote lake"]
+
+
+def on_volume(user: str, volume: str, *command: str) -> str:
+    """Standard output of a command of one of the users, with a volume for the home."""
+    run = ["docker", "run", "--rm", "--read-only", "--cap-drop=ALL", "--network=none"]
+    run += [f"--user={user}", f"--volume={volume}:/var/lib/assay", "--entrypoint", command[0]]
+    done = subprocess.run([*run, IMAGE, *command[1:]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_it_knows_whether_it_is_well(facts: dict[str, Any]) -> None:

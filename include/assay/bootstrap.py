@@ -24,11 +24,33 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 RUNTIME_LOCK = REPOSITORY / "requirements.txt"
 DEV_LOCK = REPOSITORY / "requirements-dev.txt"
+NEEDED_DISK = 4 << 30
 RUNNING = "%d.%d" % sys.version_info[:2]  # noqa: UP031
 
 
 class BootstrapError(Exception):
     """The environment cannot be made; the text names the remedy."""
+
+
+def check_machine(program: "list[str]") -> None:
+    """Refuse a machine that cannot run the stack, before minutes are spent on its packages."""
+    free = shutil.disk_usage(REPOSITORY).free
+    if free < NEEDED_DISK:
+        raise BootstrapError(
+            f"{free / 2**30:.1f} GB free for {VENV}; free {NEEDED_DISK >> 30} GB and try again"
+        )
+    if program[:2] not in (["assay", "demo"], ["assay", "up"]):
+        return
+    # Only what needs nothing but the standard library.
+    sys.path.insert(0, str(REPOSITORY / "include"))
+    from assay.errors import AssayError
+    from assay.settings import load_settings
+    from assay.stack.preflight import require_machine
+
+    try:
+        require_machine(load_settings())
+    except AssayError as error:
+        raise BootstrapError(str(error)) from error
 
 
 def check_python() -> None:
@@ -105,7 +127,7 @@ def explain(output: str) -> str:
     causes = [line for line in lines if "error" in line.lower() or "caused by" in line.lower()]
     cause = (causes or lines or ["no output"])[-1][:300]
     if "no space left" in lowered or "disk quota" in lowered:
-        return f"the disk is full; free 4 GB for {VENV} and try again"
+        return f"the disk is full; free {NEEDED_DISK >> 30} GB for {VENV} and try again"
     if "ensurepip" in lowered:
         return "this Python lacks venv; install it (Debian: apt install python3-venv), try again"
     if "hash" in lowered and "mismatch" in lowered:
@@ -152,11 +174,13 @@ def install(flavour: str) -> None:
     run_step("installing assay", [*uv, "install", *options, "-e", str(REPOSITORY)])
 
 
-def ensure_environment(flavour: str) -> None:
+def ensure_environment(flavour: str, program: "list[str]") -> None:
     """Make or renew `.venv`; instant when its stamp says that it is as wanted."""
     key = expected_key()
     if is_ready(key, flavour):
         return
+    if not VENV.is_dir():
+        check_machine(program)
     with RUNTIME_LOCK.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_ready(key, flavour):
@@ -187,13 +211,13 @@ def main(arguments: "list[str]") -> None:
     program = own[own.index("--exec") + 1] if "--exec" in own else "assay"
     try:
         check_python()
-        ensure_environment("dev" if "--dev" in own else "runtime")
+        ensure_environment("dev" if "--dev" in own else "runtime", [program, *rest])
     except BootstrapError as error:
         sys.exit(f"assay: {error}")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        sys.exit(f"assay: the disk is full; free 4 GB for {VENV} and try again")
+        sys.exit(f"assay: the disk is full; free {NEEDED_DISK >> 30} GB for {VENV} and try again")
     except KeyboardInterrupt:
         sys.exit("assay: interrupted; the next try starts .venv afresh")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from pathlib import Path
 
 import psycopg
 
 from assay.airflow_runs import (
-    ENDED,
     FROM_LANDING,
     FROM_RELEASES,
     AirflowRuns,
@@ -23,6 +22,7 @@ from assay.airflow_runs import (
     dags_tagged,
 )
 from assay.errors import AssayError
+from assay.follow import Say, Watch, follow_everything, follow_run
 from assay.generate.options import SetOptions
 from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
@@ -34,10 +34,7 @@ from assay.stack.postgres import dsn
 
 PIPELINE = "trades"
 SHOWN_ERROR_LINES = 15
-POLL_SECONDS = 0.5
 SCHEDULER_SECONDS = 5.0  # within which a release has started what waits for it
-Watch = Callable[[RunState], None]
-Say = Callable[[str], None]
 Report = Callable[[str], AbstractContextManager[Progress | None]]
 
 
@@ -65,7 +62,7 @@ def deliver_samples(
     if truth.is_file() and _same_files(read_truth(truth).options, options):
         return
     say(f"generating {options.files:,} files of {dataset}, {options.rows:,} records each")
-    making = settings.home / "tmp" / "samples"
+    making = settings.home / "truth" / ".making"  # `tmp` may be a volume of its own
     shutil.rmtree(making, ignore_errors=True)
     made = dataclasses.replace(options, out=making / dataset, truth=making / "truth.json")
     with report(f"{dataset} files") as progress:
@@ -75,6 +72,7 @@ def deliver_samples(
     for path in sorted(made.out.iterdir()):
         move_file(path, landing / path.name)
     truth.write_text((making / "truth.json").read_text())
+    shutil.rmtree(making)
 
 
 def sample_sets(settings: Settings, **trades: int) -> dict[str, SetOptions]:
@@ -107,49 +105,31 @@ def run_everything(settings: Settings, watch: Watch) -> FollowedRuns:
         runs: [runs.trigger({})] if dag_id in from_landing else []
         for dag_id, runs in pipelines.items()
     }
-    followed = _follow(wanted, watch, linger=SCHEDULER_SECONDS)
+    followed = follow_everything(wanted, watch, linger=SCHEDULER_SECONDS)
     reports = [report for dag_id in dag_ids for report in read_reports(settings, dag_id, since)]
     return FollowedRuns(followed, reports)
 
 
 def run_pipeline(
-    settings: Settings, conf: dict[str, object], watch: Watch, dag_id: str = PIPELINE
+    settings: Settings,
+    conf: dict[str, object],
+    watch: Watch,
+    say: Say,
+    dag_id: str = PIPELINE,
+    timeout: float = inf,
 ) -> FollowedRuns:
-    """Trigger the DAG and follow every active run of it, also one that the schedule started.
+    """Trigger the DAG, and follow the run to its end, or for `timeout` seconds.
 
-    A run that was started just before may have taken the files; what counts is what became of
-    them, not who was first.
+    The reports are those of its batch and, since one of them may have taken its files, of the
+    runs that it had to wait for.
     """
     runs = AirflowRuns(settings, dag_id)
     since = database_time(settings)
     runs.unpause()
-    followed = _follow({runs: [runs.trigger(conf)]}, watch)
-    return FollowedRuns(followed, read_reports(settings, dag_id, since))
-
-
-def _follow(
-    wanted: Mapping[AirflowRuns, list[str]], watch: Watch, linger: float = 0
-) -> list[RunState]:
-    """Follow the wanted runs, and all that are active meanwhile, until none is or one fails.
-
-    After the last one it waits `linger` seconds for runs that the releases start.
-    """
-    known: dict[tuple[str, str], RunState] = {}
-    last_seen = time.monotonic()
-    while True:
-        for runs, first in wanted.items():
-            met = [run_id for dag_id, run_id in known if dag_id == runs.dag_id]
-            for run_id in dict.fromkeys([*first, *runs.active_runs(), *met]):
-                state = known.get((runs.dag_id, run_id))
-                if state is None or state.state not in ENDED:
-                    known[runs.dag_id, run_id] = state = runs.state(run_id)
-                    watch(state)
-                    last_seen = time.monotonic()
-        states = {run.state for run in known.values()}
-        is_quiet = states <= {*ENDED} and time.monotonic() >= last_seen + linger
-        if is_quiet or "failed" in states:
-            return [*known.values()]
-        time.sleep(POLL_SECONDS)
+    run, waited_for = follow_run(runs, runs.trigger(conf), watch, say, timeout)
+    told = {run.run_id, *waited_for}
+    reports = [each for each in read_reports(settings, dag_id, since) if each.run_id in told]
+    return FollowedRuns([run], reports)
 
 
 def explain_failure(settings: Settings, run: RunState) -> str:

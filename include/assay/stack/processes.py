@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from assay.settings import Settings
-from assay.stack.postgres import data_folder
+from assay.stack.postgres_place import data_folder
 
 MARKER = "ASSAY_STACK"
 PATIENCE = 10.0

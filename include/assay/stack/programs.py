@@ -21,7 +21,8 @@ from assay.settings import Settings
 from assay.stack.airflow import airflow_environment
 from assay.stack.paths import BIN, child_environment
 from assay.stack.ports import load_ports
-from assay.stack.postgres import server_command, server_user
+from assay.stack.postgres import server_command
+from assay.stack.postgres_place import server_user
 from assay.stack.processes import marker, working_folder
 
 LONGEST_SOCKET = 90  # the system allows 104 to 108, and the supervisor adds to it
@@ -142,8 +143,8 @@ def _configuration(settings: Settings) -> str:
             priority=10 + number,
             stop_signal="TERM",
             patience=30,
-            # The scheduler tells its own children; a second signal would abort its farewell.
-            group="false" if name == "scheduler" else "true",
+            # The scheduler alone would wait for its jobs; asked with it, they end in a second.
+            group="true",
             log=_escape(log_file(settings, name)),
             user="",
         )

@@ -18,7 +18,7 @@ from assay.stack.others import MASTER_PAGE
 from assay.stack.paths import BIN, SPARK_HOME, child_environment
 from assay.stack.postgres import ensure_databases, login_refusal
 from assay.stack.programs import AIRFLOW_PROGRAMS, QUIET
-from assay.stack.spark import spark_environment
+from assay.stack.spark import CLUSTER_UMASK, spark_environment
 from assay.stack.storage import refuse_shared_storage
 from assay.stack.supervisor import migrate_warehouse
 
@@ -28,13 +28,23 @@ SPARK_CLASSES = {
     "spark-master": "org.apache.spark.deploy.master.Master",
     "spark-worker": "org.apache.spark.deploy.worker.Worker",
 }
+# Folders of the home that are closed to Spark's workers from the start, and those not closed.
+CLOSED = ("data_docs", "exports", "locks", "logs", "truth")
+SHARED = ("accepted", "batches", "lake", "tmp")
+# Spark asks nobody who he is: its page must only show, and nobody submits jobs to its master.
+MASTER_OPTIONS = (
+    "-Dspark.ui.killEnabled=false -Dspark.master.ui.decommission.allow.mode=DENY"
+    " -Dspark.master.rest.enabled=false"
+)
 PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES)
 
 
 def make_secrets(settings: Settings) -> None:
     """Generate what is secret, once; and leave Postgres its password in a file of its own."""
     password = load_credentials(settings)["postgres"]
-    write_whole(settings.secrets.with_name("postgres-password"), password, mode=0o600)
+    # A volume that only Postgres has besides, whose user is none of ours.
+    write_whole(settings.secrets.with_name("postgres") / "password", password, mode=0o444)
+    settings.secrets.with_name("postgres-password").unlink(missing_ok=True)  # of earlier versions
 
 
 def initialise(settings: Settings, say: Say) -> None:
@@ -46,15 +56,37 @@ def initialise(settings: Settings, say: Say) -> None:
     migrate_warehouse(settings, say)
     prepare_airflow(settings, say)
     claim_at_start(settings)
-    for folder in (settings.home / "tmp", settings.logs, settings.lake, settings.landing):
-        if isinstance(folder, Path):
-            folder.mkdir(parents=True, exist_ok=True)
+    share_home(settings)
+
+
+def share_home(settings: Settings) -> None:
+    """Make the folders of the home, and leave Spark's workers only those that jobs work in.
+
+    Workers are another user of our group. They may add to the folders that jobs make in lake and
+    batches, and read the accepted files; everything else is closed to them.
+    """
+    files = (settings.landing, settings.archive, settings.rejected, settings.lake)
+    for place in (*files, *(settings.home / name for name in (*CLOSED, "batches", "tmp"))):
+        if isinstance(place, Path):
+            place.mkdir(parents=True, exist_ok=True)
+    for folder in settings.home.iterdir():
+        ours = folder.is_dir() and folder.stat().st_uid == os.geteuid()
+        if ours and folder.name not in SHARED:
+            folder.chmod(0o700)
+    # By descriptor: a worker may put a link where a folder was.
+    lake = settings.lake
+    for _, _, _, opened in os.fwalk(lake) if isinstance(lake, Path) else ():
+        if os.fstat(opened).st_uid == os.geteuid():
+            os.fchown(opened, -1, os.getegid())
+            os.fchmod(opened, 0o777 & ~CLUSTER_UMASK)
 
 
 def run_part(settings: Settings, part: str) -> None:
     """Become the process of this part. Does not return."""
     if part in SPARK_CLASSES:
+        os.umask(CLUSTER_UMASK)
         command, environment = _spark_command(settings, part), spark_environment(settings)
+        environment["SPARK_MASTER_OPTS"] = MASTER_OPTIONS
     else:
         _require_elsewhere(settings)
         if part == "scheduler":  # the API server is up by then, see docker-compose.yaml

@@ -14,11 +14,13 @@ from assay.settings import LOOPBACK, Settings
 from assay.stack.jars import ensure_jars, job_groups, job_jars
 from assay.stack.java import ensure_java
 from assay.stack.paths import SPARK_HOME, path_with_programs
+from assay.stack.preflight import MEMORY_BESIDE_SPARK
 from assay.stack.start_cache import StartCache
 
 JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
+# Executors of a cluster may be another user of the driver's group, and both add to one folder.
+CLUSTER_UMASK = 0o002
 BESIDE_DRIVER = 1 << 30  # what a job needs besides the heap of its driver, its Python included
-MEMORY_BESIDE_SPARK = 2 << 30  # Airflow, Postgres
 CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -37,6 +39,8 @@ CONF = {
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.speculation": "false",
     "spark.ui.enabled": "false",
+    # Spark asks nobody for a password, so a page of anyone's could post to this one.
+    "spark.ui.killEnabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "WARN",
 }

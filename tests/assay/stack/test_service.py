@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import socket
+import subprocess
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
+from assay.addresses import ObjectPath
 from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack import service
 from assay.stack.airflow import airflow_environment
+from assay.stack.launch import launch
+from assay.stack.paths import SPARK_HOME, child_environment
+from assay.stack.ports import next_free_port
 from assay.stack.spark import spark_environment, submit_conf
 from assay.stack.supervisor import down, up
 
@@ -33,11 +41,99 @@ def container(settings: Settings) -> Settings:
 
 def test_secrets_are_made_once_and_for_the_owner_only(container: Settings) -> None:
     service.make_secrets(container)
-    file = container.secrets.with_name("postgres-password")
+    file = container.secrets.parent / "postgres" / "password"
     first = file.read_text()
     service.make_secrets(container)
     assert file.read_text() == first == json.loads(container.secrets.read_text())["postgres"]
-    assert [path.stat().st_mode & 0o077 for path in (file, container.secrets)] == [0, 0]
+    assert container.secrets.stat().st_mode & 0o077 == 0
+    assert file.stat().st_mode & 0o777 == 0o444, "Postgres is another user, in a volume with it"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be the user of the workers")
+def test_a_worker_gets_at_lake_and_work_only(container: Settings) -> None:
+    """What the workers' user, of our group, can do in a home of an earlier version."""
+    home = container.home
+    for name in ("airflow", "lake/bronze/trades", "batches/b1", "accepted", "landing/trades"):
+        (home / name).mkdir(parents=True)
+    service.share_home(container)
+    (home / "batches/b1/change_set").mkdir(mode=0o775)
+    (home / "batches/b1/change_set").chmod(0o775)  # as the umask of a driver makes it
+    for name in ("airflow/airflow.cfg", "batches/b1/plan.json", "logs/x", "accepted/f.csv"):
+        (home / name).write_text("ours")
+
+    def tries(script: str) -> bool:
+        command = ["/bin/sh", "-c", script]
+        done = subprocess.run(
+            command, user=10002, group=os.getgid(), extra_groups=[], cwd=home, capture_output=True
+        )
+        return done.returncode == 0
+
+    for written in ("lake/bronze/trades", "batches/b1/change_set"):
+        assert tries(f"echo x >{written}/part.parquet"), written
+    assert tries("cat accepted/f.csv")
+    closed = ("airflow", "archive", "exports", "landing", "locks", "logs", "rejected")
+    for name in closed:
+        assert not tries(f"ls {name}"), name
+        assert not tries(f"echo x >{name}/x"), name
+        assert not tries(f"mv {name} {name}.old"), name
+    for name in ("accepted/x", "dags", "batches/x", "batches/b1/plan.json", "lake/.x/y"):
+        assert not tries(f"echo x >{name}"), name
+    for name in ("accepted/f.csv", "batches/b1/plan.json"):
+        assert not tries(f"rm -f {name} || mv {name} {name}.old"), name
+
+
+def test_what_others_own_in_the_home_is_left_alone_and_a_lake_on_s3_gets_no_folder(
+    container: Settings,
+) -> None:
+    away = ObjectPath("s3a://bucket/lake")
+    service.share_home(dataclasses.replace(container, lake_address=away))
+    assert not (container.home / "lake").exists()
+    assert (container.home / "logs").stat().st_mode & 0o777 == 0o700
+
+
+def test_jobs_of_a_cluster_leave_their_folders_open_to_the_group(
+    container: Settings, spark_settings: Settings
+) -> None:
+    on_cluster = dataclasses.replace(container, home=spark_settings.home)
+    given = launch(on_cluster, lock="x", holder="x", input_bytes=0).environment
+    alone = launch(spark_settings, lock="x", holder="x", input_bytes=0).environment
+    assert given["ASSAY_SPARK_UMASK"] == "2"
+    assert "ASSAY_SPARK_UMASK" not in alone
+
+
+def test_the_page_of_the_spark_master_kills_nothing(container: Settings) -> None:
+    """With the options that its container gets, for whoever can make a browser post there."""
+    port, page = next_free_port(17077, set()), next_free_port(18081, set())
+    options = f"{service.MASTER_OPTIONS} -Dspark.master.ui.port={page}"
+    command = [str(SPARK_HOME / "bin" / "spark-class"), service.SPARK_CLASSES["spark-master"]]
+    master = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        env=child_environment({**spark_environment(container), "SPARK_MASTER_OPTS": options}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    here = f"http://127.0.0.1:{page}"
+    try:
+        wait_for_page(here)
+        for what in ("/app/kill/", "/driver/kill/", "/workers/kill/"):
+            form = {"id": "app-1", "terminate": "true", "host": "127.0.0.1"}
+            answer = httpx.post(here + what, data=form)
+            assert answer.status_code in (404, 405), f"{what}: {answer}"
+    finally:
+        master.kill()
+        master.wait()
+
+
+def wait_for_page(address: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(address).raise_for_status()
+        except httpx.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        else:
+            return
 
 
 def test_airflow_is_told_the_names_inside_and_the_page_outside(container: Settings) -> None:
