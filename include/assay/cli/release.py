@@ -93,11 +93,13 @@ def rollback(
     """
     if (to is None) == (batch is None):
         raise typer.BadParameter("give either --to RELEASE or --batch BATCH")
+    from assay.cli.stack import say
+
     settings = load_settings()
     conf: dict[str, Any] = {"why": why, "give_back_files": give_back_files}
     conf |= {"to_release": to} if batch is None else {"batch": batch}
     with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:
-        followed = run_pipeline(settings, conf, watch, "release_rollback")
+        followed = run_pipeline(settings, conf, watch, say, "release_rollback")
     if followed.failed:
         raise AssayError(explain_failure(settings, followed.failed[0]))
     current = [each for each in _read() if each["is_current"]]
