@@ -45,6 +45,8 @@ def test_the_three_layers_of_trades_have_enough_expectations() -> None:
         ({"columns": [{"name": "a", "type": "int", "maximum": 9}]}, "bound 9 must be a value"),
         ({"event_time": ""}, "a contract of silver needs event_time"),
         ({"dataset": "trade"}, "dataset is trade, but the file is trades.yaml"),
+        ({"source": {"system": "x", "patterns": ["*"], "settle_seconds": -1}}, "is -1, not a num"),
+        ({"source": {"system": "x", "patterns": ["*"], "settle_seconds": "5"}}, "is '5', not a n"),
     ],
 )
 def test_a_wrong_contract_names_its_fault(

@@ -195,7 +195,7 @@ def test_a_param_that_cannot_be_used_is_refused_by_its_name(
 
 
 def refusal(stack: RunningStack, conf: dict[str, str]) -> str:
-    """What the trigger, or else the first task, says; nothing must have been registered."""
+    """What the trigger, or else the first task, says, and the run's note; no batch must remain."""
     try:
         run_id = stack.trigger(**conf)
     except StackError as refused:
@@ -203,7 +203,8 @@ def refusal(stack: RunningStack, conf: dict[str, str]) -> str:
     run = stack.wait(run_id)
     (accept,) = [task for task in run.tasks if task.state == "failed"]
     assert (accept.task_id, accept.try_number) == ("accept_files", 1)
-    assert stack.query("SELECT 1 FROM ops.batch WHERE run_id = %s", [run_id]) == []
+    assert stack.batch_of(run_id)[1] == "EMPTY"
+    assert "the run is refused" in stack.note(run_id)
     return "\n".join(stack.log_of_failed(run))
 
 

@@ -21,6 +21,7 @@ from assay.quarantine.selection import require_open
 from assay.settings import CONTRACTS, load_settings
 from builders.attempts import Attempts
 from builders.content import hash_delta, hash_postgres
+from builders.deliveries import age
 from spark_jobs.validate_bronze import bronze_gate
 from spark_jobs.validate_silver import silver_gate
 
@@ -63,6 +64,7 @@ def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> None:
     path = pipeline.settings.landing / FUNDS / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps({**PLAIN, **record}) + "\n" for record in records))
+    age(path)
 
 
 def release(pipeline: Attempts, plan: Plan, *stages: str) -> None:

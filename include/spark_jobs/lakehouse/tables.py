@@ -78,7 +78,8 @@ def replace_batch(path: str, rows: DataFrame, batch_id: str) -> None:
 def has_batch(path: str, batch_id: str) -> bool:
     """Whether a table that is partitioned by batch has rows of this one."""
     try:
-        return bool(DeltaTable(path).partitions([("batch_id", "=", batch_id)]))
+        only_its_own = f"batch_id = '{batch_id}'"
+        return bool(DeltaTable(path).partitions(file_pruning_predicate=only_its_own))
     except TableNotFoundError:
         return False
 
