@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from assay.cli import batch, bench, demo, export, generate, quarantine, serve, stack, verify
+from assay.cli import batch, bench, demo, export, generate, lake, quarantine, serve, stack, verify
 from assay.errors import AssayError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ verify.register(app)
 quarantine.register(app)
 app.add_typer(generate.app, name="generate")
 app.add_typer(batch.app, name="batch")
+app.add_typer(lake.app, name="lake")
 app.add_typer(serve.app, name="serve")
 
 

@@ -18,7 +18,7 @@ from assay.ledger.batches import (
     start_batch,
 )
 from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
-from assay.ledger.lease import require_epoch, take_epoch
+from assay.ledger.lease import raise_epoch, require_epoch, take_epoch
 from assay.ledger.progress import (
     fail_batch,
     is_built_upon,
@@ -55,6 +55,7 @@ __all__ = [
     "finish_task",
     "is_built_upon",
     "next_generation",
+    "raise_epoch",
     "record_deliveries",
     "record_dry_run",
     "record_release",
