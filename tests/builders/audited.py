@@ -151,6 +151,26 @@ def forge(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     log.write_text(told.replace(f'"size":{size},', f'"size":{file.stat().st_size},'))
 
 
+def forge_everywhere(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """As `forge`, in every data file that some version has brought."""
+    for log in (table / "_delta_log").glob("*.json"):
+        told = log.read_text()
+        for add in (a["add"] for a in map(json.loads, told.splitlines()) if "add" in a):
+            file = table / unquote(add["path"])
+            rows = pq.read_table(file, partitioning=None)
+            changed = change(rows)
+            if changed is not rows:
+                size = file.stat().st_size
+                pq.write_table(changed, file)
+                told = told.replace(f'"size":{size},', f'"size":{file.stat().st_size},')
+        log.write_text(told)
+
+
+def broken(checks: list[Check]) -> dict[str, list[str]]:
+    """By invariant: what is said of those that do not hold."""
+    return {c.invariant: [*map(str, c.violations)] for c in checks if not c.holds}
+
+
 def without_first(rows: pa.Table) -> pa.Table:
     return rows.slice(1)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import duckdb
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import load_contract
+from assay.verify.records import read_numbered
+from assay.verify.spelling import same_value, text_of
 from builders.batches import take
 from corpus.case import Case
 from corpus.listing import every_case
@@ -28,6 +32,7 @@ class Verdicts:
     def __init__(self, spark: SparkSession, home: Path) -> None:
         self.spark, self.home = spark, home
         self.of_dataset = cache(self._judge)
+        self.bronze: dict[str, DataFrame] = {}
 
     def __getitem__(self, case: Case) -> Verdict:
         return self.of_dataset(case.dataset)[case.name]
@@ -45,6 +50,7 @@ class Verdicts:
             manifest[file.file_id] = file
         contract = load_contract("bronze", dataset)
         bronze = read_files(self.spark, [*manifest.values()], contract, "batch").localCheckpoint()
+        self.bronze[dataset] = bronze
         silver = load_contract("silver", dataset)
         classified = classify(silver_function(dataset)(bronze, silver), silver, None)
         counted = classified.groupBy("file_id", "class", "reasons").agg(F.count("*").alias("n"))
@@ -70,3 +76,34 @@ def test_accepted_file_has_its_records_good_ones_and_reasons(
     case: Case, verdicts: Verdicts
 ) -> None:
     assert verdicts[case] == (case.records, case.good, case.quarantined)
+
+
+@pytest.mark.parametrize("dataset", sorted({case.dataset for case in ACCEPTED}))
+def test_the_auditor_reads_every_accepted_file_as_spark_does(
+    dataset: str, verdicts: Verdicts
+) -> None:
+    """Text for text; of JSON and Parquet a number may be spelt otherwise."""
+    contract = load_contract("bronze", dataset)
+    names = contract.column_names
+    verdicts.of_dataset(dataset)
+    stored = {
+        (row["file_id"], row["record_number"]): row for row in verdicts.bronze[dataset].collect()
+    }
+    differing = []
+    for case in (case for case in ACCEPTED if case.dataset == dataset):
+        delivered = verdicts.home / dataset / case.name / case.delivered_as
+        file_id = hashlib.sha256(delivered.read_bytes()).hexdigest()
+        same = str.__eq__ if case.delivered_as.removesuffix(".gz").endswith("csv") else same_value
+        for rows in read_numbered(delivered, contract):
+            texts = ", ".join(
+                f'{text_of(name, rows.schema.field(name).type)} AS "{name}"' for name in names
+            )
+            query = f"SELECT record_number, {texts} FROM rows"  # noqa: S608  # names of the contract
+            for number, *values in duckdb.sql(query).fetchall():
+                row = stored[file_id, number]
+                differing += [
+                    (case.name, number, name, value, row[name])
+                    for name, value in zip(names, values, strict=True)
+                    if row["malformed_record"] is None and not same(value, row[name] or "")
+                ]
+    assert differing == []

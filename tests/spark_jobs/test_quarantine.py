@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from assay import contract
-from assay.errors import BatchError, ReconciliationError
+from assay.errors import BatchError, FencedError, ReconciliationError
+from assay.ledger import take_epoch
+from assay.maintenance.adoption import adopt_lake
 from assay.plan import Plan
 from assay.publish import waive_rows
 from assay.quarantine.selection import require_open
@@ -22,6 +25,7 @@ from assay.settings import CONTRACTS, load_settings
 from builders.attempts import Attempts
 from builders.content import hash_delta, hash_postgres
 from builders.deliveries import age
+from spark_jobs.chain import STAGES
 from spark_jobs.validate_bronze import bronze_gate
 from spark_jobs.validate_silver import silver_gate
 
@@ -61,7 +65,7 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> None:
-    path = pipeline.settings.landing / FUNDS / name
+    path = pipeline.settings.landing / pipeline.pipeline / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps({**PLAIN, **record}) + "\n" for record in records))
     age(path)
@@ -212,7 +216,42 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
         ("6", ["record.patched"]),
         ("7", ["record.waived"]),
     ]
+    # By the strict rule again, fund 2, which was replayed, is bad and open once more.
+    rules('maximum: "1000000000000"', 'maximum: "50"')
+    release(pipeline, pipeline.accept("strict", full_rebuild=True), "build_silver")
+    assert served(pipeline) == [1, 106]
+    assert "2" in row_ids(pipeline)
+    assert pipeline.violations() == []
     with pipeline.connect() as connection:
         connection.execute("UPDATE ops.batch SET state = 'RUNNING' WHERE state = 'PUBLISHED'")
     with pytest.raises(ReconciliationError, match="1 rows were to be waived, but only 0"):
         waive(pipeline, waiver)
+
+
+def test_the_same_bytes_in_two_datasets_are_two_rows(pipeline: Attempts) -> None:
+    quotes = replace(pipeline, pipeline="stocks")
+    quote = {"stock_id": "1", "symbol": "X", "price": "1.5", "volume": "1"}
+    records = [{"fund_id": "1", **quote}, {"fund_id": "2", **quote, "company_id": "none"}]
+    plans = {}
+    for each in (pipeline, quotes):
+        deliver(each, "both.jsonl", *records)
+        plan = plans[each.pipeline] = each.accept(f"{each.pipeline} first")
+        release(each, plan, "ingest_bronze", "build_silver")
+    rows = query(pipeline, "SELECT dataset, record_number FROM ops.quarantine_open ORDER BY 1")
+    assert rows == [(FUNDS, 2), ("stocks", 2)]
+    waiver = quotes.accept("waiver", source="waive", movement_reason="no such company")
+    assert waive(quotes, waiver) == 1
+    assert balance(quotes, plans["stocks"]) == (1, 0, 0, 0, 1)
+    assert balance(pipeline, plans[FUNDS]) == (1, 1, 0, 0, 0), "the fund is open as it was"
+    assert pipeline.violations() == []
+
+    # The same files, as a pipeline of another name would commit them.
+    renamed = replace(plans[FUNDS], pipeline="moved", batch_id="moved_2026-01-01_00000000")
+    told = rf"was written by the pipeline {FUNDS}: .* `assay lake adopt moved`"
+    with pytest.raises(FencedError, match=told):
+        STAGES["ingest_bronze"](pipeline.spark, renamed, 1)
+    with pipeline.connect() as connection:
+        adopted = adopt_lake(pipeline.settings, connection, "moved", "ann", datasets=[FUNDS])
+        epoch = take_epoch(connection, "moved", "a test")
+    assert epoch == adopted.epoch + 1
+    STAGES["ingest_bronze"](pipeline.spark, renamed, epoch)

@@ -13,6 +13,7 @@ from assay.cli import (
     demo,
     export,
     generate,
+    lake,
     quarantine,
     release,
     serve,
@@ -36,6 +37,7 @@ quarantine.register(app)
 app.add_typer(generate.app, name="generate")
 app.add_typer(batch.app, name="batch")
 app.add_typer(release.app, name="release")
+app.add_typer(lake.app, name="lake")
 app.add_typer(serve.app, name="serve")
 
 

@@ -22,7 +22,7 @@ from assay.ledger.deliveries import (
     held_files,
     record_deliveries,
 )
-from assay.ledger.lease import require_epoch, take_epoch
+from assay.ledger.lease import raise_epoch, require_epoch, take_epoch
 from assay.ledger.notes import next_step, summary_of_run
 from assay.ledger.order import (
     batches_under_way,
@@ -80,6 +80,7 @@ __all__ = [
     "newest_verdicts",
     "next_generation",
     "next_step",
+    "raise_epoch",
     "record_action",
     "record_commit",
     "record_deliveries",

@@ -21,6 +21,29 @@ def take_epoch(connection: Connection, pipeline: str, holder: str) -> int:
     return epoch
 
 
+def raise_epoch(connection: Connection, pipeline: str, least: int, holder: str) -> tuple[int, int]:
+    """Set the lease to an epoch that no attempt holds, unless it is further; before and after."""
+    rows = fetch_all(
+        connection,
+        "SELECT epoch FROM ops.pipeline_lease WHERE pipeline = %s FOR UPDATE",
+        [pipeline],
+    )
+    before: int = rows[0][0] if rows else 0
+    after: int = fetch_value(
+        connection,
+        """
+        INSERT INTO ops.pipeline_lease AS lease (pipeline, epoch, holder)
+        VALUES (%s, greatest(%s, 1), %s)
+        ON CONFLICT (pipeline) DO UPDATE
+        SET epoch = greatest(lease.epoch, excluded.epoch), holder = excluded.holder,
+            taken_at = clock_timestamp()
+        RETURNING epoch
+        """,
+        [pipeline, least, holder],
+    )
+    return before, after
+
+
 def require_epoch(connection: Connection, pipeline: str, epoch: int) -> None:
     """Lock the lease until the caller's transaction ends. Raises FencedError on another epoch.
 

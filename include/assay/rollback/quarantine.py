@@ -33,9 +33,9 @@ def put_quarantine_back(
         connection.execute(
             sql.SQL(
                 "DELETE FROM ops.quarantine_row AS row WHERE dataset = %s AND NOT EXISTS"
-                " (SELECT FROM {} AS then WHERE then.batch_id = row.batch_id AND"
-                " then.file_id = row.file_id AND then.record_number = row.record_number"
-                " AND then.reasons = row.reasons AND then.batch_id = ANY(%s))"
+                " (SELECT FROM {} AS stood WHERE stood.batch_id = row.batch_id AND"
+                " stood.file_id = row.file_id AND stood.record_number = row.record_number"
+                " AND stood.reasons = row.reasons AND stood.batch_id = ANY(%s))"
             ).format(source),
             [dataset, kept],
         )

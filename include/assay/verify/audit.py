@@ -61,8 +61,9 @@ def audit(settings: Settings, uri: str, *, dataset: str = "", batch: str = "") -
     moved = next(check for check in checks if check.invariant == "I10")
     if not moved.holds:  # a file may have been on its way: what is wrong is so both times
         with _open_evidence(settings, uri, dataset, batch) as evidence:
-            again = {*_run("I10", evidence).violations}
-        moved.violations = [found for found in moved.violations if found in again]
+            again = _run("I10", evidence)
+        moved.violations = [found for found in moved.violations if found in again.violations]
+        moved.unread = [what for what in moved.unread if what in again.unread]
     return checks
 
 

@@ -132,6 +132,10 @@ def check_stores(evidence: Evidence, check: Check) -> None:
     As multisets of rows, in every column that both have; and the counts and sums that the release
     row tells are those of these rows.
     """
+    known = {table.contract.table for table in evidence.everywhere}
+    layers = ("silver.", "gold.")
+    lost = [t for t in evidence.books.current if t.startswith(layers) and t not in known]
+    check.saw("released tables that have no contract any more", len(lost))
     for table in evidence.tables:
         if table.serving:
             with check.reading(table.contract.table):

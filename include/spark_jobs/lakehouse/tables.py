@@ -146,7 +146,19 @@ def require_newest(path: str, fence: Fence) -> None:
 
 
 def _overtaken(path: str, fence: Fence, newest: Commit) -> FencedError:
+    other = _pipeline_of(newest.batch_id)
+    is_another = other not in ("", _pipeline_of(fence.batch_id))
+    remedy = (
+        f"; the table was written by the pipeline {other}: if {_pipeline_of(fence.batch_id)} is to"
+        f" go on with it, run `assay lake adopt {_pipeline_of(fence.batch_id)}` (see the runbook)"
+    )
     return FencedError(
         f"{path}: epoch {fence.epoch} wrote nothing, for epoch {newest.epoch} of batch "
         f"{newest.batch_id or 'unknown'} has written before; this attempt is over"
+        f"{remedy if is_another else ''}"
     )
+
+
+def _pipeline_of(batch_id: str) -> str:
+    """The first part of a batch's id; see `assay.run.batch_id_of`."""
+    return batch_id.rsplit("_", 2)[0] if batch_id.count("_") > 1 else ""

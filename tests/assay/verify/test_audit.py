@@ -13,15 +13,20 @@ import pytest
 from deltalake import DeltaTable
 
 from assay.errors import BatchError, SettingsError
-from assay.verify import TITLES, Check
+from assay.verify import TITLES
 from assay.verify.delta_log import files_at, read_log
-from builders.audited import Past, Site, first_twice, forge, newest_file, set_first, without_first
+from builders.audited import (
+    Past,
+    Site,
+    broken,
+    first_twice,
+    forge,
+    newest_file,
+    set_first,
+    without_first,
+)
 
 COST = Decimal("123456.78")
-
-
-def broken(checks: list[Check]) -> dict[str, list[str]]:
-    return {c.invariant: [*map(str, c.violations)] for c in checks if not c.holds}
 
 
 def test_what_is_sound_is_found_sound(past: Past, site: Site) -> None:

@@ -1,0 +1,153 @@
+"""Adopting a lake: a pipeline goes on with tables whose log is ahead of its lease.
+
+So it is when its DAG was renamed, a dataset came from another pipeline, or the books are from a
+backup: Delta then takes each commit for one that was overtaken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from assay import ledger
+from assay.contract import contract_path, gold_contracts
+from assay.errors import BatchError, SettingsError
+from assay.ledger.query import fetch_all
+from assay.settings import Settings
+
+NOT_ENDED = ("RUNNING", "COMMITTING", "COMMITTED", "FAILED")
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What was found and done. `tables` maps each table to its version and highest epoch."""
+
+    pipeline: str
+    datasets: list[str]
+    epoch_before: int
+    epoch: int
+    took_over: int = 0
+    tables: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def adopt_lake(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    pipeline: str,
+    who: str,
+    *,
+    datasets: Sequence[str] = (),
+    renamed_from: str = "",
+) -> Adoption:
+    """Raise the lease of the pipeline above every epoch in the logs of its tables.
+
+    With `renamed_from`, batches and releases of a pipeline that has another name now become its
+    own. Raises BatchError while a task of a batch runs, and SettingsError for what is unknown.
+    """
+    with connection.transaction():
+        for name in filter(None, (pipeline, renamed_from)):
+            _refuse_running(connection, name)
+        known = sorted(datasets) or _known_datasets(connection, [pipeline, renamed_from])
+        taken, held = _take_over(connection, renamed_from, pipeline) if renamed_from else (0, 0)
+        tables = _epochs_of(settings, known)
+        if not tables:
+            raise SettingsError(f"{pipeline}: {settings.lake} has no table of {', '.join(known)}")
+        highest = max(held, *(epoch for _, epoch in tables.values()))
+        before, now = ledger.raise_epoch(connection, pipeline, highest, f"adopted by {who}")
+        for table, (version, epoch) in tables.items():
+            connection.execute(
+                "INSERT INTO ops.adoption (pipeline, table_name, version, epoch, who)"
+                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                [pipeline, table, version, epoch, who],
+            )
+    return Adoption(pipeline, known, before, now, taken, tables)
+
+
+def _refuse_running(connection: psycopg.Connection[Any], pipeline: str) -> None:
+    for batch_id, task_id in fetch_all(
+        connection,
+        "SELECT batch_id, task_id FROM ops.batch_task JOIN ops.batch USING (batch_id)"
+        " WHERE pipeline = %s AND batch_task.state = 'RUNNING' ORDER BY epoch DESC LIMIT 1",
+        [pipeline],
+    ):
+        raise BatchError(
+            f"{batch_id}: its task {task_id} runs; pause the DAG and let it end, or end it and run"
+            f" `assay batch abandon {batch_id}`"
+        )
+
+
+def _known_datasets(connection: psycopg.Connection[Any], pipelines: Sequence[str]) -> list[str]:
+    """Those of the pipeline's batches, else the one that it is named after."""
+    rows = fetch_all(
+        connection,
+        "SELECT DISTINCT split_part(name, '.', 2) FROM ops.batch,"
+        " jsonb_object_keys(contract_versions) AS name"
+        " WHERE pipeline = ANY(%s) AND name LIKE 'silver.%%' ORDER BY 1",
+        [[*pipelines]],
+    )
+    named = [name for name in pipelines if name and contract_path("silver", name).is_file()]
+    found = [dataset for (dataset,) in rows] or named[:1]
+    if not found:
+        raise SettingsError(
+            f"{pipelines[0]}: no batch says what its datasets are; name each with --dataset"
+        )
+    return found
+
+
+def _take_over(connection: psycopg.Connection[Any], old: str, pipeline: str) -> tuple[int, int]:
+    """Give the books of a pipeline to the one that goes on: how many batches, and its epoch."""
+    for batch_id, state in fetch_all(
+        connection,
+        "SELECT batch_id, state FROM ops.batch WHERE pipeline = %s AND state = ANY(%s) LIMIT 1",
+        [old, [*NOT_ENDED]],
+    ):
+        raise BatchError(
+            f"{batch_id}: is {state}, and its plan names {old}; bring it to its end under that"
+            " name, or abandon it"
+        )
+    (taken,) = fetch_all(
+        connection, "SELECT count(*)::int FROM ops.batch WHERE pipeline = %s", [old]
+    )[0]
+    if not taken:
+        raise SettingsError(f"{old}: there is no batch of a pipeline of this name")
+    for table in ("batch", "release"):
+        connection.execute(
+            f"UPDATE ops.{table} SET pipeline = %s WHERE pipeline = %s",  # noqa: S608
+            [pipeline, old],
+        )
+    gone = fetch_all(
+        connection, "DELETE FROM ops.pipeline_lease WHERE pipeline = %s RETURNING epoch", [old]
+    )
+    return int(taken), max((int(epoch) for (epoch,) in gone), default=0)
+
+
+def _epochs_of(settings: Settings, datasets: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """By table that is there: its version, and the highest epoch that ever committed to it."""
+    for dataset in datasets:
+        if not contract_path("silver", dataset).is_file():
+            raise SettingsError(f"{dataset!r}: there is no such dataset; see docs/datasets.md")
+    layers = ("bronze", "quarantine", "silver")
+    names = [f"{layer}.{dataset}" for dataset in datasets for layer in layers]
+    names += [contract.table for contract in gold_contracts(datasets)]
+    found = {}
+    for name in names:
+        try:
+            table = DeltaTable(settings.lake.joinpath(*name.split(".")))
+        except TableNotFoundError:
+            continue
+        epochs = [_epoch(entry.get("userMetadata")) for entry in table.history()]
+        found[name] = table.version(), max(epochs, default=0)
+    return found
+
+
+def _epoch(metadata: object) -> int:
+    try:
+        return int(json.loads(str(metadata or "{}")).get("epoch", 0))
+    except (ValueError, AttributeError):
+        return 0
