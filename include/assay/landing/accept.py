@@ -13,6 +13,7 @@ import psycopg
 
 from assay.contract import contracts_of
 from assay.errors import BatchError
+from assay.landing.delivery_order import write_delivery_order
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
 from assay.landing.moves import hold_files
 from assay.landing.planning import add_quarantined_rows, describe_plan, make_plan
@@ -69,6 +70,7 @@ def accept_files(
         seen = _accept(settings, connection, run, folders, say) if takes_files else []
         plan = make_plan(settings, connection, run, generation, seen)
         plan = add_quarantined_rows(connection, plan)
+        write_delivery_order(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
     if takes_files and run.only_day and not seen:

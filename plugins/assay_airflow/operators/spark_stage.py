@@ -24,6 +24,7 @@ from assay_airflow.connections import SPARK, connect
 if TYPE_CHECKING:
     from assay.stack.launch import SparkLaunch
 
+UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RECORDED = ("seconds", "versions", "rules", "executors")
 
 
@@ -82,6 +83,7 @@ class SparkStageOperator(SparkJobOperator):
             with connect() as connection:
                 _leave_alone_if_built_upon(connection, plan)
                 _look_into_quarantine(connection, plan, self.stage)
+                _look_at_deliveries(connection, plan, self.stage)
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
@@ -160,6 +162,14 @@ def _look_into_quarantine(connection: Any, plan: Plan, stage: str) -> None:
         select_rows(connection, plan)
     else:
         require_open(connection, plan)
+
+
+def _look_at_deliveries(connection: Any, plan: Plan, stage: str) -> None:
+    """A change set is built on today's order of deliveries, also by an earlier stage."""
+    from assay.landing.delivery_order import write_delivery_order
+
+    if stage in UP_TO_SILVER:
+        write_delivery_order(connection, plan)
 
 
 class QualityGateOperator(SparkStageOperator):
