@@ -6,6 +6,7 @@ from assay.verify.evidence import Evidence, ReleasedTable
 from assay.verify.layers import ROW_ID, Layers, listed
 from assay.verify.report import Check
 from assay.verify.text import deciding_columns, row_hash
+from assay.verify.ties import check_ties
 
 SHOWN = 5
 
@@ -71,14 +72,14 @@ def _check_origin(evidence: Evidence, check: Check, layers: Layers) -> None:
 def check_versions(evidence: Evidence, check: Check) -> None:
     """Every key once, with the latest event time and sequence of its good records in bronze.
 
-    The last step of the total order, the row hash, decides only between equal times; which of
-    those won is not worked out again. A row equals its record in the columns that decide, and
+    Where these are equal, see `check_ties`. A row equals its record in the columns that decide, and
     its row hash is that of the row, so no other column has changed since it was built. Rows built
     under another version of the contract are left out of that last comparison.
     """
     for table in evidence.silver:
         layers = Layers(evidence, table)
         _check_keys(evidence, check, layers)
+        check_ties(evidence, check, layers, _built_under(evidence, table, layers.generation))
         _check_values(evidence, check, layers)
         _check_hashes(evidence, check, layers)
 

@@ -30,11 +30,8 @@ def deciding_columns(silver: Contract) -> list[Column]:
 
 
 def texts_needed(silver: Contract, bronze: Contract) -> list[str]:
-    """The columns of bronze that the deciding columns are read from."""
-    by_name = {column.name: column for column in silver.columns}
-    decide = deciding_columns(silver)
-    wanted = [*decide, *(by_name[name] for column in decide for name in column.hash_of)]
-    sources = {column.source or column.name for column in wanted}
+    """The columns of bronze that silver is read from."""
+    sources = {column.source or column.name for column in silver.columns}
     return [name for name in bronze.column_names if name in sources]
 
 
@@ -91,6 +88,11 @@ def canonical(value: str, column: Column) -> str:
 def digest(parts: list[str]) -> str:
     """SHA-256 of canonical values."""
     return f"sha256(concat_ws({VALUE_SEPARATOR}, {', '.join(parts)}))"
+
+
+def content_hash(silver: Contract, bronze: Contract) -> str:
+    """The row hash that a record of bronze would have, by its texts."""
+    return digest([canonical(typed(column, silver, bronze), column) for column in silver.columns])
 
 
 def row_hash(silver: Contract) -> str:

@@ -46,7 +46,7 @@ def test_latest_version_of_a_key_is_new_and_the_others_are_superseded(spark: Spa
     assert classes_of(spark, records) == ["superseded", "new", "superseded", "new", "new"]
 
 
-def test_copies_within_the_batch_are_duplicates_of_the_last_delivered(spark: SparkSession) -> None:
+def test_copies_within_the_batch_are_duplicates_of_the_first_delivered(spark: SparkSession) -> None:
     records = [
         version("a", LATE, "a3", file_id="f2", record_number=1),
         version("a", LATE, "a3", file_id="f1", record_number=3),
@@ -60,11 +60,11 @@ def test_copies_within_the_batch_are_duplicates_of_the_last_delivered(spark: Spa
         classified.select("file_id", "record_number", "class"),
         spark.createDataFrame(
             [
-                ("f1", 2, "duplicate"),
+                ("f1", 2, "new"),
                 ("f1", 3, "duplicate"),
-                ("f2", 1, "new"),
-                ("f0", 4, "duplicate"),
-                ("f0", 5, "superseded"),
+                ("f2", 1, "duplicate"),
+                ("f0", 4, "superseded"),
+                ("f0", 5, "duplicate"),
             ],
             "file_id string, record_number bigint, class string",
         ),
@@ -99,6 +99,8 @@ def test_of_equal_versions_the_latest_delivered_wins_whatever_their_content(
     assert settled(spark, records, order=("f2", "f1")) == ["new", "superseded!"]
     in_one = [version("a", LATE, row_hash) for row_hash in "yxz"]
     assert settled(spark, in_one) == ["superseded!", "superseded!", "new"], "the last of a file"
+    again = [version("a", LATE, row_hash) for row_hash in "xyxx"]
+    assert settled(spark, again) == ["superseded!", "superseded!", "new", "duplicate"]
     assert settled(spark, [*records, version("a", EARLY, "e")]) == [
         "superseded!",
         "new",
@@ -233,14 +235,14 @@ def test_every_record_is_measured_against_silver(spark: SparkSession) -> None:
     ]
     base = [version("a", MIDDLE, "a2"), version("b", LATE, "b3"), version("z", LATE, "z3")]
     assert classes_of(spark, records, base) == [
-        "duplicate",
         "updated",
         "duplicate",
         "duplicate",
+        "duplicate",
+        "superseded",
         "superseded",
         "superseded",
         "duplicate",
-        "superseded",
         "new",
         "quarantined",
     ]
