@@ -1,7 +1,7 @@
 """The change set of a batch: every record in exactly one class, measured against silver.
 
 `quarantined`: broke a rule, or has the version of another record and other content, and the
-contract says that this is a conflict. `duplicate`: same row hash as an earlier record of the batch,
+contract says that this is a conflict. `duplicate`: same content as an earlier record of the batch,
 or as silver. `superseded`: lost to another record of the batch, or is older than silver. The winner
 of a key is `new` when silver lacks the key, else `updated`, and then carries the row it replaces.
 
@@ -53,8 +53,12 @@ def classify(
         base = silver_of_batch(ranked, contract, in_order(silver, deliveries), copied)
         compared = ranked.join(base, on=list(contract.keys), how="left")
     settle = _settle_conflicts if contract.on_equal_version == "conflict" else _settle_by_delivery
+    # A row that was hashed before its contract gained a column has another hash, and this content.
+    same = (F.col("row_hash") == F.col("base_hash")) | (
+        F.struct(*contract.column_names) == F.col("base_row")
+    )
     return (
-        settle(compared)
+        settle(compared.withColumn("same_as_silver", F.coalesce(same, F.lit(False))))
         .withColumn("replaced", F.when(F.col("class") == "updated", F.col("base_row")))
         .select(*contract.column_names, *_passed_on(judged, contract))
     )
@@ -77,10 +81,9 @@ def _against_silver(wins_a_tie: Column) -> Column:
 
 
 def _classes(is_bad: Column, first: Column) -> Column:
-    same_as_silver = F.coalesce(F.col("row_hash") == F.col("base_hash"), F.lit(False))
     return (
         F.when(is_bad, F.lit("quarantined"))
-        .when(same_as_silver, F.lit("duplicate"))
+        .when(F.col("same_as_silver"), F.lit("duplicate"))
         .when(F.col("leads"), first)
         .when(F.col("is_copy"), F.lit("duplicate"))
         .otherwise(F.lit("superseded"))
@@ -107,7 +110,8 @@ def _settle_conflicts(compared: DataFrame) -> DataFrame:
     standing_hash = F.when(stands, F.col("base_hash")).otherwise(F.col("first_hash"))
     is_newest = F.col("version") == F.greatest("first_version", "base_version")
     was_good = F.size("reasons") == 0
-    in_conflict = was_good & is_newest & (F.col("row_hash") != standing_hash)
+    differs = (F.col("row_hash") != standing_hash) & ~F.col("same_as_silver")
+    in_conflict = was_good & is_newest & differs
     classes = _classes(~was_good | in_conflict, _against_silver(F.lit(False)))
     told = F.when(in_conflict, F.array(F.lit(CONFLICT))).otherwise(F.col("reasons"))
     raw = F.when(in_conflict, F.to_json("delivered")).otherwise(F.col("raw"))

@@ -24,7 +24,9 @@ CONFLICTS = replace(SILVER, on_equal_version="conflict")
 
 
 def version(trade: str, updated_on: str, row_hash: str, **others: Any) -> Version:
-    return {"trade_id": trade, "updated_on": updated_on, "row_hash": row_hash, **others}
+    """A version whose content is as good as its hash: equal when that is equal."""
+    content = {"created_by": row_hash, "row_hash": row_hash}
+    return {"trade_id": trade, "updated_on": updated_on, **content, **others}
 
 
 def classes_of(
@@ -184,6 +186,17 @@ def test_conflict_is_a_reason_and_shows_the_record_as_delivered(spark: SparkSess
     assert json.loads(row["raw"]) == {"trade_id": "a", "to_cost": "3"}
 
 
+def test_content_hashed_in_another_shape_is_the_same_content(spark: SparkSession) -> None:
+    """A contract that gains a column changes every hash, and no content that lacks the column."""
+    base = [version("a", LATE, "of old", created_by=None)]
+    again = [version("a", LATE, "of new", created_by=None)]
+    for contract in (SILVER, CONFLICTS):
+        assert settled(spark, again, base, contract=contract) == ["duplicate"]
+    filled = [version("a", LATE, "of new", created_by="ann", file_id="f2")]
+    assert settled(spark, filled, base) == ["updated!"]
+    assert settled(spark, filled, base, contract=CONFLICTS) == ["quarantined"]
+
+
 def test_keys_with_separators_in_them_stay_apart(spark: SparkSession) -> None:
     keys = [("a\x1fb", "c"), ("a", "b\x1fc"), ("file_1", "3"), ("file_1:3", "c")]
     records = [
@@ -278,9 +291,9 @@ def test_silver_after_a_change_set_has_new_updated_and_untouched_rows(spark: Spa
         apply_change_set(base, changed, SILVER),
         trades(
             spark,
-            {"trade_id": "a", "updated_on": LATE, "to_cost": "3"},
-            {"trade_id": "b", "updated_on": EARLY, "to_cost": "4"},
-            {"trade_id": "z", "updated_on": LATE},
+            {"trade_id": "a", "updated_on": LATE, "to_cost": "3", "created_by": "a3"},
+            {"trade_id": "b", "updated_on": EARLY, "to_cost": "4", "created_by": "b1"},
+            {"trade_id": "z", "updated_on": LATE, "created_by": "z1"},
         ),
     )
 
