@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,10 @@ from assay.settings import CONTRACTS
 
 Layer = Literal["bronze", "silver", "gold"]
 Severity = Literal["fail", "warn"]
+OnEqualVersion = Literal["conflict", "latest_delivery"]
+# The longest text of a key, in bytes of UTF-8, unless its column says otherwise: five of them fit
+# an index row of Postgres; see `contract_faults.INDEX_ROW_BYTES`.
+KEY_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Column:
     Of a silver column, `source` is the bronze column that its text is from. `synonyms` are other
     spellings of a value; `categories` is a strict lookup, which finds nothing or a category. A
     value that was not delivered is the hash of the columns in `hash_of`, where there are any.
+    `max_length` bounds the bytes of a text; the columns of a key have one in any case.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Column:
     allowed: tuple[str, ...] = ()
     minimum: str | None = None
     maximum: str | None = None
+    max_length: int | None = None
     when: tuple[Condition, ...] = ()
     money: bool = False
     sensitive: bool = False
@@ -65,6 +71,11 @@ class Column:
     @property
     def is_decimal(self) -> bool:
         return re.fullmatch(r"decimal\(\d+,\d+\)", self.type) is not None
+
+    @property
+    def is_vocabulary(self) -> bool:
+        """Whether the contract lists every value that a good record can have."""
+        return bool(self.allowed or self.categories)
 
     @property
     def scale(self) -> int:
@@ -108,6 +119,10 @@ class Contract:
     What a release holds of it stays readable for `retention_days`. Of bronze contracts, archived
     files are kept for `archive_days` and what runs have left behind for `history_days`; null is
     for ever.
+
+    `on_equal_version` says what becomes of versions of a key with the same event time and sequence
+    and other content: the later delivered are quarantined (`conflict`), or the one of the latest
+    delivered file wins (`latest_delivery`).
     """
 
     table: str
@@ -123,6 +138,7 @@ class Contract:
     keys: tuple[str, ...] = ()
     event_time: str = ""
     sequence: str = ""
+    on_equal_version: OnEqualVersion = "conflict"
     source: Source | None = None
     serving: str = ""
     totals: dict[str, str] = field(default_factory=dict)
@@ -185,7 +201,7 @@ def read_contract(path: Path) -> Contract:
         contract = Contract(
             **{
                 **facts,
-                "columns": tuple(_column(c) for c in facts["columns"]),
+                "columns": tuple(_column(c, facts.get("keys", ())) for c in facts["columns"]),
                 "expectations": tuple(Expectation(**e) for e in facts["expectations"]),
                 "keys": tuple(facts.get("keys", ())),
                 "datasets": tuple(facts.get("datasets", ())),
@@ -202,10 +218,14 @@ def read_contract(path: Path) -> Contract:
     return contract
 
 
-def _column(facts: dict[str, Any]) -> Column:
+def _column(facts: dict[str, Any], keys: Sequence[str]) -> Column:
     lists = {name: tuple(facts.get(name, ())) for name in ("allowed", "hash_of")}
     when = tuple(_condition(**condition) for condition in facts.get("when", ()))
-    return Column(**{**facts, **lists, "when": when})
+    column = Column(**{**facts, **lists, "when": when})
+    is_text_key = column.name in keys and column.type == "string"
+    if is_text_key and column.max_length is None:
+        return replace(column, max_length=KEY_BYTES)
+    return column
 
 
 def _condition(*, column: str, **facts: Any) -> Condition:

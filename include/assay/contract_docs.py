@@ -17,8 +17,9 @@ HEAD = """\
 when it is stale. Change a contract, not this page.
 
 Bronze holds every column as text. Silver has the types below; a record that breaks a rule is
-quarantined with every reason, named `<column>.missing`, `.unparseable`, `.unknown` or
-`.out_of_range`. Rules that a contract cannot state are in
+quarantined with every reason, named `<column>.missing`, `.unparseable`, `.unknown`,
+`.out_of_range` or `.too_long`. A date lies within the years 0001 to 9999, and so does a time after
+its offset was applied. Rules that a contract cannot state are in
 `include/spark_jobs/transformations/silver/`.
 
 Under "when not met", *stops* means that the batch ends at this gate; *stops, may be overridden*
@@ -26,6 +27,13 @@ that a run with `gate_policy` = `override` goes on past it and records who and w
 the task's log and `ops.validation_result` say so, and the batch goes on. The frame is what the
 gate looks at: `rows` are the batch's rows of that table, the other frames are counts.
 """
+
+
+EQUAL_VERSIONS = {
+    "conflict": "Of equal versions with other content the first delivered stands; the others are "
+    "quarantined as `version.conflict`.",
+    "latest_delivery": "Of equal versions with other content the latest delivered wins.",
+}
 
 
 def render_page() -> str:
@@ -88,6 +96,8 @@ def _contract(contract: Contract) -> Iterator[str]:
         facts.append(f"Key: {_code(contract.keys)}.")
     if contract.event_time:
         facts.append(f"The version with the latest {_code([contract.event_time])} wins.")
+    if contract.layer == "silver":
+        facts.append(EQUAL_VERSIONS[contract.on_equal_version])
     yield " ".join(facts) + "\n"
     if contract.layer == "bronze":
         rows = [[_code([c.name]), _code([c.header]), _yes(c.required)] for c in contract.columns]
@@ -110,6 +120,8 @@ def _rules(column: Column) -> str:
         rules.append(f"at least {column.minimum}")
     if column.maximum is not None:
         rules.append(f"at most {column.maximum}")
+    if column.max_length is not None and not column.is_vocabulary:
+        rules.append(f"at most {column.max_length} bytes")
     for condition in column.when:
         rules.append(_condition(condition))
     if column.money:

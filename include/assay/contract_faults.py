@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 TYPES = {"string", "int", "bigint", "date", "timestamp", "boolean"}
 STANDARDS = ("trim", "upper", "lower", "as_delivered")
+ON_EQUAL_VERSION = ("conflict", "latest_delivery")
+# A B-tree of Postgres refuses a row of more than 2,704 bytes; its header and those of five texts
+# take some of them.
+INDEX_ROW_BYTES = 2_600
 # What a contract of a layer cannot be without, besides what every contract has.
 ASKED = {
     "bronze": ("dataset", "source"),
@@ -44,6 +48,14 @@ def _layer_faults(contract: Contract) -> Iterator[str]:
     for expectation in contract.expectations:
         if expectation.severity not in ("fail", "warn"):
             yield f"expectation {expectation.name!r}: severity is fail or warn"
+    if contract.on_equal_version not in ON_EQUAL_VERSION:
+        yield f"on_equal_version is one of {', '.join(ON_EQUAL_VERSION)}"
+    longest = sum(c.max_length or 0 for c in contract.columns if c.name in contract.keys)
+    if longest > INDEX_ROW_BYTES:
+        yield (
+            f"the texts of the key may have {longest:,} bytes, and an index row of Postgres holds "
+            f"{INDEX_ROW_BYTES:,}; give them a max_length"
+        )
 
 
 def _column_faults(contract: Contract, column: Column) -> Iterator[str]:
@@ -53,6 +65,10 @@ def _column_faults(contract: Contract, column: Column) -> Iterator[str]:
         yield f"column {column.name}: type {column.type} is not one of {sorted(TYPES)}"
     if column.standardise not in STANDARDS:
         yield f"column {column.name}: standardise is one of {', '.join(STANDARDS)}"
+    if column.max_length is not None and not (
+        column.type == "string" and isinstance(column.max_length, int) and column.max_length > 0
+    ):
+        yield f"column {column.name}: max_length is a number of bytes, and of a string only"
     bounds = [column.minimum, column.maximum]
     bounds += [bound for each in column.when for bound in (each.minimum, each.maximum)]
     for bound in bounds:

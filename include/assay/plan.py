@@ -24,7 +24,8 @@ class ManifestFile:
     """One accepted file.
 
     `records` is the count by the Python reader, independent of Spark; `header` the column names
-    as delivered; `source_file` the name it was delivered under; `format` how it is read.
+    as delivered; `source_file` the name it was delivered under; `format` how it is read;
+    `slice_date` the day it belongs to.
     """
 
     dataset: str
@@ -35,6 +36,7 @@ class ManifestFile:
     records: int
     size_bytes: int
     header: list[str]
+    slice_date: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Plan:
     def quarantine_rows(self) -> str:
         """Parquet file of the quarantined rows that matter to this batch; see `selection`."""
         return self.work("quarantine_rows.parquet")
+
+    @property
+    def delivery_order(self) -> str:
+        """Parquet file of the order in which files were delivered; see `landing.delivery_order`."""
+        return self.work("delivery_order.parquet")
 
     @property
     def is_patch(self) -> bool:

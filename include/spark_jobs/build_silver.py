@@ -17,9 +17,12 @@ from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
+from spark_jobs.delivery_input import Deliveries, read_deliveries, records_of
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
+
+COUNTS = ("records", "settled", *RECORD_CLASSES)
 
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -35,15 +38,15 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     base = base_of(path, plan.batch_id)
     is_rebuild = plan.source == "bronze"
     silver = None if is_rebuild else read_unless_empty(spark, path, contract, base.version)
-    judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
+    deliveries = read_deliveries(plan, dataset)
     change_set = plan.work("silver", str(epoch), dataset)
-    classified = classify(judged, contract, silver)
-    if plan.is_replay:  # what is still bad stays where it is
-        classified = classified.where(F.col("class") != "quarantined")
-    classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
-    counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
-    if not counted:  # no class, no file; but whoever reads it needs its columns
-        classified.limit(0).drop("class").write.parquet(f"{change_set}/class=quarantined")
+    judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
+    order = deliveries.frame(spark, plan, contract)
+    counted = _write(plan, classify(judged, contract, silver, order), contract, change_set)
+    late = _copies_after(spark, plan, contract, counted, deliveries)
+    if late is not None:
+        again = classify(judged, contract, silver, order, copies=late)
+        counted = _write(plan, again, contract, change_set)
     classes, sums = _classes(counted), _sums(counted, contract)
     reasons = _reasons(spark.read.parquet(change_set))
     moved = _write_moves(spark, plan, epoch, dataset, change_set)
@@ -58,6 +61,36 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
         "digest": hashlib.sha256(content.encode()).hexdigest(),
         **moved,
     }
+
+
+def _write(plan: Plan, classified: DataFrame, contract: Contract, change_set: str) -> list[Row]:
+    """Write the change set, and count what it has become."""
+    spark = classified.sparkSession
+    if plan.is_replay:  # what is still bad stays where it is
+        classified = classified.where(F.col("class") != "quarantined")
+    classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
+    counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
+    if not counted:  # no class, no file; but whoever reads it needs its columns
+        classified.limit(0).drop("class").write.parquet(f"{change_set}/class=quarantined")
+    return counted
+
+
+def _copies_after(
+    spark: SparkSession,
+    plan: Plan,
+    contract: Contract,
+    counted: list[Row],
+    deliveries: Deliveries,
+) -> DataFrame | None:
+    """Judged records of later deliveries, if the batch is late and has won over an equal version.
+
+    What it has won over may have been delivered once more since: a copy changes nothing in silver.
+    """
+    won = [row["file_id"] for row in counted if row["class"] == "updated" and row["settled"]]
+    later = deliveries.after(won, plan.batch_id) if won else []
+    if not later:
+        return None
+    return silver_function(contract.name)(records_of(spark, plan, contract.name, later), contract)
 
 
 def _write_moves(
@@ -76,13 +109,19 @@ def _write_moves(
 
 
 def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
-    """Per file and class: records, sums of money in and replaced, and a fingerprint."""
+    """Per file and class: records, how many were settled, sums of money, and a fingerprint."""
     sums = [F.sum(name).alias(name) for name in contract.money]
     replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
     bits = F.xxhash64("row_hash").cast("decimal(20,0)")
     return (
         change_set.groupBy("file_id", "class")
-        .agg(F.count("*").alias("records"), F.sum(bits).alias("fingerprint"), *sums, *replaced)
+        .agg(
+            F.count("*").alias("records"),
+            F.count_if("settled").alias("settled"),
+            F.sum(bits).alias("fingerprint"),
+            *sums,
+            *replaced,
+        )
         .collect()
     )
 
@@ -90,9 +129,10 @@ def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
 def _classes(counted: list[Row]) -> dict[str, dict[str, int]]:
     files: dict[str, dict[str, int]] = {}
     for row in counted:
-        file = files.setdefault(row["file_id"], dict.fromkeys(("records", *RECORD_CLASSES), 0))
+        file = files.setdefault(row["file_id"], dict.fromkeys(COUNTS, 0))
         file[row["class"]] += row["records"]
         file["records"] += row["records"]
+        file["settled"] += row["settled"]
     return files
 
 
@@ -125,5 +165,7 @@ def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
             for name in RECORD_CLASSES:
                 totals[name] += file[name]
     listed = ", ".join(f"{count:,} {name}" for name, count in totals.items())
+    settled = sum(f["settled"] for d in datasets.values() for f in d["classes"].values())
+    listed += f"; {settled:,} settled by the order of deliveries" if settled else ""
     moved, stay = (sum(d.get(name, 0) for d in datasets.values()) for name in ("moved", "stay"))
     return f"{listed}; {moved:,} leave quarantine, {stay:,} stay" if moved or stay else listed

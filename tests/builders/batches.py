@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
+from assay.landing import delivery_order
 from assay.landing.records import inspect_file, matching_suffix
 from assay.plan import GatePolicy, ManifestFile, Plan
 from assay.quarantine.selection import SCHEMA
@@ -42,8 +43,9 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
         bronze_lake=str(home / "lake"),
     )
     plan = replace(facts, **changes)
+    Path(plan.folder).mkdir(parents=True, exist_ok=True)
+    pq.write_table(delivery_order.SCHEMA.empty_table(), plan.delivery_order)
     if plan.source == "bronze":  # no row has been patched or waived
-        Path(plan.folder).mkdir(parents=True, exist_ok=True)
         pq.write_table(SCHEMA.empty_table(), plan.quarantine_rows)
     return plan
 

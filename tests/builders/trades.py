@@ -49,12 +49,15 @@ def judged(spark: SparkSession, *rows: Row) -> DataFrame:
     """Records as `conform` hands them on; hash and reasons (with blanks between) are the test's."""
     texts = _texts(spark, rows, {**PLAIN, **LINEAGE, "row_hash": "h", "reasons": "", "raw": None})
     reasons = F.filter(F.split("reasons", " "), lambda reason: reason != "")
-    return texts.select(*_business(), *_lineage(), "row_hash", reasons.alias("reasons"), "raw")
+    delivered = F.struct("trade_id", "to_cost").alias("delivered")
+    return texts.select(
+        *_business(), *_lineage(), "row_hash", reasons.alias("reasons"), "raw", delivered
+    )
 
 
 def silver(spark: SparkSession, *rows: Row) -> DataFrame:
     """Rows of the silver table."""
-    return judged(spark, *rows).drop("reasons", "raw")
+    return judged(spark, *rows).drop("reasons", "raw", "delivered")
 
 
 def trades(spark: SparkSession, *rows: Row) -> DataFrame:

@@ -53,8 +53,12 @@ def spoilt_texts(good: GoodRecords) -> Iterator[tuple[str, Column, str, str]]:
     if good.vocabulary:
         word = good.vocabulary
         yield "unknown_word", word, "no such word", f"{word.name}.unknown"
+    yield "time_before_year_1", time, "0001-01-01T00:00+14:00", f"{time.name}.out_of_range"
     if not key.hash_of:
         yield "blank_key", key, "   ", f"{key.name}.missing"
+        yield "invisible_key", key, "\u200b\ufeff", f"{key.name}.missing"
+    if key.max_length:
+        yield "key_too_long", key, "k" * (key.max_length + 1), f"{key.name}.too_long"
 
 
 def value_cases(dataset: str, suffix: str, write: Write) -> Iterator[Case]:

@@ -13,6 +13,7 @@ import psycopg
 
 from assay.contract import contracts_of
 from assay.errors import BatchError
+from assay.landing.delivery_order import write_delivery_order
 from assay.landing.held import IsActive, refusal_of
 from assay.landing.intake import Intake, Landing
 from assay.landing.moves import hold_files
@@ -75,6 +76,7 @@ def accept_files(
             _end(connection, run, unnamed)
         plan = make_plan(settings, connection, run, generation, intake.seen)
         plan = add_quarantined_rows(connection, plan)
+        write_delivery_order(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
     say(intake.summary(_nothing_new(run) or describe_plan(plan)))

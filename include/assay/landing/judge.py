@@ -35,7 +35,7 @@ def inspect_taken(files: list[TakenFile], say: Callable[[str], None]) -> list[De
     """Inspect each file on its own: accepted or rejected, no location yet."""
     deliveries, said = [], time.monotonic()
     for number, taken in enumerate(files, start=1):
-        deliveries.append(_inspect(taken))
+        deliveries.append(replace(_inspect(taken), slice_date=taken.slice_date))
         if time.monotonic() - said > PROGRESS_SECONDS:
             say(f"inspected {number} of {len(files)} files")
             said = time.monotonic()

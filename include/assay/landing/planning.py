@@ -72,6 +72,7 @@ def _manifest_file(delivery: Delivery) -> ManifestFile:
         records=delivery.records,
         size_bytes=delivery.size_bytes,
         header=delivery.header,
+        slice_date=delivery.slice_date,
     )
 
 

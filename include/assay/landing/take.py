@@ -34,11 +34,15 @@ class Folders:
 
 @dataclass(frozen=True)
 class TakenFile:
-    """A file that a batch has taken; `name` is its path below the landing folder of the dataset."""
+    """A file that a batch has taken; `name` is its path below the landing folder of the dataset.
+
+    `slice_date` is the day that it belongs to.
+    """
 
     dataset: str
     name: str
     path: Place
+    slice_date: str
 
     @property
     def source_file(self) -> str:
@@ -128,9 +132,9 @@ def take_files(settings: Settings, dataset: str, names: list[str], folders: Fold
 def taken_files(folders: Folders, datasets: list[str]) -> list[TakenFile]:
     """Every file that the batch has taken and not yet moved on, by dataset and name."""
     return [
-        TakenFile(dataset=dataset, name=name, path=folders.taking / dataset / name)
+        TakenFile(dataset, name, folders.taking / dataset / name, file_date(Path(name).name, mtime))
         for dataset in datasets
-        for name, _ in sorted(_list_files(folders.taking / dataset, ""))
+        for name, mtime in sorted(_list_files(folders.taking / dataset, ""))
     ]
 
 

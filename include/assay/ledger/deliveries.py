@@ -9,11 +9,15 @@ from typing import Literal
 from assay.ledger.query import Connection, fetch_all
 
 Verdict = Literal["accepted", "duplicate", "rejected"]
+UNKNOWN_DAY = "0001-01-01"  # comes before every other
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file as it was delivered. `reason` says why it was not accepted; else it is empty."""
+    """One file as it was delivered. `reason` says why it was not accepted; else it is empty.
+
+    `slice_date` is the day that the file belongs to, see `filenames.file_date`.
+    """
 
     dataset: str
     source_file: str
@@ -25,6 +29,19 @@ class Delivery:
     header: list[str] = field(default_factory=list)
     location: str = ""
     format: str = ""
+    slice_date: str = UNKNOWN_DAY
+
+
+@dataclass(frozen=True)
+class AcceptedFile:
+    """Where an accepted file stands among all deliveries of its dataset; `number` only grows."""
+
+    dataset: str
+    file_id: str
+    batch_id: str
+    slice_date: str
+    number: int
+    is_committed: bool
 
 
 def record_deliveries(
@@ -35,9 +52,11 @@ def record_deliveries(
         cursor.executemany(
             """
             INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,
-                                        records, size_bytes, header, location, format)
+                                        records, size_bytes, header, location, format,
+                                        slice_date)
             VALUES (%(batch_id)s, %(dataset)s, %(file_id)s, %(source_file)s, %(verdict)s,
-                    %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s)
+                    %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s,
+                    %(slice_date)s)
             ON CONFLICT (batch_id, dataset, file_id, source_file) DO UPDATE
             SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
                 size_bytes = excluded.size_bytes, header = excluded.header,
@@ -52,11 +71,28 @@ def deliveries(connection: Connection, batch_id: str) -> list[Delivery]:
     rows = fetch_all(
         connection,
         "SELECT dataset, source_file, file_id, verdict, reason, records, size_bytes, header,"
-        " location, format"
+        " location, format, slice_date::text"
         " FROM ops.batch_file WHERE batch_id = %s ORDER BY dataset, source_file, file_id",
         [batch_id],
     )
     return [Delivery(*row) for row in rows]
+
+
+def accepted_files(connection: Connection, datasets: Sequence[str]) -> list[AcceptedFile]:
+    """Every content that was accepted of these datasets, as its last acceptance has it."""
+    rows = fetch_all(
+        connection,
+        """
+        SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id,
+               file.slice_date::text, file.delivery_number,
+               batch.state IN ('COMMITTED', 'PUBLISHED')
+        FROM ops.batch_file AS file JOIN ops.batch AS batch USING (batch_id)
+        WHERE file.dataset = ANY(%s) AND file.verdict = 'accepted'
+        ORDER BY file.dataset, file.file_id, file.delivery_number DESC
+        """,
+        [list(datasets)],
+    )
+    return [AcceptedFile(*row) for row in rows]
 
 
 def batch_holding(

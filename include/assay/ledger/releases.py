@@ -193,9 +193,14 @@ def record_row_ledger(
         cursor.executemany(
             """
             INSERT INTO ops.row_ledger (batch_id, dataset, generation, file_id, records,
-                                        new, updated, duplicate, superseded, quarantined)
+                                        new, updated, duplicate, superseded, quarantined, settled)
             VALUES (%(batch_id)s, %(dataset)s, %(generation)s, %(file_id)s, %(records)s,
-                    %(new)s, %(updated)s, %(duplicate)s, %(superseded)s, %(quarantined)s)
+                    %(new)s, %(updated)s, %(duplicate)s, %(superseded)s, %(quarantined)s,
+                    %(settled)s)
             """,
-            [{**batch, **counts, "file_id": file_id} for file_id, counts in classes.items()],
+            [
+                # A change set that an earlier version built does not tell how many were settled.
+                {**batch, "settled": 0, **counts, "file_id": file_id}
+                for file_id, counts in classes.items()
+            ],
         )

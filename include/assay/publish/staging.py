@@ -136,7 +136,10 @@ def read_batches(target: Target) -> pa.RecordBatchReader:
 def _read_parquet(target: Target, names: list[str]) -> Iterator[pa.RecordBatch]:
     for path in target.files:
         # pre_buffer would hold a whole row group in memory, and no buffer whole columns of it.
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
+        # A change set of an earlier version has INT96, which as nanoseconds ends in 2262.
+        with pq.ParquetFile(
+            path, pre_buffer=False, buffer_size=READ_BYTES, coerce_int96_timestamp_unit="us"
+        ) as file:
             yield from file.iter_batches(
                 batch_size=ROWS_PER_BATCH, columns=names, use_threads=False
             )

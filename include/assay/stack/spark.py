@@ -27,6 +27,13 @@ CONF = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.parquet.compression.codec": "zstd",
+    # INT96, the default, is nanoseconds to most readers, and ends in the year 2262 for them.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A day of a delivered file is the day that it says, also before 1582: no calendar is guessed.
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     # A change set is written class by class without being sorted by class first.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
     # The defaults of the next two are made for large clusters; docs/benchmarks.md has the gain.

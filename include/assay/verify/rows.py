@@ -6,6 +6,7 @@ from assay.verify.evidence import Evidence
 from assay.verify.layers import ROW_ID, Layers, listed
 from assay.verify.report import Check
 from assay.verify.text import row_hash
+from assay.verify.ties import check_ties
 from assay.verify.values import built_today, check_values
 
 SHOWN = 5
@@ -76,15 +77,15 @@ def _check_origin(evidence: Evidence, check: Check, layers: Layers) -> None:
 def check_versions(evidence: Evidence, check: Check) -> None:
     """Every key once, with the latest event time and sequence of its good records in bronze.
 
-    The last step of the total order, the row hash, decides only between equal times; which of
-    those won is not worked out again. A row equals its record in every column, and its row hash
-    is that of the row. Of rows built under another version of the contract only the columns that
-    decide are compared.
+    Where these are equal, see `check_ties`. A row equals its record in every column, and its row
+    hash is that of the row. Of rows built under another version of the contract only the columns
+    that decide are compared.
     """
     for table in evidence.silver:
         with check.reading(table.contract.table):
             layers = Layers(evidence, table)
             _check_keys(evidence, check, layers)
+            check_ties(evidence, check, layers, built_today(layers))
             check_values(evidence, check, layers)
             _check_hashes(evidence, check, layers)
 

@@ -8,8 +8,18 @@ from __future__ import annotations
 from assay.contract import Column, Contract
 from assay.verify.evidence import duck_type
 
-VALUE_SEPARATOR, NULL_MARK = "chr(31)", "chr(30)"
+VALUE_SEPARATOR, NULL_MARK, ESCAPE = "chr(31)", "chr(30)", "chr(29)"
 OFFSET_WITHOUT_COLON = r"'([+-]\d{2})(\d{2})$', '\1:\2'"
+UTC_BY_NAME, BLANK_BEFORE_OFFSET = r"' ?(UTC|Z)$', 'Z'", r"' ([+-][0-9:]+)$', '\1'"
+# White_Space of Unicode, then characters without width, by their code points.
+BLANK_POINTS = (
+    *range(0x09, 0x0E),
+    *(0x20, 0x85, 0xA0, 0x1680),
+    *range(0x2000, 0x200B),
+    *(0x2028, 0x2029, 0x202F, 0x205F, 0x3000),
+    *(0x180E, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF),
+)
+BLANKS = " || ".join(f"chr({point})" for point in BLANK_POINTS)
 
 
 def deciding_columns(silver: Contract) -> list[Column]:
@@ -34,7 +44,7 @@ def typed(column: Column, silver: Contract, bronze: Contract) -> str:
 def _standardise(text: str, column: Column) -> str:
     if column.standardise == "as_delivered":
         return text
-    trimmed = f"nullif(trim({text}, ' '), '')"
+    trimmed = f"nullif(trim({text}, {BLANKS}), '')"
     cased = (
         f"{column.standardise}({trimmed})" if column.standardise in ("upper", "lower") else trimmed
     )
@@ -49,21 +59,33 @@ def _cast(text: str, column: Column) -> str:
     if column.type == "string":
         return text
     if column.type == "timestamp":
-        text = f"regexp_replace({text}, {OFFSET_WITHOUT_COLON})"
+        text = f"upper({text})"
+        for spelling in (UTC_BY_NAME, BLANK_BEFORE_OFFSET, OFFSET_WITHOUT_COLON):
+            text = f"regexp_replace({text}, {spelling})"
     if column.type == "date":
         text = f"left({text}, {len('2026-01-31')})"
     return f"TRY_CAST({text} AS {duck_type(column)})"
 
 
 def canonical(value: str, column: Column) -> str:
-    """A value as the row hash spells it."""
+    """A value as the row hash spells it; a text with a separator in it begins with U+001E."""
     spelt = f"epoch_us({value})" if column.type == "timestamp" else value
+    if column.type == "string" and not (column.allowed or column.categories):
+        escaped = f"replace({value}, {ESCAPE}, {ESCAPE} || 'A')"
+        escaped = f"{NULL_MARK} || replace({escaped}, {VALUE_SEPARATOR}, {ESCAPE} || 'C')"
+        holds = " OR ".join(f"contains({value}, {m})" for m in (VALUE_SEPARATOR, NULL_MARK))
+        spelt = f"CASE WHEN {holds} THEN {escaped} ELSE {value} END"
     return f"coalesce(CAST({spelt} AS VARCHAR), {NULL_MARK})"
 
 
 def digest(parts: list[str]) -> str:
     """SHA-256 of canonical values."""
     return f"sha256(concat_ws({VALUE_SEPARATOR}, {', '.join(parts)}))"
+
+
+def content_hash(silver: Contract, bronze: Contract) -> str:
+    """The row hash that a record of bronze would have, by its texts."""
+    return digest([canonical(typed(column, silver, bronze), column) for column in silver.columns])
 
 
 def row_hash(silver: Contract) -> str:

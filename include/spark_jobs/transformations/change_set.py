@@ -1,94 +1,125 @@
 """The change set of a batch: every record in exactly one class, measured against silver.
 
-`quarantined`: broke a rule. `duplicate`: same row hash as an earlier record of the batch, or as
-silver. `superseded`: lost to another record of the batch, or is older than silver. The winner of
-a key is `new` when silver lacks the key, else `updated`, and then carries the row it replaces.
-The total order is event time, sequence, row hash; never lineage.
+`quarantined`: broke a rule, or has the version of another record and other content, and the
+contract says that this is a conflict. `duplicate`: same content as an earlier record of the batch,
+or as silver. `superseded`: lost to another record of the batch, or is older than silver. The winner
+of a key is `new` when silver lacks the key, else `updated`, and then carries the row it replaces.
+
+Versions are ordered by event time and sequence. Where these are equal and the contents are not,
+the contract's `on_equal_version` decides by the order of deliveries, which is a fact of the files:
+never by the order in which batches happen to come.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
+from spark_jobs.transformations.versions import (
+    base_types,
+    in_order,
+    rank_versions,
+    silver_of_batch,
+)
 
 WINNERS = ("new", "updated")
+CONFLICT = "version.conflict"
 
 
-def version_order(contract: Contract) -> list[str]:
-    """Columns that order the versions of one key."""
-    return [c for c in (contract.event_time, contract.sequence) if c] + ["row_hash"]
-
-
-def classify(judged: DataFrame, contract: Contract, silver: DataFrame | None) -> DataFrame:
+def classify(
+    judged: DataFrame,
+    contract: Contract,
+    silver: DataFrame | None,
+    deliveries: DataFrame | None = None,
+    copies: DataFrame | None = None,
+) -> DataFrame:
     """Give every judged record (see `conform`) its class against silver as it stands.
 
-    `silver` is None when silver is empty. Adds `class` and `replaced`: the silver row, as a
-    struct of the contract's columns, that an `updated` row replaces; else null.
+    `silver` is None when silver is empty. `deliveries` (file_id, delivery) orders the files of
+    batch and silver; without it all are one delivery. `copies` are judged records that silver was
+    built from and that may have delivered the content of a row once more, see `silver_of_batch`.
+
+    Adds `class`; `settled`, whether the order of deliveries decided; and `replaced`: the silver
+    row, as a struct of the contract's columns, that an `updated` row replaces; else null.
     """
-    ranked = _rank_versions(judged, contract)
-    replaced_type = ", ".join(f"{c.name}: {c.type}" for c in contract.columns)
+    ranked = rank_versions(in_order(judged, deliveries), contract)
     if silver is None:
-        compared = ranked.withColumn("class", _class_within_batch("new")).withColumn(
-            "replaced", F.lit(None).cast(f"struct<{replaced_type}>")
+        compared = ranked.withColumns(
+            {name: F.lit(None).cast(kind) for name, kind in base_types(contract).items()}
         )
     else:
-        compared = _compare_with_silver(ranked, contract, silver)
-    return compared.drop("place", "previous_hash", "same_key")
-
-
-def _rank_versions(judged: DataFrame, contract: Contract) -> DataFrame:
-    """Add the place among the versions of a key, and the hash of the next better version.
-
-    Quarantined records have no key to trust: each is put alone, so that one pass serves all.
-    """
-    is_good = F.size("reasons") == 0
-    key = F.concat_ws("\u001f", *contract.keys)
-    alone = F.concat_ws(":", "file_id", "record_number")
-    versions = Window.partitionBy("same_key").orderBy(
-        *(F.col(name).desc() for name in version_order(contract)), "file_id", "record_number"
+        copied = None if copies is None else in_order(copies, deliveries)
+        base = silver_of_batch(ranked, contract, in_order(silver, deliveries), copied)
+        compared = ranked.join(base, on=list(contract.keys), how="left")
+    settle = _settle_conflicts if contract.on_equal_version == "conflict" else _settle_by_delivery
+    # A row that was hashed before its contract gained a column has another hash, and this content.
+    same = (F.col("row_hash") == F.col("base_hash")) | (
+        F.struct(*contract.column_names) == F.col("base_row")
     )
     return (
-        judged.withColumn("same_key", F.when(is_good, key).otherwise(alone))
-        .withColumn("place", F.row_number().over(versions))
-        .withColumn("previous_hash", F.lag("row_hash").over(versions))
-    )
-
-
-def _class_within_batch(winner: str | Column) -> Column:
-    first = winner if isinstance(winner, Column) else F.lit(winner)
-    return (
-        F.when(F.size("reasons") > 0, F.lit("quarantined"))
-        .when(F.col("place") == 1, first)
-        .when(F.col("row_hash") == F.col("previous_hash"), F.lit("duplicate"))
-        .otherwise(F.lit("superseded"))
-    )
-
-
-def _compare_with_silver(ranked: DataFrame, contract: Contract, silver: DataFrame) -> DataFrame:
-    """Join the silver rows of the batch's keys and settle the classes against them."""
-    good = ranked.where(F.size("reasons") == 0)
-    keys_of_batch = good.select(*contract.keys).distinct()
-    base = silver.join(keys_of_batch, on=list(contract.keys), how="left_semi").select(
-        F.concat_ws("\u001f", *contract.keys).alias("same_key"),
-        F.struct(*contract.column_names).alias("base_row"),
-        F.struct(*version_order(contract)).alias("base_version"),
-        F.col("row_hash").alias("base_hash"),
-    )
-    newer = F.struct(*version_order(contract)) > F.col("base_version")
-    winner = (
-        F.when(F.col("base_hash").isNull(), F.lit("new"))
-        .when(newer, F.lit("updated"))
-        .otherwise(F.lit("superseded"))
-    )
-    same_as_silver = F.coalesce(F.col("row_hash") == F.col("base_hash"), F.lit(False))
-    settled = F.when(same_as_silver, F.lit("duplicate")).otherwise(_class_within_batch(winner))
-    return (
-        ranked.join(base, on="same_key", how="left")
-        .withColumn("class", settled)
+        settle(compared.withColumn("same_as_silver", F.coalesce(same, F.lit(False))))
         .withColumn("replaced", F.when(F.col("class") == "updated", F.col("base_row")))
-        .drop("base_row", "base_version", "base_hash")
+        .select(*contract.column_names, *_passed_on(judged, contract))
+    )
+
+
+def _passed_on(judged: DataFrame, contract: Contract) -> list[str]:
+    known = [name for name in judged.columns if name not in (*contract.column_names, "delivered")]
+    return [*known, "class", "settled", "replaced"]
+
+
+def _against_silver(wins_a_tie: Column) -> Column:
+    """The class of the best version of the batch."""
+    same = F.col("version") == F.col("base_version")
+    return (
+        F.when(F.col("base_hash").isNull(), F.lit("new"))
+        .when(F.col("version") > F.col("base_version"), F.lit("updated"))
+        .when(same & wins_a_tie, F.lit("updated"))
+        .otherwise(F.lit("superseded"))
+    )
+
+
+def _classes(is_bad: Column, first: Column) -> Column:
+    return (
+        F.when(is_bad, F.lit("quarantined"))
+        .when(F.col("same_as_silver"), F.lit("duplicate"))
+        .when(F.col("leads"), first)
+        .when(F.col("is_copy"), F.lit("duplicate"))
+        .otherwise(F.lit("superseded"))
+    )
+
+
+def _settle_by_delivery(compared: DataFrame) -> DataFrame:
+    """Of equal versions the one of the latest delivery wins; of one file, its last record."""
+    first = _against_silver(F.col("first_place") > F.col("base_place"))
+    by_version = F.when(F.col("class") == "updated", F.col("base_version")).when(
+        F.col("class") == "superseded", F.greatest("first_version", "base_version")
+    )
+    return compared.withColumn("class", _classes(F.size("reasons") > 0, first)).withColumn(
+        "settled", F.coalesce(F.col("version") == by_version, F.lit(False))
+    )
+
+
+def _settle_conflicts(compared: DataFrame) -> DataFrame:
+    """Of equal versions the first delivered stands; silver was there before the batch.
+
+    A version that a later one has replaced anyway is no conflict.
+    """
+    stands = F.coalesce(F.col("base_version") >= F.col("first_version"), F.lit(False))
+    standing_hash = F.when(stands, F.col("base_hash")).otherwise(F.col("first_hash"))
+    is_newest = F.col("version") == F.greatest("first_version", "base_version")
+    was_good = F.size("reasons") == 0
+    differs = (F.col("row_hash") != standing_hash) & ~F.col("same_as_silver")
+    in_conflict = was_good & is_newest & differs
+    classes = _classes(~was_good | in_conflict, _against_silver(F.lit(False)))
+    told = F.when(in_conflict, F.array(F.lit(CONFLICT))).otherwise(F.col("reasons"))
+    raw = F.when(in_conflict, F.to_json("delivered")).otherwise(F.col("raw"))
+    return (
+        compared.withColumn("class", classes)
+        .withColumn("settled", F.lit(False))
+        .withColumn("raw", raw)
+        .withColumn("reasons", told)
     )
 
 

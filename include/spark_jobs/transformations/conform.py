@@ -16,49 +16,11 @@ from pyspark.sql import functions as F
 
 from assay.contract import Column as ContractColumn
 from assay.contract import Condition, Contract
+from spark_jobs.transformations.text import CALENDAR, standardise, typed
 
 LINEAGE = ["batch_id", "file_id", "source_file", "record_number", "ingested_at"]
 HELD_BACK = "held_back"
-VALUE_SEPARATOR, NULL_MARK = "\u001f", "\u001e"
-# Spark alone would take 2026 for a date, and much else.
-PLAIN = {
-    "timestamp": (
-        r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
-    ),
-    "date": r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00([.]0+)?)?)?$",
-}
-
-
-def standardise(text: Column, column: ContractColumn) -> Column:
-    """Trim, set the case, replace synonyms as the contract asks for, and read blank as null."""
-    if column.standardise == "as_delivered":
-        return text
-    cases = {"upper": F.upper, "lower": F.lower}
-    trimmed = F.trim(text)
-    cased = cases[column.standardise](trimmed) if column.standardise in cases else trimmed
-    found = F.when(trimmed != "", cased)
-    if column.categories:
-        return _look_up(column.categories, found)
-    return F.coalesce(_look_up(column.synonyms, found), found) if column.synonyms else found
-
-
-def _look_up(table: Mapping[str, str], text: Column) -> Column:
-    return F.create_map(*(F.lit(part) for pair in table.items() for part in pair))[text]
-
-
-def typed(text: Column, column: ContractColumn) -> Column:
-    """The text as the contract's type, or null when it does not say that value exactly."""
-    if column.type == "string":
-        return text
-    if column.is_decimal:
-        plain = rf"^[+-]?\d+([.]\d{{1,{column.scale}}}0*)?$"
-        return F.when(text.rlike(plain), text.try_cast(column.type))
-    if column.type in PLAIN:
-        return F.when(text.rlike(PLAIN[column.type]), text.try_cast(column.type))
-    if column.type in ("int", "bigint"):
-        # A whole number may have been written as a decimal, 12.0.
-        return F.regexp_replace(text, "[.]0+$", "").try_cast(column.type)
-    return text.try_cast(column.type)
+VALUE_SEPARATOR, NULL_MARK, ESCAPE = "\u001f", "\u001e", "\u001d"
 
 
 def column_rules(column: ContractColumn, text: Column) -> dict[str, Column]:
@@ -72,7 +34,11 @@ def column_rules(column: ContractColumn, text: Column) -> dict[str, Column]:
         rules["unparseable"] = text.isNull() | value.isNotNull()
     if column.allowed:
         rules["unknown"] = value.isNull() | value.isin(*column.allowed)
-    bounds = [_inside(column, column.minimum, column.maximum, F.lit(True))]
+    if column.max_length is not None and not column.is_vocabulary:
+        rules["too_long"] = value.isNull() | (F.octet_length(value) <= column.max_length)
+    first, last = CALENDAR.get(column.type, (None, None))
+    bounds = [_inside(column, first, last, F.lit(True))]
+    bounds += [_inside(column, column.minimum, column.maximum, F.lit(True))]
     bounds += [_inside(column, c.minimum, c.maximum, _holds(c)) for c in column.when]
     asked = [bound for bound in bounds if bound is not None]
     if asked:
@@ -112,7 +78,7 @@ def conform(
     `row_rules` are the dataset's own named conditions over the typed columns.
     `raw` holds, for a record with reasons, its text as delivered, or its bronze columns as JSON.
     A reason in the column `held_back`, where bronze has it, keeps even a good record out.
-    Columns out: the contract's, lineage, row_hash, reasons, raw.
+    Columns out: the contract's, lineage, row_hash, reasons, raw, and the struct `delivered`.
     """
     texts = {c.name: F.col(f"text.{c.name}") for c in contract.columns}
     sources = [c.source or c.name for c in contract.columns]
@@ -142,6 +108,7 @@ def conform(
         F.when(~is_bad, row_hash(contract)).alias("row_hash"),
         "reasons",
         F.when(is_bad, F.coalesce("malformed_record", F.to_json("delivered"))).alias("raw"),
+        "delivered",
     )
 
 
@@ -187,15 +154,30 @@ def row_hash(contract: Contract) -> Column:
     """SHA-256 of the business values in canonical text; equal exactly when the contents are.
 
     Values are joined by U+001F; null is U+001E, a timestamp its microseconds since the epoch, a
-    decimal plain text with all digits of its scale. Lineage is never part of it.
+    decimal plain text with all digits of its scale. A text with one of the two is spelt otherwise,
+    see `_unmistakable`. Lineage is never part of it.
     """
     return _hash(contract.columns)
 
 
 def _hash(columns: Sequence[ContractColumn]) -> Column:
-    canonical = [F.coalesce(_canonical(F.col(c.name), c.type), F.lit(NULL_MARK)) for c in columns]
+    canonical = [F.coalesce(_canonical(c), F.lit(NULL_MARK)) for c in columns]
     return F.sha2(F.concat_ws(VALUE_SEPARATOR, *canonical), 256)
 
 
-def _canonical(value: Column, kind: str) -> Column:
-    return (F.unix_micros(value) if kind == "timestamp" else value).cast("string")
+def _canonical(column: ContractColumn) -> Column:
+    value = F.col(column.name)
+    if column.type == "string":
+        return value if column.is_vocabulary else _unmistakable(value)
+    return (F.unix_micros(value) if column.type == "timestamp" else value).cast("string")
+
+
+def _unmistakable(text: Column) -> Column:
+    """A text that holds U+001F or U+001E as one that no other value can be taken for.
+
+    It begins with U+001E, has more after it, and no U+001F: neither null nor any other text does.
+    """
+    escaped = F.replace(text, F.lit(ESCAPE), F.lit(f"{ESCAPE}A"))
+    escaped = F.replace(escaped, F.lit(VALUE_SEPARATOR), F.lit(f"{ESCAPE}C"))
+    holds_one = text.contains(VALUE_SEPARATOR) | text.contains(NULL_MARK)
+    return F.when(holds_one, F.concat(F.lit(NULL_MARK), escaped)).otherwise(text)

@@ -24,6 +24,7 @@ from assay_airflow.connections import SPARK, connect
 if TYPE_CHECKING:
     from assay.stack.launch import SparkLaunch
 
+UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RECORDED = ("seconds", "versions", "rules", "contracts", "executors")
 
 
@@ -147,6 +148,7 @@ def prepare(connection: Any, plan: Plan, stage: str) -> None:
     require_ready(connection, plan, stage)
     _look_into_quarantine(connection, plan, stage)
     _look_at_files(plan, stage)
+    _look_at_deliveries(connection, plan, stage)
 
 
 def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
@@ -181,6 +183,14 @@ def _look_at_files(plan: Plan, stage: str) -> None:
 
     if stage == "commit":
         require_unchanged(plan.files, plan.batch_id, every_byte=False)
+
+
+def _look_at_deliveries(connection: Any, plan: Plan, stage: str) -> None:
+    """A change set is built on today's order of deliveries, also by an earlier stage."""
+    from assay.landing.delivery_order import write_delivery_order
+
+    if stage in UP_TO_SILVER:
+        write_delivery_order(connection, plan)
 
 
 class QualityGateOperator(SparkStageOperator):

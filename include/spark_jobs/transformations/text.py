@@ -1,0 +1,85 @@
+"""Delivered text as the value that it says: trimmed, standardised, typed, and never rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from assay.contract import Column as ContractColumn
+
+# Unicode's White_Space, and what has no width: U+180E, U+200B to U+200D, U+2060, U+FEFF.
+BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u180e\u200b\u200c\u200d\u2060\ufeff"
+)
+FIRST_PLAIN, AFTER_PLAIN = "!", "\x7f"
+
+# What Postgres, Python and Arrow all have; a time after its offset was applied.
+CALENDAR = {
+    "timestamp": ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"),
+    "date": ("0001-01-01", "9999-12-31"),
+}
+# Spark alone would take 2026 for a date, and much else. Digits beyond microseconds must be zeros.
+DAY, OFFSET = r"\d{4}-\d{2}-\d{2}", r"[+-]\d{2}(:?\d{2})?"
+SECONDS = r":\d{2}([.]\d{1,6}0{0,3})?"
+USUAL_TIME = rf"^{DAY}([T ]\d{{2}}:\d{{2}}({SECONDS}( ?(Z|UTC|{OFFSET}))?)?)?$"
+# Spark knows neither small letters nor an offset without seconds.
+OTHER_TIME = rf"^{DAY}[Tt ]\d{{2}}:\d{{2}}({SECONDS})?( ?(Z|z|UTC|{OFFSET}))?$"
+OFFSET_AFTER_MINUTES = r"([T ]\d{2}:\d{2}) ?(Z|UTC|[+-])"
+MIDNIGHT = rf"^{DAY}([Tt ]00:00(:00([.]0+)?)?)?$"
+WHOLE, WHOLE_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+[.]0*$"
+
+
+def standardise(text: Column, column: ContractColumn) -> Column:
+    """Trim, set the case, replace synonyms as the contract asks for, and read blank as null."""
+    if column.standardise == "as_delivered":
+        return text
+    cases = {"upper": F.upper, "lower": F.lower}
+    trimmed = trim(text)
+    cased = cases[column.standardise](trimmed) if column.standardise in cases else trimmed
+    found = F.when(trimmed != "", cased)
+    if column.categories:
+        return _look_up(column.categories, found)
+    return F.coalesce(_look_up(column.synonyms, found), found) if column.synonyms else found
+
+
+def trim(text: Column) -> Column:
+    """The text without the blanks around it.
+
+    Spark takes eight times as long for a set of characters as for U+0020, so only a text that does
+    not begin and end with a plain ASCII character is sent through that: 0.9 s against 4.9 s for
+    2,000,000 texts.
+    """
+    last = F.substring(text.cast("binary"), -1, 1)
+    begins = (text >= FIRST_PLAIN) & (text < AFTER_PLAIN)
+    ends = (last >= F.lit(FIRST_PLAIN.encode())) & (last < F.lit(AFTER_PLAIN.encode()))
+    return F.when(begins & ends, text).otherwise(F.btrim(text, F.lit(BLANKS)))
+
+
+def _look_up(table: Mapping[str, str], text: Column) -> Column:
+    return F.create_map(*(F.lit(part) for pair in table.items() for part in pair))[text]
+
+
+def typed(text: Column, column: ContractColumn) -> Column:
+    """The text as the contract's type, or null when it does not say that value exactly."""
+    if column.type == "string":
+        return text
+    if column.is_decimal:
+        plain = rf"^[+-]?(?=[.]?\d)\d*([.]\d{{0,{column.scale}}}0*)?$"
+        return F.when(text.rlike(plain), text.try_cast(column.type))
+    if column.type == "timestamp":
+        spelt_out = F.regexp_replace(F.upper(text), OFFSET_AFTER_MINUTES, "$1:00$2")
+        return F.when(text.rlike(USUAL_TIME), text.try_cast("timestamp")).when(
+            text.rlike(OTHER_TIME), spelt_out.try_cast("timestamp")
+        )
+    if column.type == "date":
+        return F.when(text.rlike(MIDNIGHT), F.left(text, F.lit(10)).try_cast("date"))
+    if column.type in ("int", "bigint"):
+        # A whole number may have been written as a decimal, 12.0.
+        whole = F.substring_index(text, ".", 1).try_cast(column.type)
+        return F.when(text.rlike(WHOLE), text.try_cast(column.type)).when(
+            text.rlike(WHOLE_DECIMAL), whole
+        )
+    return text.try_cast(column.type)

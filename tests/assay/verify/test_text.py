@@ -1,0 +1,70 @@
+"""The auditor reads each spelling as the pipeline does, with an engine of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import duckdb
+import pytest
+
+from assay.contract import Column, load_contract
+from assay.verify.text import BLANK_POINTS, canonical, digest, typed
+from builders.spellings import DECIMALS, MOMENT, MONEY, TIMESTAMPS
+from spark_jobs.transformations.text import BLANKS
+
+SILVER, BRONZE = load_contract("silver", "trades"), load_contract("bronze", "trades")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def read(
+    database: duckdb.DuckDBPyConnection, column: Column, texts: list[str]
+) -> dict[str, str | None]:
+    """What the auditor makes of texts that are delivered in the column trade_id."""
+    value = typed(replace(column, source="trade_id"), SILVER, BRONZE)
+    query = f'SELECT CAST({value} AS VARCHAR) FROM (SELECT ? AS "trade_id")'  # noqa: S608
+    return {text: database.execute(query, [text]).fetchall()[0][0] for text in texts}
+
+
+@pytest.mark.parametrize(("column", "spellings"), [(MONEY, DECIMALS), (MOMENT, TIMESTAMPS)])
+def test_what_silver_takes_is_read_as_the_same_value(
+    database: duckdb.DuckDBPyConnection, column: Column, spellings: Mapping[str, str | None]
+) -> None:
+    taken = {text: value for text, value in spellings.items() if value is not None}
+    offset = "+00" if column is MOMENT else ""
+    expected = {text: f"{value}{offset}" for text, value in taken.items()}
+    assert read(database, column, list(taken)) == expected
+
+
+def test_the_same_blanks_are_trimmed(database: duckdb.DuckDBPyConnection) -> None:
+    assert {*map(chr, BLANK_POINTS)} == {*BLANKS}
+    around = [f"{blank}a{blank}b{blank}" for blank in BLANKS]
+    assert read(database, Column("c"), around) == {text: text[1:-1] for text in around}
+    assert {*read(database, Column("c"), [*BLANKS, BLANKS]).values()} == {None}
+
+
+def test_whole_numbers_are_read_as_silver_takes_them(database: duckdb.DuckDBPyConnection) -> None:
+    found = read(database, Column("c", "bigint"), ["041.000", "5.", "+7", "41"])
+    assert found == {"041.000": "41", "5.": "5", "+7": "7", "41": "41"}
+
+
+def test_a_text_with_a_separator_is_hashed_unmistakably(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    spelt = {
+        "plain\x1d": "plain\x1d",
+        "a\x1fb": "\x1ea\x1dCb",
+        "\x1e": "\x1e\x1e",
+        "\x1d\x1f": "\x1e\x1dA\x1dC",
+    }
+    query = f"SELECT {digest([canonical('v', Column('c'))] * 2)} FROM (SELECT ? AS v)"  # noqa: S608
+    for text, expected in spelt.items():
+        found = database.execute(query, [text]).fetchall()[0][0]
+        assert found == hashlib.sha256(f"{expected}\x1f{expected}".encode()).hexdigest()
