@@ -1,4 +1,4 @@
-"""Named points at which a fault test ends or stops this very process; elsewhere they do nothing."""
+"""Named points at which a fault test ends, stops or interrupts this very process; else nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import signal
 
 from assay.errors import SettingsError
 
-ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "interrupt": signal.SIGINT}
 
 
 def reach(name: str) -> None:
-    """Come to a point. ASSAY_FAILPOINT=`<name>:<kill|stop>` arms it.
+    """Come to a point. ASSAY_FAILPOINT=`<name>:<kill|stop|interrupt>` arms it.
 
     Raises SettingsError when one is armed outside a test (ASSAY_FAILPOINTS_ALLOWED=1 allows it).
     """

@@ -9,11 +9,34 @@ from assay import ledger
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.gates import all_subjects, require_verdicts, subjects
+from assay.landing.delivery_order import write_delivery_order
+from assay.landing.rest import require_unchanged
 from assay.ledger.query import Connection
 from assay.plan import Plan
+from assay.publish.change import require_staged
+from assay.quarantine.selection import require_open, select_rows
 from assay.results import latest_result
 
+UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
+
+
+def prepare_stage(connection: Connection, plan: Plan, stage: str) -> None:
+    """Have a stage meet what the books say today, not what they said when it was planned.
+
+    Raises BatchError, or GateFailedError, with the way out, when it must not begin.
+    """
+    require_ready(connection, plan, stage)
+    if stage in UP_TO_SILVER:  # an earlier stage may go on with the build on its own
+        write_delivery_order(connection, plan)
+    if plan.asks_ledger(stage):
+        if stage == "build_silver":
+            select_rows(connection, plan)
+        else:
+            require_open(connection, plan)
+    if stage == "commit":
+        # What a sender has added to a file since it was counted must not be left out in silence.
+        require_unchanged(plan.files, plan.batch_id, every_byte=False)
 
 
 def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
@@ -29,8 +52,6 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
         return
     _require_today(connection, plan)
     if stage == "commit":
-        from assay.publish.change import require_staged
-
         _require_alone(connection, plan)
         verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
         require_verdicts(verdicts, plan, {"subjects": all_subjects(plan)})

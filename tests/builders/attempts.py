@@ -28,7 +28,7 @@ from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.publish import publish_pending, stage_batch
-from assay.readiness import require_ready
+from assay.readiness import prepare_stage
 from assay.results import write_result
 from assay.settings import SPARK_JOBS, Settings
 from assay.stack.launch import launch
@@ -83,7 +83,7 @@ class Attempts:
                 self.stage(plan)
             epoch = self.take_epoch()
             with self.connect() as connection:
-                require_ready(connection, plan, stage)
+                prepare_stage(connection, plan, stage)
             result = STAGES[stage](self.spark, plan, epoch)
             write_result(plan.folder, stage, epoch, result)
             if stage == "commit":

@@ -24,7 +24,6 @@ from assay_airflow.connections import SPARK, connect
 if TYPE_CHECKING:
     from assay.stack.launch import SparkLaunch
 
-UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RECORDED = ("seconds", "versions", "rules", "contracts", "executors")
 
 
@@ -142,13 +141,10 @@ class SparkStageOperator(SparkJobOperator):
 
 def prepare(connection: Any, plan: Plan, stage: str) -> None:
     """All that must be so before a stage begins; raises, or skips the task, when it is not."""
-    from assay.readiness import require_ready
+    from assay.readiness import prepare_stage
 
     _leave_alone_if_built_upon(connection, plan)
-    require_ready(connection, plan, stage)
-    _look_into_quarantine(connection, plan, stage)
-    _look_at_files(plan, stage)
-    _look_at_deliveries(connection, plan, stage)
+    prepare_stage(connection, plan, stage)
 
 
 def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
@@ -163,34 +159,6 @@ def _leave_alone_if_built_upon(connection: Any, plan: Plan) -> None:
     raise AirflowSkipException(
         f"{plan.batch_id} is committed and later batches are built on it; left as it is"
     )
-
-
-def _look_into_quarantine(connection: Any, plan: Plan, stage: str) -> None:
-    """A batch that was stuck meets today's movements, not those of the day it was planned."""
-    from assay.quarantine.selection import require_open, select_rows
-
-    if not plan.asks_ledger(stage):
-        return
-    if stage == "build_silver":
-        select_rows(connection, plan)
-    else:
-        require_open(connection, plan)
-
-
-def _look_at_files(plan: Plan, stage: str) -> None:
-    """What a sender has added to a file since it was counted must not be left out in silence."""
-    from assay.landing.rest import require_unchanged
-
-    if stage == "commit":
-        require_unchanged(plan.files, plan.batch_id, every_byte=False)
-
-
-def _look_at_deliveries(connection: Any, plan: Plan, stage: str) -> None:
-    """A change set is built on today's order of deliveries, also by an earlier stage."""
-    from assay.landing.delivery_order import write_delivery_order
-
-    if stage in UP_TO_SILVER:
-        write_delivery_order(connection, plan)
 
 
 class QualityGateOperator(SparkStageOperator):
