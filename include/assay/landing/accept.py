@@ -13,6 +13,7 @@ import psycopg
 
 from assay.contract import contracts_of
 from assay.errors import BatchError
+from assay.landing.days import say_days
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
 from assay.landing.moves import hold_files
 from assay.landing.planning import add_quarantined_rows, describe_plan, make_plan
@@ -131,6 +132,8 @@ def _accept(
                 run.only_day,
                 patches=run.params.source == "patch",
             )
+            if run.only_day:
+                say_days(settings, dataset, run.params.landing_glob, run.only_day, names, say)
             take_files(settings, dataset, names, folders)
     taken = taken_files(folders, run.datasets)
     if recorded:
