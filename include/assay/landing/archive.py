@@ -18,7 +18,7 @@ from assay.errors import BatchError
 from assay.landing.filenames import fit_name
 from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_folders
 from assay.landing.survey import hash_file
-from assay.ledger import deliveries
+from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.ledger.query import fetch_all
 from assay.objects import exists, on_this_machine, remove
 from assay.plan import Plan
@@ -32,7 +32,8 @@ RELEASED_FILES = """
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
     ) AS released USING (batch_id)
-    WHERE batch.pipeline = %s AND batch.state = 'PUBLISHED' AND file.verdict = 'accepted'
+    WHERE batch.pipeline = %s AND batch.state IN ('PUBLISHED', 'EMPTY')
+      AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
     ORDER BY file.batch_id, file.source_file, file.file_id
 """
@@ -40,7 +41,7 @@ RELEASED_FILES = """
 
 @dataclass(frozen=True)
 class ReleasedFile:
-    """An accepted file of a published batch; `hour` is when it was released, in UTC."""
+    """An accepted file of a batch that has ended well; `hour` is when that was, in UTC."""
 
     batch_id: str
     dataset: str
@@ -58,9 +59,15 @@ def archive_files(
 ) -> int:
     """Move the files of every published batch of the pipeline, and return how many moved.
 
+    An EMPTY batch has files without a record only, which wait for no release.
     Raises BatchError, after moving the others, when a file is in neither place.
     """
     with hold_files(settings, plan.pipeline):
+        if (
+            not (plan.has_work or plan.is_waiver)
+            and batch_state(connection, plan.batch_id) == "RUNNING"
+        ):
+            set_batch_state(connection, plan.batch_id, "EMPTY")  # a task of it failed, and went on
         parameters = [plan.pipeline, f"{settings.accepted}{os.sep}"]
         rows = fetch_all(connection, RELEASED_FILES, parameters)
         released = [ReleasedFile(*row) for row in rows]
