@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from assay.contract import Column, Contract
 
 TYPES = {"string", "int", "bigint", "date", "timestamp", "boolean"}
+MOST = {"array_bytes": 64 << 20, "json_values": 10_000_000, "nesting": 900}  # Spark reads no more
 STANDARDS = ("trim", "upper", "lower", "as_delivered")
 # What a contract of a layer cannot be without, besides what every contract has.
 ASKED = {
@@ -26,6 +28,9 @@ def faults_of(contract: Contract) -> Iterator[str]:
         yield from _column_faults(contract, column)
     yield from _reference_faults(contract)
     yield from _duration_faults(contract)
+    for name, limit in asdict(contract.limits).items():
+        if not (isinstance(limit, int) and 0 < limit <= MOST.get(name, limit)):
+            yield f"source.limits.{name}: {limit!r} is not from 1 to {MOST.get(name, 'any number')}"
 
 
 def _layer_faults(contract: Contract) -> Iterator[str]:
