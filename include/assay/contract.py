@@ -96,6 +96,22 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one file may hold at most; a file above a limit is rejected before it is unpacked.
+
+    `unpacked_bytes` are those of a text that is unpacked, or of a Parquet file's values. A JSON
+    array is held in memory as a whole, `array_bytes` of text; `json_values` may stand in it, or in
+    one line. Arrays and objects of an array's records are nested `nesting` deep.
+    """
+
+    unpacked_bytes: int = 10 << 30
+    records: int = 50_000_000
+    array_bytes: int = 64 << 20
+    json_values: int = 5_000_000
+    nesting: int = 500
+
+
+@dataclass(frozen=True)
 class Source:
     """How a dataset is delivered; the suffix of a file says its format.
 
@@ -110,6 +126,7 @@ class Source:
     delimiter: str = ","
     encoding: str = "utf-8"
     shapes: dict[str, dict[str, str]] = field(default_factory=lambda: {"": {}})
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -157,6 +174,11 @@ class Contract:
     def name(self) -> str:
         """The table without its layer; also the stem of every file about it."""
         return self.table.split(".")[1]
+
+    @property
+    def limits(self) -> Limits:
+        """What one delivered file may hold."""
+        return self.source.limits if self.source else Limits()
 
     @property
     def column_names(self) -> list[str]:
@@ -234,7 +256,10 @@ def _condition(*, column: str, **facts: Any) -> Condition:
 
 
 def _source(facts: dict[str, Any] | None) -> Source | None:
-    return Source(**{**facts, "patterns": tuple(facts["patterns"])}) if facts else None
+    if not facts:
+        return None
+    limits = Limits(**facts.get("limits", {}))
+    return Source(**{**facts, "patterns": tuple(facts["patterns"]), "limits": limits})
 
 
 def all_contracts(layer: Layer) -> list[Contract]:

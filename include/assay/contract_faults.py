@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from assay.contract import Column, Contract
 
 TYPES = {"string", "int", "bigint", "date", "timestamp", "boolean"}
+MOST = {"array_bytes": 64 << 20, "json_values": 10_000_000, "nesting": 900}  # Spark reads no more
 STANDARDS = ("trim", "upper", "lower", "as_delivered")
 ON_EQUAL_VERSION = ("conflict", "latest_delivery")
 # A B-tree of Postgres refuses a row of more than 2,704 bytes; its header and those of five texts
@@ -33,6 +35,9 @@ def faults_of(contract: Contract) -> Iterator[str]:
     seconds = contract.source.settle_seconds if contract.source else 0
     if isinstance(seconds, bool) or not (isinstance(seconds, int | float) and 0 <= seconds <= 3600):
         yield f"source: settle_seconds is {seconds!r}, not a number from 0 to 3600"
+    for name, limit in asdict(contract.limits).items():
+        if not (isinstance(limit, int) and 0 < limit <= MOST.get(name, limit)):
+            yield f"source.limits.{name}: {limit!r} is not from 1 to {MOST.get(name, 'any number')}"
 
 
 def _layer_faults(contract: Contract) -> Iterator[str]:

@@ -64,6 +64,7 @@ class Movement:
 class Plan:
     """What one batch shall do.
 
+    A batch whose files have no record has nothing to do, and is EMPTY.
     `source` is `files` (read the manifest), `bronze` (rebuild from `rebuild_batches`), `quarantine`
     (rows that are to leave it) or `silver` (gold of several pipelines alone, from the released
     `silver_versions`). `inputs` are those of the pipeline's `datasets` that have records in this
@@ -145,7 +146,8 @@ class Plan:
     @property
     def _has_records(self) -> bool:
         replays = self.is_replay and bool(self.inputs)
-        return bool(self.files or self.rebuild_batches) or replays
+        delivered = any(file.records for file in self.files)
+        return delivered or bool(self.rebuild_batches) or replays
 
     @property
     def first_build(self) -> str:
@@ -155,7 +157,7 @@ class Plan:
     def needs(self, stage: str) -> bool:
         """Whether this batch has anything to do in a stage."""
         if stage in ("ingest_bronze", "validate_bronze"):
-            return bool(self.files)
+            return any(file.records for file in self.files)
         if stage in ("build_silver", "validate_silver"):
             return self._has_records
         return self.has_work and (self.commit or stage not in ("stage", "commit"))

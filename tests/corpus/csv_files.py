@@ -47,6 +47,13 @@ class CsvCases:
                 bad={"record.repeated_header": 1},
             ),
             self.accepted(
+                "joined_with_byte_order_marks",
+                (codecs.BOM_UTF8 + text(self.header, first))
+                + (codecs.BOM_UTF8 + text(self.header, second)),
+                records=3,
+                bad={"record.repeated_header": 1},
+            ),
+            self.accepted(
                 "extra_column", text(self.header + ",desk", first + ",x", second + ","), records=2
             ),
             self.accepted("other_case_header", text(self.header.upper(), first), records=1),
@@ -83,6 +90,26 @@ class CsvCases:
                 gzip.compress(good, mtime=0)[:-12],
                 "truncated gzip: Compressed file ended before the end-of-stream marker was reached",
                 suffix="csv.gz",
+            ),
+            *(
+                self.rejected(
+                    f"gzip_and_{name}",
+                    gzip.compress(good, mtime=0) + more,
+                    "not a sound gzip file: bytes after its end that are none; pack it again",
+                    suffix="csv.gz",
+                )
+                for name, more in {"zeros": bytes(512), "a_line": b"more\n"}.items()
+            ),
+            self.rejected(
+                "sep_line",
+                b"sep=,\n" + good,
+                "the first line is 'sep=,', which only a spreadsheet understands;"
+                " deliver the file without it",
+            ),
+            self.rejected(
+                "index_of_a_frame",
+                text(f",{self.header}", *(f"{n},{row}" for n, row in enumerate(self.rows))),
+                "header column 1 has no name",
             ),
         ]
 

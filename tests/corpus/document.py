@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from corpus import stocks, trades
 from corpus.case import Case
+from corpus.json_files import JsonCases
 from corpus.listing import SHOWN
 from corpus.parquet_files import ParquetCases
 from corpus.values import as_csv, value_cases
@@ -21,6 +22,8 @@ PARQUET = ParquetCases(SHOWN)
 GROUPS: dict[str, Callable[[], list[Case]]] = {
     **trades.GROUPS,
     **stocks.GROUPS,
+    "JSON: names": JsonCases("stocks").names,
+    "JSON: arrays": JsonCases("stocks").arrays,
     f"Values of {SHOWN}": lambda: [*value_cases(SHOWN, "csv", as_csv)],
     "Parquet: files": lambda: [*PARQUET.structure(), *PARQUET.refused()],
     "Parquet: types": lambda: [*PARQUET.types(), *PARQUET.wrong_types()],
@@ -57,8 +60,8 @@ def _line(case: Case) -> str:
 def _title(case: Case) -> str:
     """What the input is; the title of its table names the format."""
     name = case.name
-    for prefix in ("parquet_", "csv_"):
-        if case.dataset == SHOWN:
+    for prefix in ("parquet_", "csv_", "jsonl_"):
+        if case.dataset == SHOWN or prefix == "jsonl_":
             name = name.removeprefix(prefix)
     return name.replace("_", " ")
 

@@ -80,6 +80,12 @@ class GoodRecords:
         """The first column of the key that must be delivered."""
         return next(c for c in self.silver.columns if c.name in self.silver.keys)
 
+    @property
+    def words(self) -> Column:
+        """A column of free text that is no key."""
+        free = (f.column for f in self._fields() if f.column.type == "string")
+        return next(c for c in free if c.name not in self.silver.keys and not c.allowed)
+
     def header_of(self, column: Column) -> str:
         return next(f.header for f in self._fields() if f.column.name == column.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 from collections.abc import Iterator
@@ -68,8 +69,44 @@ class JsonCases:
             self.accepted("blank_lines", lines("", first, "", second, ""), records=2),
             self.accepted("utf8_bom", b"\xef\xbb\xbf" + good, records=3),
             self.accepted("spaces_around", lines(f"  {first}\t", second), records=2),
+            self.accepted(
+                "joined_with_byte_order_marks",
+                lines(first) + codecs.BOM_UTF8 + b"\n" + codecs.BOM_UTF8 + lines(second),
+                records=2,
+            ),
             *self.malformed_lines(),
         ]
+
+    def names(self) -> list[Case]:
+        """Lines with an odd name in one record, which is good or malformed; the others are read."""
+        line, header = self.lines[1], self.good.header_of(self.good.number)
+        flat = json.dumps(self.good.records()[1])
+        other = f'"{header.upper()}"'
+        good = {
+            "one_record_in_another_spelling": line.replace(f'"{header}"', other),
+            "spellings_that_agree": self.twice(header),
+            "flattened": flat,
+            "name_blank": line[:-1] + ', "": 1, " ": 2}',
+            "name_reserved": line[:-1] + ', "malformed_record": 1, "_metadata": 2}',
+            "name_with_line_break": line[:-1] + ', "a\\nb": 1}',
+            "unknown_name_in_two_spellings": line[:-1] + ', "desk": 1, "Desk": 2}',
+            "name_too_long_to_list": line[:-1] + f', "{"n" * 30_000}": 1}}',
+            "thousands_of_names": line[:-1] + "".join(f', "n{n}": 1' for n in range(3_000)) + "}",
+        }
+        bad = {
+            "spellings_that_differ": self.twice(header, "8"),
+            "name_with_half_a_character": line[:-1] + ', "\\ud800": 1}',
+            "name_with_nul": line[:-1] + ', "a\\u0000": 1}',
+        }
+        return [
+            *(self.between(name, body, "") for name, body in good.items()),
+            *(self.between(name, body, "record.malformed") for name, body in bad.items()),
+        ]
+
+    def twice(self, header: str, value: str = "7") -> str:
+        """A good record whose number is 7, and this text in another spelling of its name."""
+        record = self.good.record(1, **{self.good.number.name: "7"})
+        return as_line(record)[:-1] + f', "{header.upper()}": "{value}"}}'
 
     def malformed_lines(self) -> list[Case]:
         """Lines that are one malformed record each, between two good ones."""
@@ -97,6 +134,7 @@ class JsonCases:
             "number_huge": self.raw_number("9" * 400),
             "number_huge_exponent": self.raw_number("1e400"),
             "words": "see attachment",
+            "text_after_an_end_of_array": line + "] x",
         }
         return [self.between(name, body, "record.malformed") for name, body in bodies.items()]
 
@@ -109,6 +147,14 @@ class JsonCases:
                 "indented_array", json.dumps(array, indent=2).encode(), records=3, suffix="json"
             ),
             self.accepted("array_named_jsonl", text, records=3),
+            self.accepted(
+                "array_of_number_like_texts",
+                self.number_like(as_array=True),
+                records=5,
+                suffix="json",
+            ),
+            self.accepted("empty_array", b" []\n", records=0),
+            *self.refused_arrays(text),
             self.accepted("array_after_blank_line", b"\n \n" + text, records=3, suffix="json"),
             *(
                 self.rejected(name, content, f"begins as a JSON array but is none: {why}", "json")
@@ -116,15 +162,59 @@ class JsonCases:
             ),
         ]
 
+    def refused_arrays(self, array: bytes) -> list[Case]:
+        """Sound for Python, and not for Spark."""
+
+        def with_field(value: str) -> bytes:
+            return array.replace(b"{", f'{{"unknown": {value}, '.encode(), 1)
+
+        deep = "JSON array nested too deep; deliver one record a line"
+        limit = f"source.limits.nesting in contracts/bronze/{self.dataset}.yaml"
+        nested = f"more than 500 levels of nesting; deliver one record a line, or raise {limit}"
+        half = "record 1 of the JSON array has half a character, such as \\ud800"
+        names = (
+            "JSON array with more than 1,000 field names, or one of more than 1,000 characters;"
+            " deliver one record a line"
+        )
+        many = json.dumps({f"n{number}": 1 for number in range(1_001)})
+        return [
+            self.rejected(name, with_field(value), reason, suffix="json")
+            for name, value, reason in [
+                ("array_with_half_a_character", '"\\ud800"', half),
+                ("array_with_half_a_character_in_a_name", '{"\\udc00": 1}', half),
+                ("array_nested_600_deep", "[" * 600 + "]" * 600, nested),
+                ("array_nested_100000_deep", "[" * DEEP + "]" * DEEP, deep),
+                ("array_of_a_thousand_names", many, names),
+                ("array_with_a_long_name", f'{{"{"n" * 1_001}": 1}}', names),
+            ]
+        ]
+
+    def number_like(self, *, as_array: bool = False) -> bytes:
+        """Records with texts that look like numbers that are not exact, or like a NUL."""
+        texts = ["ord:12e3456", "a,9e100x", "2001:5e123::1", f"oid: 2.25.{'3' * 39}", "C:\\u0000x"]
+        records = [
+            nested(self.good.record(number, **{self.good.words.name: words}))
+            for number, words in enumerate(texts)
+        ]
+        if as_array:
+            return json.dumps(records).encode()
+        return lines(*map(json.dumps, records))
+
     def values(self) -> list[Case]:
-        number = self.good.number
+        number, words = self.good.number, self.good.words.name
         missing, unparseable = f"{number.name}.missing", f"{number.name}.unparseable"
         return [
             self.spoilt("number_as_number", "", **{number.name: 7}),
             self.spoilt("number_as_text", "", **{number.name: " 7 "}),
             self.spoilt("number_true", unparseable, **{number.name: True}),
-            self.spoilt("number_an_object", unparseable, **{number.name: {"value": 7}}),
-            self.spoilt("number_a_list", unparseable, **{number.name: [7]}),
+            self.spoilt("number_an_object", "record.malformed", **{number.name: {"value": 7}}),
+            self.spoilt("number_a_list", "record.malformed", **{number.name: [7]}),
+            self.spoilt("words_a_number", "", **{words: 7}),
+            self.spoilt("words_true", "", **{words: True}),
+            self.spoilt("words_an_object", "record.malformed", **{words: {"value": "A"}}),
+            self.spoilt("words_a_list", "record.malformed", **{words: ["A"]}),
+            self.spoilt("words_like_a_list", "", **{words: '["A"]'}),
+            self.accepted("number_like_texts", self.number_like(), records=5),
             self.between("exact_exponent", self.raw_number("1e1"), ""),
             self.between("number_null", self.raw_number("null"), missing),
             self.spoilt("field_missing", missing, **{number.name: None}),
@@ -145,6 +235,7 @@ class JsonCases:
         return [
             self.accepted("good_gzip", packed, records=3, suffix="jsonl.gz"),
             self.accepted("named_json", good, records=3, suffix="json"),
+            self.accepted("blank", b"\n \n", records=0),
             self.accepted(
                 "other_case_of_fields",
                 good.replace(f'"{header}"'.encode(), f'"{header.upper()}"'.encode()),
@@ -154,7 +245,6 @@ class JsonCases:
         ]
 
     def refused(self, good: bytes, packed: bytes, header: str) -> list[Case]:
-        twice = self.lines[0][:-1] + f', "{header.upper()}": "7"}}'
         renamed = good.replace(f'"{header}"'.encode(), b'"unheard_of"')
         return [
             self.rejected(
@@ -169,8 +259,12 @@ class JsonCases:
             ),
             self.rejected("nul_byte", good.replace(b'": "', b'": "\0', 1), "NUL byte at line 1"),
             self.rejected("empty", b"", "empty file"),
-            self.rejected("blank", b"\n \n", "no record: the file has only blank lines"),
-            self.rejected("empty_array", b" []\n", "no record: the JSON array is empty"),
+            self.rejected(
+                "gzip_padded_with_zeros",
+                packed + bytes(512),
+                "not a sound gzip file: bytes after its end that are none; pack it again",
+                suffix="jsonl.gz",
+            ),
             self.rejected(
                 "csv_named_jsonl",
                 b"a,b\n1,2\n",
@@ -179,9 +273,16 @@ class JsonCases:
             self.rejected("parquet_named_jsonl", b"PAR1\x15\x04\x15", "not JSON: a Parquet file"),
             self.rejected("required_field_in_no_record", renamed, self.good.missing_reason(header)),
             self.rejected(
-                "field_in_two_spellings",
-                lines(twice, self.lines[1]),
-                f"header column given twice: {header!r}, {header.upper()!r}",
+                "pretty_printed",
+                json.dumps(json.loads(self.lines[0]), indent=2).encode(),
+                "not JSON lines: an object goes over several lines; deliver each record on one"
+                " line, or all of them as one array",
+            ),
+            self.rejected(
+                "records_inside_a_field",
+                f'{{"data": [{self.lines[0]}], "next": null}}'.encode(),
+                "one object around all records, which are in its field 'data'; deliver them one a"
+                " line, or as one array",
             ),
         ]
 
@@ -194,7 +295,7 @@ class JsonCases:
         line = as_line(self.good.record(1, **{self.good.number.name: "PLACE"}))
         return line.replace('"PLACE"', text)
 
-    def spoilt(self, name: str, reason: str, **values: Any) -> Case:
+    def spoilt(self, name: str, reason: str, /, **values: Any) -> Case:
         return self.between(name, as_line(self.good.record(1, **values)), reason)
 
     def between(self, name: str, line: str, reason: str) -> Case:

@@ -28,7 +28,13 @@ def csv_cases(dataset: str) -> Iterator[Case]:
 
 def json_cases(dataset: str) -> Iterator[Case]:
     cases = JsonCases(dataset)
-    yield from (*cases.structure(), *cases.arrays(), *cases.values(), *cases.files())
+    yield from (
+        *cases.structure(),
+        *cases.names(),
+        *cases.arrays(),
+        *cases.values(),
+        *cases.files(),
+    )
     yield from value_cases(dataset, "jsonl", as_json_lines)
 
 

@@ -93,6 +93,13 @@ class ParquetCases:
             self.typed("time_without_zone", time, pa.array([NOON] * 3, pa.timestamp("us"))),
             self.typed("time_in_milliseconds", time, pa.array([NOON] * 3, pa.timestamp("ms"))),
             self.typed("time_a_date", time, pa.array([date(2026, 1, 1)] * 3)),
+            self.typed("number_float", number, pa.array([7.0, 8.0, 1e7])),
+            self.typed("text_view", number, pa.array(["7", "8", "9"], pa.string_view())),
+            self.accepted(
+                "unknown_column_of_bytes",
+                as_parquet(self.table.append_column("desk", pa.array([b"\xff\xfe", None, b"a"]))),
+                records=3,
+            ),
             self.typed("large_string", number, pa.array(["7", "8", "9"], pa.large_string())),
             self.typed("dictionary", number, pa.array(["7", "8", "9"]).dictionary_encode()),
             self.typed(
@@ -119,6 +126,10 @@ class ParquetCases:
             "number_a_struct": (pa.array([{"a": 7}] * 3), "is struct<a: int64>"),
             "number_binary": (pa.array([b"7", b"8", b"9"]), "is binary"),
         }
+        header_of_words = self.good.header_of(self.good.words)
+        uuids = pa.array([bytes(16)] * 3, pa.uuid())
+        twice = pa.array([{"a": 1, "A": 2}] * 3)
+        split = self.replaced(self.good.number, pa.array([7.0, 8.0, 9.0]))
         nanoseconds = as_parquet(self.replaced(self.good.time, pa.array([1] * 3, NANOSECONDS)))
         return [
             *(
@@ -128,6 +139,23 @@ class ParquetCases:
                     f"column {header} {kind}, not a single value",
                 )
                 for name, (array, kind) in values.items()
+            ),
+            self.rejected(
+                "uuid",
+                as_parquet(self.replaced(self.good.words, uuids)),
+                f"column {header_of_words} is a UUID of 16 bytes, which Spark does not read;"
+                " write it as text of 36 characters",
+            ),
+            self.rejected(
+                "unknown_column_with_a_field_twice",
+                as_parquet(self.table.append_column("desk", twice)),
+                "column desk has a field twice, in some spelling: struct<a: int64, A: int64>",
+            ),
+            self.rejected(
+                "encoded_by_byte_stream_split",
+                as_parquet(split, use_dictionary=False, use_byte_stream_split=[header]),
+                f"column {header} is encoded by BYTE_STREAM_SPLIT, which Spark does not read;"
+                " write it with a dictionary, or plain",
             ),
             self.rejected(
                 "nanoseconds",

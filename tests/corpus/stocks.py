@@ -45,6 +45,12 @@ def array(*records: str) -> bytes:
     return f"[{','.join(records)}]\n".encode()
 
 
+def flattened(number: int, **values: Any) -> str:
+    """A record as exporters of tables write it: no object inside, but names with a dot."""
+    flat = {f"details.{name}": value for name, value in {"exchange": "NYSE", "sector": "X"}.items()}
+    return quote(number, **{"details": None, **flat, **values})
+
+
 def structure() -> list[Case]:
     good = text(*quotes())
     deep = '{"a": ' * 5000 + "1" + "}" * 5000
@@ -96,8 +102,8 @@ def structure() -> list[Case]:
             array(quote(9).replace("150.25", "1" * 40)),
             "JSON array with a number of too many digits; deliver it as text",
         ),
-        rejected("json_array_empty", b"[]", "no record: the JSON array is empty"),
-        rejected("json_blank", b"\n \n", "no record: the file has only blank lines"),
+        accepted("json_array_empty", b"[]", records=0),
+        accepted("json_blank", b"\n \n", records=0),
         rejected("json_no_object", b"1\n2\n", NO_OBJECT),
         rejected("csv_named_jsonl", b"stock_id,price\n1,2\n", NO_OBJECT),
         rejected("parquet_named_jsonl", b"PAR1" + bytes(8), "not JSON: a Parquet file"),
@@ -142,6 +148,18 @@ def fields() -> list[Case]:
         one("details_are_null", without_details[:-1] + ', "details": null}'),
         one("details_are_text", quote(9, details="NYSE")),
         one("details_are_flat", quote(9, details=None, exchange="NYSE")),
+        one("details_flattened", flattened(9)),
+        one("details_flattened_too", flattened(9, details={"exchange": "NYSE"})),
+        one("details_flattened_differ", flattened(9, details={"exchange": "X"}), MALFORMED),
+        one("details_flattened_with_null", flattened(9, details={"exchange": None})),
+        one("details_in_another_spelling", quote(9).replace('"details"', '"Details"')),
+        one(
+            "unknown_name_flat_and_nested",
+            quote(9, **{"details.country": "DE"}, details={"country": "FR"}),
+            MALFORMED,
+        ),
+        one("exchange_is_a_list", quote(9, details={"exchange": ["NYSE"]}), MALFORMED),
+        one("exchange_is_an_object", flattened(9, **{"details.exchange": {"a": 1}}), MALFORMED),
     ]
 
 
@@ -158,8 +176,8 @@ def values() -> list[Case]:
         ),
         one("number_with_five_decimals", "price.unparseable", price=0.00001),
         one("number_is_boolean", "price.unparseable", price=True),
-        one("number_is_object", "price.unparseable", price={"amount": 1}),
-        one("number_is_array", "price.unparseable", price=[1]),
+        one("number_is_object", "record.malformed", price={"amount": 1}),
+        one("number_is_array", "record.malformed", price=[1]),
         one("number_is_blank", "price.missing", price=" "),
         one("negative_price", "price.out_of_range", price=-1),
         one("absurd_price", "price.out_of_range", price=10**10),

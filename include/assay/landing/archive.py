@@ -18,7 +18,7 @@ from assay.errors import BatchError
 from assay.landing.filenames import fit_name
 from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_folders
 from assay.landing.survey import hash_file
-from assay.ledger import deliveries
+from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.ledger.query import fetch_all
 from assay.objects import exists, on_this_machine, remove
 from assay.plan import Plan
@@ -32,7 +32,7 @@ RELEASED_FILES = """
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
     ) AS released USING (batch_id)
-    WHERE batch.pipeline = %s AND batch.state IN ('PUBLISHED', 'ROLLED_BACK')
+    WHERE batch.pipeline = %s AND batch.state IN ('PUBLISHED', 'ROLLED_BACK', 'EMPTY')
       AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
     ORDER BY file.batch_id, file.source_file, file.file_id
@@ -41,7 +41,7 @@ RELEASED_FILES = """
 
 @dataclass(frozen=True)
 class ReleasedFile:
-    """An accepted file of a published batch; `hour` is when it was released, in UTC."""
+    """An accepted file of a batch that has ended well; `hour` is when that was, in UTC."""
 
     batch_id: str
     dataset: str
@@ -58,6 +58,9 @@ def archive_files(
     say: Callable[[str], None],
 ) -> int:
     """Move the files of every published batch of the plan's pipeline; returns how many moved."""
+    is_idle = not (plan.has_work or plan.is_waiver)
+    if is_idle and batch_state(connection, plan.batch_id) == "RUNNING":
+        set_batch_state(connection, plan.batch_id, "EMPTY")  # a task of it failed, and went on
     moved = archive_pipeline(settings, connection, plan.pipeline)
     say(f"{moved:,} files archived" if moved else "no file to archive")
     return moved
@@ -66,6 +69,7 @@ def archive_files(
 def archive_pipeline(settings: Settings, connection: psycopg.Connection[Any], pipeline: str) -> int:
     """Move the files of batches that were published, whatever became of the release since.
 
+    An EMPTY batch has files without a record only, which wait for no release.
     Raises BatchError, after moving the others, when a file is in neither place.
     """
     with hold_files(settings, pipeline):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 UNFINISHED_PREFIXES = (".", "_")
@@ -15,7 +16,8 @@ PATCH_NAME = rf"(^|/){PATCH_PREFIX}[^/]*$"
 # Columns of a patch that are not of the source: which quarantined row a record replaces, and why
 # that is there. The second is for people.
 PATCHED_ROW, REASONS_OF_PATCH = "row_id", "reasons"
-DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+# 2026-01-05, 2026_01_05, 2026.01.05 or 20260105, which a time of day may follow.
+DATE_IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_.]?)(\d{2})\2(\d{2})(?:\d{4}|\d{6})?(?!\d)")
 
 
 def is_final(name: str) -> bool:
@@ -26,13 +28,29 @@ def is_final(name: str) -> bool:
 
 
 def file_date(name: str, mtime: float) -> str:
-    """The day that a file belongs to: the date in its name, else its landing day in UTC."""
-    for found in DATE_IN_NAME.findall(name):
-        try:
-            return date.fromisoformat(found).isoformat()
-        except ValueError:
-            continue
+    """The day that a file belongs to: the first date in its name, else its landing day in UTC."""
+    for found in dates_in(name):
+        return found
     return datetime.fromtimestamp(mtime, UTC).date().isoformat()
+
+
+def dates_in(name: str) -> list[str]:
+    """The different days that a name speaks of, year first; in the order of the name."""
+    found: dict[str, None] = {}
+    for year, _, month, day in DATE_IN_NAME.findall(name):
+        with suppress(ValueError):
+            found[date(int(year), int(month), int(day)).isoformat()] = None
+    return [*found]
+
+
+def unclear_day(name: str) -> str:
+    """Why a file was given its day, when its name alone does not say so plainly; else empty."""
+    days = dates_in(name)
+    if len(days) == 1:
+        return ""
+    if days:
+        return f"the first of the dates in its name, {days[0]}"
+    return "the day that it landed: no date in its name, such as 2026-01-31 or 20260131"
 
 
 def writable_name(name: str) -> str:

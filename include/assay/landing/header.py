@@ -1,4 +1,8 @@
-"""The header of a delivered file: columns are matched by name, never by position."""
+"""The header of a delivered file: columns are matched by name, never by position.
+
+The header of JSON are the names of the fields of all its records. No record has to have them all,
+so an odd name is the business of its record, and never of the file.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,33 @@ def match_header(header: list[str], contract: Contract) -> dict[str, int]:
     matches are unknown: they are drift, not an error.
     """
     return _match_shape(header, contract, _nearest_shape(header, contract))
+
+
+def spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
+    """The names under which records of JSON may have each column, by column name.
+
+    The name of the contract comes first, then every other spelling of it in the header.
+    """
+    shape = _nearest_shape(header, contract)
+    by_fold: dict[str, list[str]] = {}
+    for name in header:
+        by_fold.setdefault(_fold(name), []).append(name)
+    found = {}
+    for column in contract.columns:
+        name = _delivered_name(column, contract, shape)
+        found[column.name] = [*dict.fromkeys([name, *sorted(by_fold.get(_fold(name), []))])]
+    return found
+
+
+def known_names(contract: Contract) -> set[str]:
+    """The name of every column in every shape, folded as `is_known` compares it."""
+    columns, shapes = contract.columns, _shapes(contract)
+    return {_fold(_delivered_name(c, contract, shape)) for c in columns for shape in shapes}
+
+
+def is_known(name: str, known: set[str]) -> bool:
+    """Whether a delivered name is that of a column."""
+    return _fold(name) in known
 
 
 def _match_shape(header: list[str], contract: Contract, shape: str) -> dict[str, int]:
@@ -49,13 +80,18 @@ def _missing(contract: Contract, found: Mapping[str, int]) -> list[Column]:
     return [c for c in contract.columns if c.required and c.name not in found]
 
 
-def check_header(header: list[str], contract: Contract) -> None:
-    """Raise FileRejectedError when the records of a file could not be told apart by this header."""
+def require_columns(header: list[str], contract: Contract) -> None:
+    """Raise FileRejectedError when a required column is not in the header."""
     missing = _missing(contract, match_header(header, contract))
     if missing:
         raise FileRejectedError(
             _missing_reason(header, contract, missing, delimiter=_delimiter(contract))
         )
+
+
+def check_header(header: list[str], contract: Contract) -> None:
+    """Raise FileRejectedError when the records of a file could not be told apart by this header."""
+    require_columns(header, contract)
     for position, name in enumerate(header, start=1):
         if not name.strip():
             raise FileRejectedError(f"header column {position} has no name")

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from assay.landing.days import say_days
 from assay.landing.held import IsActive, describe_held, find_held
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
 from assay.landing.rest import Say, is_open_for_writing, keep_resting, look_at
@@ -120,6 +121,10 @@ class Landing:
             )
             for dataset in run.datasets
         }
+        if run.only_day:
+            for dataset, names in pending.items():
+                glob = run.params.landing_glob
+                say_days(self.settings, dataset, glob, run.only_day, names, self.say)
         resting = keep_resting(self.settings, pending, self.say)
         for dataset, names in resting.items():
             take_files(self.settings, dataset, names, self.folders)

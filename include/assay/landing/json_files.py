@@ -8,83 +8,128 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from assay.contract import Contract
 from assay.errors import FileRejectedError
+from assay.landing.filenames import PATCHED_ROW
+from assay.landing.header import is_known, known_names, require_columns
+from assay.landing.json_arrays import read_array
+from assay.landing.limits import refuse_above
 from assay.landing.survey import open_content, survey_bytes
 
 BLANKS = b" \t\r\n"
-LARGEST_ARRAY = 64 << 20
 MOST_FIELDS = 1_000
-# Numbers that a reader rounds: more digits than a decimal holds or, with an exponent, a double.
-INEXACT = r"[:\[,]\s*-?(?:[0-9.]{39,}|[0-9.]{18,}[eE]|[0-9.]+[eE][+-]?[0-9]{3})"
+LONGEST_NAME = 1_000
+
+
+@dataclass
+class Fields:
+    """The fields of all records so far; nested ones as `outer.inner`.
+
+    Of those that are no column of the contract the first thousand are kept, for people to see.
+    """
+
+    contract: Contract
+    names: dict[str, None] = field(default_factory=dict)
+    objects: int = 0
+    wrapper: str = ""
+
+    def __post_init__(self) -> None:
+        """Work out once which names are always kept."""
+        self.known = known_names(self.contract) | {PATCHED_ROW}
+
+    def add(self, record: Any) -> None:
+        """Take the fields of a record into account, if it is an object."""
+        if not isinstance(record, dict):
+            return
+        self.objects += 1
+        for name, value in record.items():
+            inner = value if isinstance(value, dict) else {}
+            for found in [f"{name}.{key}" for key in inner] or [name]:
+                if found not in self.names and self._is_kept(found):
+                    self.names[found] = None
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                self.wrapper = self.wrapper or name
+
+    def require_columns(self) -> None:
+        """Raise FileRejectedError when a required column is in no record."""
+        names = [*self.names]
+        if self.objects == 1 and self.wrapper and not _columns_in(names, self.known):
+            raise FileRejectedError(
+                f"one object around all records, which are in its field {self.wrapper!r};"
+                " deliver them one a line, or as one array"
+            )
+        require_columns(names, self.contract)
+
+    def _is_kept(self, name: str) -> bool:
+        if is_known(name, self.known):
+            return True
+        return len(self.names) < MOST_FIELDS and len(name) <= LONGEST_NAME and _is_storable(name)
+
+
+def _columns_in(names: list[str], known: set[str]) -> list[str]:
+    return [name for name in names if is_known(name, known)]
+
+
+def _is_storable(name: str) -> bool:
+    """Whether Postgres can hold the name; a record that has another is malformed anyway."""
+    return "\0" not in name and name.encode(errors="replace").decode() == name
 
 
 def inspect_json(path: Path, contract: Contract, size: int) -> tuple[str, int, list[str]]:
-    """Format, number of records, and the fields of all records; nested ones as `outer.inner`."""
+    """Format, number of records, and the fields of all records; nested ones as `outer.inner`.
+
+    A file of blank lines and an empty array have no record, and that is no fault.
+    """
     with open_content(path) as content:
-        survey_bytes(content, stored=size, kind="json")
-    if _begins_array(path):
-        records = _read_array(path)
-        return "json_array", len(records), _fields(records)
+        survey_bytes(content, contract, stored=size, kind="json")
+    fields = Fields(contract)
+    first = next(_lines(path), b"")
+    if first.startswith(b"["):
+        kind, records = "json_array", read_array(_read_text(path, contract), contract, fields.add)
+    else:
+        kind, records = "json", _read_lines(path, contract, fields)
+    if records and not fields.objects:
+        what = "lines" if kind == "json" else "elements"
+        raise FileRejectedError(_no_object(first, f"none of its {records:,} {what}"))
+    if records:
+        fields.require_columns()
+    return kind, records, [*fields.names]
+
+
+def _read_lines(path: Path, contract: Contract, fields: Fields) -> int:
     lines = 0
-    fields: dict[str, None] = {}
     for line in _lines(path):
         lines += 1
-        _add_fields(fields, _parse(line))
-    if lines and not fields:
-        raise FileRejectedError(f"not JSON: none of its {lines:,} lines is a JSON object")
-    if not lines:
-        raise FileRejectedError("no record: the file has only blank lines")
-    return "json", lines, [*fields]
-
-
-def _begins_array(path: Path) -> bool:
-    return next(_lines(path), b"").startswith(b"[")
+        if len(line) > contract.limits.json_values:
+            values = sum(map(line.count, (b",", b"[", b"{")))
+            refuse_above(contract, "json_values", values, "values in one line of JSON")
+        fields.add(_parse(line))
+    return lines
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Lines that are not blank, without the blanks around them and without a byte-order mark."""
+    """Lines that are not blank, without the blanks around them.
+
+    Where files were joined, a byte-order mark begins a line in the middle.
+    """
     with open_content(path) as content:
-        for number, line in enumerate(content):
-            text = (line if number else line.removeprefix(codecs.BOM_UTF8)).strip(BLANKS)
-            if text:
+        for line in content:
+            if text := line.removeprefix(codecs.BOM_UTF8).strip(BLANKS):
                 yield text
 
 
-def _read_array(path: Path) -> list[Any]:
+def _read_text(path: Path, contract: Contract) -> str:
+    most = contract.limits.array_bytes
     with open_content(path) as content:
-        text = content.read(LARGEST_ARRAY + 1).removeprefix(codecs.BOM_UTF8)
-    if len(text) > LARGEST_ARRAY:
-        raise FileRejectedError(
-            f"JSON array of more than {LARGEST_ARRAY >> 20} MB; deliver one record a line"
-        )
-    try:
-        records: list[Any] = json.loads(
-            text, object_pairs_hook=_refuse_repeats, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise FileRejectedError(f"begins as a JSON array but is none: {error}") from error
-    if re.search(INEXACT, text.decode()):
-        raise FileRejectedError("JSON array with a number of too many digits; deliver it as text")
-    if not records:
-        raise FileRejectedError("no record: the JSON array is empty")
-    return records
-
-
-def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise ValueError(f"a field is given twice in {json.dumps(record)[:80]}")
-    return record
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+        data = content.read(most + 1)
+    remedy = "deliver one record a line"
+    refuse_above(contract, "array_bytes", len(data), "bytes in a JSON array", remedy)
+    return data.removeprefix(codecs.BOM_UTF8).decode()
 
 
 def _parse(line: bytes) -> Any:
@@ -94,18 +139,10 @@ def _parse(line: bytes) -> Any:
         return None
 
 
-def _fields(records: list[Any]) -> list[str]:
-    fields: dict[str, None] = {}
-    for record in records:
-        _add_fields(fields, record)
-    return [*fields]
-
-
-def _add_fields(fields: dict[str, None], record: Any) -> None:
-    if not isinstance(record, dict):
-        return
-    for name, value in record.items():
-        inner = value if isinstance(value, dict) else {}
-        fields |= dict.fromkeys([f"{name}.{key}" for key in inner] or [name])
-    if len(fields) > MOST_FIELDS:
-        raise FileRejectedError(f"more than {MOST_FIELDS:,} different fields")
+def _no_object(first: bytes, none: str) -> str:
+    if first.startswith(b"{") and first.endswith((b"{", b"[", b",")):
+        return (
+            "not JSON lines: an object goes over several lines; deliver each record on one line,"
+            " or all of them as one array"
+        )
+    return f"not JSON: {none} is a JSON object"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assay.contract import Contract
 from assay.errors import FileRejectedError
-from assay.landing.header import match_header
+from assay.landing.header import check_header, match_header
+from assay.landing.limits import refuse_above
 from assay.landing.survey import open_regular
 
 READABLE = (
     pa.types.is_string,
     pa.types.is_large_string,
+    pa.types.is_string_view,
     pa.types.is_integer,
     pa.types.is_floating,
     pa.types.is_decimal,
@@ -23,8 +27,6 @@ READABLE = (
     pa.types.is_boolean,
     pa.types.is_null,
 )
-
-
 # Spark has no reader for these, wherever they stand.
 UNREADABLE = (
     pa.types.is_float16,
@@ -33,38 +35,70 @@ UNREADABLE = (
     pa.types.is_duration,
 )
 UNREADABLE_CODECS = {"BROTLI", "LZO"}
+UNREADABLE_ENCODINGS = {"BYTE_STREAM_SPLIT"}
+DEFAULTS = {"coerce_int96_timestamp_unit": "us", "page_checksum_verification": True}
+ROWS_AT_ONCE = 8_192
 
 
 def inspect_parquet(path: Path, contract: Contract, size: int) -> tuple[str, int, list[str]]:
     """Format, number of records and column names."""
     with open_regular(path) as content:
         try:
-            file = pq.ParquetFile(
-                content, coerce_int96_timestamp_unit="us", page_checksum_verification=True
-            )
-            _check_codecs(file.metadata)
-            records = sum(_count(batch) for batch in file.iter_batches())
+            file = pq.ParquetFile(content, **DEFAULTS)
+            schema = file.schema_arrow
+            _check_footer(file.metadata, contract)
+            if not schema.names:
+                raise FileRejectedError("no header: the Parquet file has no column")
+            _check_types(schema, contract)
+            records = _read_pages(content, schema, contract)
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
             raise FileRejectedError(f"not a sound Parquet file: {reason}") from error
-        schema = file.schema_arrow
-    if not schema.names:
-        raise FileRejectedError("no header: the Parquet file has no column")
-    _check_types(schema, contract)
+    check_header(list(schema.names), contract)
     return "parquet", records, list(schema.names)
 
 
-def _count(batch: pa.RecordBatch) -> int:
-    batch.validate(full=True)  # finds texts that are not UTF-8
-    return int(batch.num_rows)
+def _check_footer(metadata: pq.FileMetaData, contract: Contract) -> None:
+    """What the file says of itself, before any page of it is unpacked."""
+    remedy = "deliver several files"
+    refuse_above(contract, "records", metadata.num_rows, "records", remedy)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    size = sum(max(0, group.total_byte_size) for group in groups)
+    refuse_above(contract, "unpacked_bytes", size, "bytes of values", remedy)
+    for group in groups:
+        for number in range(group.num_columns):
+            _check_column(group.column(number))
 
 
-def _check_codecs(metadata: pq.FileMetaData) -> None:
-    for group in range(metadata.num_row_groups):
-        for column in range(metadata.num_columns):
-            codec = metadata.row_group(group).column(column).compression
-            if codec in UNREADABLE_CODECS:
-                raise FileRejectedError(f"compressed by {codec}; use zstd, snappy or gzip")
+def _check_column(column: pq.ColumnChunkMetaData) -> None:
+    if column.compression in UNREADABLE_CODECS:
+        raise FileRejectedError(f"compressed by {column.compression}; use zstd, snappy or gzip")
+    for encoding in UNREADABLE_ENCODINGS.intersection(column.encodings):
+        raise FileRejectedError(
+            f"column {column.path_in_schema} is encoded by {encoding}, which Spark does not read;"
+            " write it with a dictionary, or plain"
+        )
+
+
+def _read_pages(content: BinaryIO, schema: pa.Schema, contract: Contract) -> int:
+    """Number of rows, each read once; texts as dictionaries, so that repeats take no memory."""
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    file = pq.ParquetFile(content, read_dictionary=texts, pre_buffer=False, **DEFAULTS)
+    records = size = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE):
+        batch.validate(full=True)  # finds texts that are not UTF-8
+        records += batch.num_rows
+        size += sum(map(_size, batch.columns))
+        refuse_above(contract, "unpacked_bytes", size, "bytes of values", "deliver several files")
+    return records
+
+
+def _size(column: pa.Array) -> int:
+    """Bytes of the values, each text as often as it stands there."""
+    if not isinstance(column, pa.DictionaryArray) or not pa.types.is_string(column.type.value_type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary)
+    return int(pc.sum(pc.cast(lengths.take(column.indices), pa.int64())).as_py() or 0)
 
 
 def _check_types(schema: pa.Schema, contract: Contract) -> None:
@@ -78,9 +112,17 @@ def _check_types(schema: pa.Schema, contract: Contract) -> None:
 
 
 def _check_readable(name: str, kind: pa.DataType) -> None:
+    if isinstance(kind, pa.UuidType):
+        raise FileRejectedError(
+            f"column {name} is a UUID of 16 bytes, which Spark does not read;"
+            " write it as text of 36 characters"
+        )
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         raise FileRejectedError(f"column {name} counts nanoseconds; write it with microseconds")
     if any(is_kind(kind) for is_kind in UNREADABLE):
         raise FileRejectedError(f"column {name} is {kind}, which Spark does not read")
-    for position in range(kind.num_fields):
-        _check_readable(name, kind.field(position).type)
+    inner = [kind.field(position) for position in range(kind.num_fields)]
+    if len({field.name.casefold() for field in inner}) < len(inner):
+        raise FileRejectedError(f"column {name} has a field twice, in some spelling: {kind}")
+    for field in inner:
+        _check_readable(name, field.type)

@@ -83,10 +83,10 @@ def _inputs(
     delivered = fetch_all(
         connection,
         "SELECT DISTINCT dataset FROM ops.batch_file"
-        " WHERE batch_id = ANY(%s) AND verdict = 'accepted'",
+        " WHERE batch_id = ANY(%s) AND verdict = 'accepted' AND records > 0",
         [rebuild],
     )
-    found = {file.dataset for file in files} | {dataset for (dataset,) in delivered}
+    found = {file.dataset for file in files if file.records} | {dataset for (dataset,) in delivered}
     return [dataset for dataset in run.datasets if dataset in found]
 
 
@@ -117,6 +117,7 @@ def describe_plan(plan: Plan) -> str:
         rows = pq.read_metadata(plan.quarantine_rows).num_rows
         return f"{rows:,} quarantined rows to be {'waived' if plan.is_waiver else 'judged anew'}"
     if not plan.has_work:
-        return "nothing in quarantine matches" if plan.source == "quarantine" else "nothing new"
+        files = f"no record in {len(plan.files):,} files" if plan.files else "nothing new"
+        return "nothing in quarantine matches" if plan.source == "quarantine" else files
     records = sum(file.records for file in plan.files)
     return f"{len(plan.files):,} files, {records:,} records accepted"

@@ -7,8 +7,8 @@ here; whatever could make the two disagree is a reason to reject the file.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from assay.errors import ContractError, FileRejectedError
 from assay.landing.filenames import PATCHED_ROW, is_patch
 from assay.landing.header import check_header
 from assay.landing.json_files import inspect_json
+from assay.landing.limits import refuse_above
 from assay.landing.parquet_files import inspect_parquet
 from assay.landing.survey import MOST_COLUMNS, Survey, hash_file, open_content, survey_bytes
 
@@ -62,10 +63,10 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
     readers = {"csv": _inspect_csv, "json": inspect_json, "parquet": inspect_parquet}
     try:
         found, records, header = readers[kind](path, contract, size)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         what = "truncated gzip" if isinstance(error, EOFError) else "not a sound gzip file"
         raise FileRejectedError(f"{what}: {error}") from error
-    check_header(header, contract)
+    refuse_above(contract, "records", records, "records", "deliver several files")
     if is_patch(path.name):
         check_patch_header(header)
     return Inspection(
@@ -83,9 +84,14 @@ def _inspect_csv(path: Path, contract: Contract, size: int) -> tuple[str, int, l
     csv.field_size_limit(LONGEST_FIELD)
     delimiter = contract.source.delimiter if contract.source else ","
     with open_content(path) as content:
-        survey = survey_bytes(content, stored=size, kind="csv")
+        survey = survey_bytes(content, contract, stored=size, kind="csv")
     with _open_text(path) as text:
         header = _read_header(text, delimiter)
+    if re.fullmatch("sep=.?", delimiter.join(header).casefold()):
+        raise FileRejectedError(
+            f"the first line is {delimiter.join(header)!r}, which only a spreadsheet"
+            " understands; deliver the file without it"
+        )
     check_header(header, contract)
     return "csv", _count_records(path, delimiter, survey) - 1, header
 

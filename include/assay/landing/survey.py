@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import io
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
+from assay.contract import Contract
 from assay.errors import FileRejectedError
+from assay.landing.limits import refuse_above
 
 BLOCK = 1 << 20
+GZIP, MEMBER = zlib.MAX_WBITS | 16, b"\x1f\x8b"
 LONGEST_LINE = {"csv": 8 << 20, "json": 64 << 20}
 MOST_COLUMNS = 20_480  # the limit of Spark's reader; above it the whole job fails
 BOMB_RATIO, BOMB_SIZE = 100, 64 << 20
@@ -38,7 +41,10 @@ SIGNATURES = {
 
 @dataclass
 class Survey:
-    """Facts of the bytes that decide how the records are counted."""
+    """Facts of the bytes that decide how the records are counted.
+
+    `begun` is the length of a line whose end is in a later block.
+    """
 
     lines: int = 0
     blank_lines: int = 0
@@ -47,6 +53,8 @@ class Survey:
     return_newlines: int = 0
     newlines: int = 0
     quoted: bool = False
+    begun: int = 0
+    ends_in_return: bool = False
     decoder: codecs.IncrementalDecoder = field(
         default_factory=codecs.getincrementaldecoder("utf-8")
     )
@@ -85,36 +93,71 @@ def open_content(path: Path) -> Iterator[BinaryIO]:
     """Open a file for its content, unpacked when its name ends in .gz."""
     with open_regular(path) as stored:
         if path.name.casefold().endswith(".gz"):
-            with gzip.GzipFile(fileobj=stored) as content:
-                yield cast(BinaryIO, content)
+            yield cast(BinaryIO, io.BufferedReader(Unpacked(stored), BLOCK))
         else:
             yield stored
 
 
-def survey_bytes(content: BinaryIO, *, stored: int, kind: str) -> Survey:
+class Unpacked(io.RawIOBase):
+    """The content of gzip data: members one after the other, as Spark reads them.
+
+    Python's own reader takes more than Spark's: zeros after a member, flags that do not exist.
+    Raises EOFError and zlib.error.
+    """
+
+    def __init__(self, stored: BinaryIO) -> None:
+        self.stored = stored
+        self.packed = b""
+        self.member = zlib.decompressobj(GZIP)
+
+    def readable(self) -> bool:
+        """This can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with the next content; 0 at its end."""
+        content = b""
+        while not content:
+            self.packed = self.packed or self.stored.read(BLOCK)
+            if self.member.eof:
+                if not self.packed:
+                    return 0
+                if not MEMBER.startswith(self.packed[:2]):
+                    raise zlib.error("bytes after its end that are none; pack it again")
+                self.member = zlib.decompressobj(GZIP)
+            content = self.member.decompress(self.packed, len(buffer))
+            if not (content or self.packed or self.member.eof):
+                raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+            self.packed = self.member.unconsumed_tail or self.member.unused_data
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def survey_bytes(content: BinaryIO, contract: Contract, *, stored: int, kind: str) -> Survey:
     """Read everything once, in constant memory. Raises FileRejectedError for what is not text.
 
-    `kind` is the format that the name of the file promises: csv or json.
+    `stored` is the size of the file; `kind` is the format that its name promises: csv or json.
     """
-    survey, carry, size = Survey(), b"", 0
+    survey, size = Survey(), 0
     while block := content.read(BLOCK):
         if not size:
             _refuse_signature(block, kind)
             block = block.removeprefix(codecs.BOM_UTF8)
         size += len(block)
+        refuse_above(contract, "unpacked_bytes", size, "bytes of text", "deliver several files")
         if size > BOMB_SIZE and size > BOMB_RATIO * stored:
             raise FileRejectedError(f"compressed more than {BOMB_RATIO}:1")
         _check_bytes(block, survey)
-        carry = _survey_lines(carry, block, survey)
-        if len(carry) > (longest := LONGEST_LINE[kind]):
+        _survey_lines(block, survey)
+        if survey.begun > (longest := LONGEST_LINE[kind]):
             raise FileRejectedError(f"line {survey.lines + 1} is longer than {longest} bytes")
     if survey.decoder.getstate()[0]:
         raise FileRejectedError(
             f"not UTF-8: the last character is cut off at line {survey.lines + 1}"
         )
-    if carry:
+    if survey.begun:
         survey.lines += 1
-        survey.longest_line = max(survey.longest_line, len(carry))
+        survey.longest_line = max(survey.longest_line, survey.begun)
     return survey
 
 
@@ -143,17 +186,23 @@ def _check_bytes(block: bytes, survey: Survey) -> None:
         ) from error
 
 
-def _survey_lines(carry: bytes, block: bytes, survey: Survey) -> bytes:
-    """Take the complete lines into account and return the incomplete last one."""
-    joined = carry + block
-    lines = joined.split(b"\n")
-    rest = lines.pop()
+def _survey_lines(block: bytes, survey: Survey) -> None:
+    """Take the lines of a block into account; of one that goes on, only its length is kept."""
+    lines = block.split(b"\n")
+    rest = len(lines.pop())
     survey.lines += len(lines)
     survey.newlines += len(lines)
     survey.blank_lines += lines.count(b"") + lines.count(b"\r")
     survey.longest_line = max(survey.longest_line, max(map(len, lines), default=0))
+    if lines and survey.begun:
+        is_return = survey.begun == 1 and survey.ends_in_return
+        survey.blank_lines -= lines[0] in (b"", b"\r")
+        survey.blank_lines += is_return and not lines[0]
+        survey.longest_line = max(survey.longest_line, survey.begun + len(lines[0]))
     survey.quoted = survey.quoted or b'"' in block
-    if b"\r" in joined:
+    survey.return_newlines += survey.ends_in_return and block.startswith(b"\n")
+    if b"\r" in block:
         survey.returns += block.count(b"\r")
-        survey.return_newlines += joined.count(b"\r\n")
-    return rest
+        survey.return_newlines += block.count(b"\r\n")
+    survey.ends_in_return = block.endswith(b"\r")
+    survey.begun = rest if lines else survey.begun + rest

@@ -43,7 +43,8 @@ OLD_FILES = f"""
     WHERE file.dataset = %(dataset)s AND file.removed_at IS NULL
       AND starts_with(file.location, %(archive)s)
       AND file.seen_at < clock_timestamp() - make_interval(days => %(days)s)
-      AND (file.verdict = 'duplicate' OR batch.state = 'PUBLISHED' AND {BUILT_UPON})
+      AND (file.verdict = 'duplicate' OR batch.state = 'EMPTY'
+           OR batch.state = 'PUBLISHED' AND {BUILT_UPON})
     ORDER BY file.batch_id, file.location
 """  # noqa: S608  # constants of our own
 ENDED_BATCHES = """

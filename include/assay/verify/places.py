@@ -21,7 +21,8 @@ def check_places(evidence: Evidence, check: Check) -> None:
     """Each file lies where the ledger says, and nowhere else; its sha256 is unchanged.
 
     What lies in landing has not been taken, so nothing is said of it; the accepted files of an
-    abandoned batch went back there. In the archive are only files of released batches. That
+    abandoned batch went back there. In the archive are only files of released batches, and
+    those without a record of EMPTY ones. That
     these are backed up too cannot be said yet: there is no backup.
     """
     books = evidence.books
@@ -81,7 +82,9 @@ def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
             check.equal("size", file["size_bytes"], path.stat().st_size, **where)
             check.equal("sha256", file["file_id"], hash_file(path), **where)
     is_archived = file["verdict"] == "accepted" and place.is_relative_to(settings.archive)
-    if is_archived and file["batch_id"] not in evidence.books.released and state not in UNDONE:
+    has_nothing = state == "EMPTY" and not file["records"]
+    is_past = file["batch_id"] in evidence.books.released or state in UNDONE or has_nothing
+    if is_archived and not is_past:
         check.broken("archived file", "of a released batch", f"batch is {state}", **where)
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
+    BinaryType,
     DoubleType,
     FloatType,
     MapType,
@@ -22,7 +23,7 @@ from pyspark.sql.types import (
 
 from assay.addresses import as_place
 from assay.contract import Contract
-from assay.landing.header import match_header
+from assay.landing.header import match_header, spellings
 from assay.objects import on_this_machine
 from assay.plan import ManifestFile
 from spark_jobs.lakehouse.json_records import read_json
@@ -51,8 +52,8 @@ def read_files(
     for setting, value in WHOLE_FILES.items():
         spark.conf.set(setting, value)
     alike: dict[tuple[str, ...], list[ManifestFile]] = defaultdict(list)
-    for file in files:
-        alike[_read_alike(file)].append(file)
+    for file in [file for file in files if file.records] or files:
+        alike[_read_alike(file, contract)].append(file)
     frames = [_read(spark, same, contract) for same in alike.values()]
     names = local_frame(
         spark,
@@ -67,10 +68,15 @@ def read_files(
     )
 
 
-def _read_alike(file: ManifestFile) -> tuple[str, ...]:
-    """Files that agree in this are read together; of Parquet they must have the same types."""
-    if file.format != "parquet":
-        return (file.format, "", *file.header)
+def _read_alike(file: ManifestFile, contract: Contract) -> tuple[str, ...]:
+    """Files that agree in this are read together.
+
+    Of JSON that is where the columns are found; of Parquet files also the types must be the same.
+    """
+    if file.format.startswith("json"):
+        return (file.format, repr(spellings(file.header, contract)))
+    if file.format == "csv":
+        return (file.format, *file.header)
     with on_this_machine(as_place(file.path)) as path:
         return (file.format, str(pq.read_schema(path)), *file.header)
 
@@ -80,7 +86,8 @@ def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) ->
     delivered = {name: header[at] for name, at in match_header(header, contract).items()}
     if files[0].format.startswith("json"):
         is_array = files[0].format == "json_array"
-        rows = read_json(spark, paths, contract, delivered, is_array=is_array)
+        names = spellings(header, contract)
+        rows = read_json(spark, paths, contract, names, is_array=is_array)
     elif files[0].format == "parquet":
         rows = _select(spark.read.parquet(*paths), header, contract, delivered, _plain_text)
         rows = rows.withColumn(MALFORMED, _text_with_nul(rows, contract))
@@ -148,8 +155,12 @@ def _plain_text(rows: DataFrame, name: str) -> Column:
     kind = rows.schema[name].dataType
     value = _field(rows, name)
     if isinstance(kind, FloatType | DoubleType):
-        exact = value.cast("string").try_cast("decimal(38,18)").cast("string")
-        return F.coalesce(exact, value.cast("string"))
+        text = value.cast("string")
+        plain = text.try_cast("decimal(38,18)").cast("string")
+        trimmed = F.regexp_replace(plain, "[.]?0+$", "")
+        return F.when(text.contains("E"), F.coalesce(trimmed, text)).otherwise(text)
+    if isinstance(kind, BinaryType):
+        return F.lower(F.hex(value))  # bytes need not be text
     if isinstance(kind, ArrayType | MapType | StructType):
         return F.to_json(value)
     return value.cast("string")

@@ -142,9 +142,13 @@ def _reasons(
 
 
 def _repeats_header(contract: Contract) -> Column:
-    """True for a header line among the records: the keys hold the names of their columns."""
+    """True for a header line among the records: the keys hold the names of their columns.
+
+    Where files were joined, a byte-order mark stands before it.
+    """
     folded = [
-        F.lower(F.regexp_replace(F.col(f"delivered.{name}"), "[_ ]", "")) == name.replace("_", "")
+        F.lower(F.regexp_replace(F.col(f"delivered.{name}"), '[_ "\ufeff]', ""))
+        == name.replace("_", "")
         for name in (c.source or c.name for c in contract.columns if c.name in contract.keys)
     ]
     return F.coalesce(reduce(and_, folded), F.lit(False))

@@ -6,7 +6,14 @@ import os
 
 import pytest
 
-from assay.landing.filenames import LONGEST_NAME, file_date, fit_name, is_final, writable_name
+from assay.landing.filenames import (
+    LONGEST_NAME,
+    file_date,
+    fit_name,
+    is_final,
+    unclear_day,
+    writable_name,
+)
 
 NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 
@@ -32,10 +39,29 @@ def test_other_names_are_final(name: str) -> None:
         ("trades_2025-02-30_2025-03-01.csv", "2025-03-01"),
         ("trades_12025-12-31.csv", "2026-01-01"),
         ("trades_part_1.csv", "2026-01-01"),
+        ("trades_20250105.csv", "2025-01-05"),
+        ("trades_2025_01_05.csv", "2025-01-05"),
+        ("trades_2025.01.05.csv", "2025-01-05"),
+        ("trades_2025-01-05T03-00-00.csv", "2025-01-05"),
+        ("trades_20250105T030000Z.csv", "2025-01-05"),
+        ("trades_20250105030000.csv", "2025-01-05"),
+        ("trades_2025-01-01_to_2025-01-31.csv", "2025-01-01"),
+        ("trades_20251301.csv", "2026-01-01"),
+        ("trades_2025-01_05.csv", "2026-01-01"),
+        ("trades_05-01-2025.csv", "2026-01-01"),
+        ("order_12345678.csv", "2026-01-01"),
+        ("order_202501059.csv", "2026-01-01"),
     ],
 )
 def test_date_is_in_the_name_or_is_the_landing_day(name: str, day: str) -> None:
     assert file_date(name, NOON) == day
+
+
+def test_day_that_the_name_does_not_say_plainly_has_its_why() -> None:
+    assert not unclear_day("trades_2025-01-05.csv")
+    assert not unclear_day("trades_2025-01-05_20250105.csv")
+    assert unclear_day("a_2025-01-01_to_2025-01-31.csv").startswith("the first of the dates")
+    assert unclear_day("trades_05-01-2025.csv").startswith("the day that it landed: no date in")
 
 
 def test_bytes_that_are_not_utf8_are_spelt_out_and_stay_apart() -> None:
