@@ -21,7 +21,13 @@ from assay.ledger.batches import (
 from assay.ledger.deliveries import Delivery, batch_holding, deliveries, record_deliveries
 from assay.ledger.lease import require_epoch, take_epoch
 from assay.ledger.notes import next_step, summary_of_run
-from assay.ledger.progress import fail_batch, is_built_upon, resume_batch, rules_of_commit
+from assay.ledger.progress import (
+    fail_batch,
+    is_built_upon,
+    keep_error,
+    resume_batch,
+    rules_of_commit,
+)
 from assay.ledger.releases import (
     find_release,
     record_release,
@@ -52,6 +58,7 @@ __all__ = [
     "find_release",
     "finish_task",
     "is_built_upon",
+    "keep_error",
     "newest_verdicts",
     "next_generation",
     "next_step",
