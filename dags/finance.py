@@ -11,8 +11,9 @@ takes both feeds as one batch; either may be empty. Owner: market-data.
 what is published, `ops.row_ledger` where each record went. The note of a run sums up its batch.
 
 **When a gate fails** nothing has been published: read the task's log, which names the expectation
-and the failing records. Give the files back with `assay batch abandon`; then correct them, or
-trigger again with `gate_policy` = `override` and a reason.
+and the failing records. The first line of the run's note names the batch: trigger `batch_actions`
+with it to retry, to go on without a file, or to give the files back to landing. When the data is
+odd but true, trigger this DAG again with `gate_policy` = `override` and a reason.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """
 ### Keeping house: work folders, tables of the lake, archive
 
-Every Sunday at 05:00 UTC, or when triggered. Owner: data-platform. No reader sees a difference.
+Every Sunday at 05:00 UTC, once it is unpaused: it is delivered paused, and unpausing it starts
+nothing; the first run is on the next Sunday. Or when triggered. Owner: data-platform. No reader
+sees a difference.
 
 - **purge_work** removes the change sets of batches that ended `work_days` ago.
 - **maintain_tables** puts small files together (OPTIMIZE) and removes files (VACUUM) that no
   release of the last `retention_days` of the table's contract, and no open batch, reads.
-- **trim_history** removes archived files and Data Docs that the bronze contract (`archive_days`,
-  `history_days`) keeps no longer; without these, they are kept for ever.
+- **trim_history** removes archived files and pages of batches that the bronze contract
+  (`archive_days`, `history_days`) keeps no longer; without these, they are kept for ever.
 
 **Where to look.** The log of each task says what it removed; `dry_run` says what it would remove.
 

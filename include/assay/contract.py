@@ -135,7 +135,7 @@ class Contract:
 
     What a release holds of it stays readable for `retention_days`. Of bronze contracts, archived
     files are kept for `archive_days` and what runs have left behind for `history_days`; null is
-    for ever.
+    for ever. A feed without a new file for `expect_every_days` is overdue; null asks for none.
 
     `on_equal_version` says what becomes of versions of a key with the same event time and sequence
     and other content: the later delivered are quarantined (`conflict`), or the one of the latest
@@ -165,6 +165,7 @@ class Contract:
     retention_days: int = 60
     archive_days: int | None = None
     history_days: int | None = None
+    expect_every_days: int | None = None
 
     @property
     def layer(self) -> str:

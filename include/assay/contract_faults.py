@@ -103,7 +103,7 @@ def _reference_faults(contract: Contract) -> Iterator[str]:
 
 
 def _duration_faults(contract: Contract) -> Iterator[str]:
-    for name in ("retention_days", "archive_days", "history_days"):
+    for name in ("retention_days", "archive_days", "history_days", "expect_every_days"):
         days = getattr(contract, name)
         is_forever = days is None and name != "retention_days"
         if not is_forever and not (isinstance(days, int) and days > 0):

@@ -138,8 +138,10 @@ def _end(ended: Attempt, error: AssayError) -> NoReturn:
     """End the task with one sentence: what is wrong, and what to do."""
     if isinstance(error, ObjectStoreError):
         raise TaskEnded(type(error).__name__, f"{error}; Airflow tries again a few times")
-    with connect() as connection:
-        step = ledger.next_step(connection, ended.batch_id)
+    step = ""
+    if not isinstance(error, FencedError):  # a newer attempt goes on with the batch
+        with connect() as connection:
+            step = ledger.next_step(connection, ended.batch_id)
     raise NeedsPerson(type(error).__name__, f"{error}. {step}" if step else str(error))
 
 

@@ -56,6 +56,7 @@ def test_released_batch_says_what_was_loaded_and_what_was_not(loader: Connection
         f"PUBLISHED as release {released}: 1,234 rows loaded; 12 quarantined;"
         " 2 files rejected ('a.csv', 'b.csv')",
         "batch b1",
+        "- waiting for a person: 2 files rejected in the last 30 days ('a.csv', 'b.csv')",
     ]
 
 
@@ -100,6 +101,29 @@ def test_override_and_warning_have_words_of_their_own(loader: Connection) -> Non
     assert note[2].startswith("- overridden by ada at 2")
     assert note[2].endswith(" UTC (late feed): silver.trades: known status")
     assert note[3:] == ["- warning: silver.trades: few rows"]
+
+
+def test_what_waits_for_a_person_is_told_until_it_is_done(loader: Connection) -> None:
+    start_batch(loader, "b1", "EMPTY")
+    deliver(loader, "b1", "a.csv", "b.csv")
+    loader.execute(
+        "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, file_id,"
+        " source_file, record_number, reasons, raw)"
+        " SELECT 'f:' || n, 'trades', 'b1', 1, 'f', 'a.csv', n, '{x}', ''"
+        " FROM generate_series(1, 7) AS n"
+    )
+    start_batch(loader, "b2", "EMPTY")
+    waiting = "- waiting for a person: 2 files rejected in the last 30 days ('a.csv', 'b.csv')"
+    assert note_of(loader, "b2")[2] == f"{waiting}; 7 records in quarantine"
+    corrected = Delivery("trades", "a.csv", "f9", "accepted", "", 10)
+    ledger.record_deliveries(loader, "b2", [corrected])
+    loader.execute(
+        "INSERT INTO ops.quarantine_movement (row_id, from_batch, how, who, why)"
+        " SELECT row_id, 'b1', 'waived', 'ada', 'x' FROM ops.quarantine_row"
+    )
+    assert note_of(loader, "b2")[2] == (
+        "- waiting for a person: 1 file rejected in the last 30 days ('b.csv')"
+    )
 
 
 def test_run_without_a_batch_has_a_note_of_its_attempts(loader: Connection) -> None:

@@ -106,6 +106,10 @@ class RunningStack:
         begun = self._await_runs(days, run_type="backfill")
         return lambda: [self.wait(run_id) for run_id in begun]
 
+    def run_ids(self) -> list[str]:
+        """The runs of the DAG, oldest first."""
+        return self._await_runs(0)
+
     def _await_runs(self, number: int, **which: str) -> list[str]:
         """The runs of the DAG, by day, once there are so many."""
         query = {"order_by": "run_after", **which}

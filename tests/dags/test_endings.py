@@ -53,24 +53,22 @@ def airflow(database: Database, tmp_path: Path) -> Airflow:
     return run
 
 
-def test_refused_run_says_so_without_a_traceback(
+def test_task_that_needs_a_person_ends_with_one_sentence_and_no_traceback(
     airflow: Airflow, tmp_path: Path, database: Database
 ) -> None:
-    conf = json.dumps({"gate_policy": "override", "override_reason": ""})
-    done = airflow("dags", "test", "trades", "--conf", conf)
+    asked = {"action": "abandon", "pipeline": "trades", "reason": "wrong feed"}
+    done = airflow("dags", "test", "batch_actions", "--conf", json.dumps(asked))
     said = (done.stdout + done.stderr).splitlines()
+    sentence = "name the batch; no batch of trades is open, so there is nothing to do"
     assert "Traceback" not in "\n".join(said)
-    (at,) = [n for n, line in enumerate(said) if "the run is refused: override_reason=''" in line]
+    (at,) = [n for n, line in enumerate(said) if sentence in line]
     assert "[error" in said[at]
     assert "::endgroup::" in said[at - 1], "Airflow's page folds the sentence up"
     assert "::endgroup::" in said[at + 1], "the sentence is not the last line"
     with sqlite3.connect(tmp_path / "airflow.db") as metadata:
-        ((run_id,),) = metadata.execute("SELECT run_id FROM dag_run").fetchall()
-        tries = metadata.execute(
-            "SELECT state, try_number FROM task_instance WHERE task_id = 'accept_files'"
+        ((run_id, state, tries),) = metadata.execute(
+            "SELECT run_id, state, try_number FROM task_instance"
         ).fetchall()
-    assert tries == [("failed", 1)]
+    assert (state, tries) == ("failed", 1)
     with database.connect("assay_reader") as connection:
-        note = summary_of_run(connection, "trades", run_id)
-    assert note.startswith("FAILED: the run is refused: override_reason=''")
-    assert note.endswith("Next: trigger it again with other params")
+        assert summary_of_run(connection, "batch_actions", run_id) == f"FAILED: {sentence}"

@@ -163,8 +163,21 @@ def test_a_batch_goes_on_without_a_rejected_file_and_past_a_failed_batch(
 def test_an_abandoned_batch_gives_its_files_back_and_cannot_go_on(
     stack: RunningStack, unknown: Stuck
 ) -> None:
-    done = stack.assay("batch", "abandon", unknown.batch_id, "--why", "the sender is asked")
-    assert done.returncode == 0, done.stderr
+    actions = stack.of("batch_actions")  # is not paused, and has no schedule
+    asked = {"action": "abandon", "reason": "the sender is asked"}
+    wrong = actions.run(**asked, batch="trades_of_nobody")
+    assert wrong.state == "failed"
+    assert "Traceback" not in "\n".join(actions.log_of_failed(wrong))
+    told = actions.note(wrong.run_id).splitlines()[0]
+    assert told.startswith("FAILED: 'trades_of_nobody' is no batch; open: ")
+    assert f"{unknown.batch_id} (FAILED" in told
+    done = actions.succeed(actions.run(**asked, batch=unknown.batch_id))
+    assert f"{unknown.batch_id}: abandoned; 1 file is pending again" in actions.note(done.run_id)
+    note = stack.note(unknown.run.run_id)
+    assert note.startswith("ABANDONED by admin: the sender is asked. Its files are pending again")
+    assert stack.query(
+        "SELECT who, action FROM ops.batch_action WHERE why = %s", [asked["reason"]]
+    ) == [("admin", "abandon")]
     assert stack.pending() == ["trades_2026-02-02_unknown.csv"]
     assert stack.batch_of(unknown.run.run_id)[1] == "ABANDONED"
     before = stack.everything()
@@ -203,9 +216,12 @@ def refusal(stack: RunningStack, conf: dict[str, str]) -> str:
     run = stack.wait(run_id)
     (accept,) = [task for task in run.tasks if task.state == "failed"]
     assert (accept.task_id, accept.try_number) == ("accept_files", 1)
-    assert stack.batch_of(run_id)[1] == "EMPTY"
-    assert "the run is refused" in stack.note(run_id)
-    return "\n".join(stack.log_of_failed(run))
+    assert stack.query("SELECT 1 FROM ops.batch WHERE run_id = %s", [run_id]) == []
+    log = "\n".join(stack.log_of_failed(run))
+    assert "Traceback" not in log
+    assert log.splitlines()[-1].startswith("the run is refused: ")
+    assert stack.note(run_id).startswith("FAILED: the run is refused: ")
+    return log
 
 
 def test_a_dry_run_takes_nothing_and_says_what_would_change(
@@ -301,7 +317,10 @@ def test_keeping_house_moves_nothing_that_readers_see(
 ) -> None:
     before = stack.everything()
     house = stack.of("lakehouse_maintenance")
-    run = house.let_schedule_begin()
+    house.runs.unpause()  # which starts nothing
+    run = house.succeed(house.run())
+    assert house.run_ids() == [run.run_id]
+    assert "maintain_tables: " in house.note(run.run_id)
     after = stack.everything()
     moved = {name for name in before if after[name] != before[name]}
     assert moved <= {*DELTA_TABLES}  # small files may have been put together

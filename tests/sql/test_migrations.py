@@ -163,6 +163,8 @@ def test_shares_of_the_returns_of_a_day_are_of_that_day_alone(
 def test_reader_reads_what_is_released_and_writes_nothing(empty_database: Database) -> None:
     with empty_database.connect("assay_owner") as owner:
         migrate(owner)  # not the template: a copy lacks what was granted on the database itself
+    with empty_database.connect("assay_loader", autocommit=True) as loader:
+        loader.execute("CREATE UNLOGGED TABLE staging.rows_of_a_publish_under_way (id int)")
     with empty_database.connect("assay_reader", autocommit=True) as reader:
         for table in READABLE:
             reader.execute(f"TABLE {table}")
@@ -174,6 +176,7 @@ def test_reader_reads_what_is_released_and_writes_nothing(empty_database: Databa
             "CREATE TABLE staging.mine (id int)",
             "CREATE TABLE public.mine (id int)",
             "CREATE TEMP TABLE mine (id int)",
+            "TABLE staging.rows_of_a_publish_under_way",  # what is not released yet
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute(statement)

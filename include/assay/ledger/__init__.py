@@ -35,7 +35,13 @@ from assay.ledger.order import (
     still_unreleased,
     was_overtaken,
 )
-from assay.ledger.progress import fail_batch, is_built_upon, resume_batch, rules_of_commit
+from assay.ledger.progress import (
+    fail_batch,
+    is_built_upon,
+    keep_error,
+    resume_batch,
+    rules_of_commit,
+)
 from assay.ledger.releases import (
     are_released,
     find_release,
@@ -77,6 +83,7 @@ __all__ = [
     "has_standing_release",
     "held_files",
     "is_built_upon",
+    "keep_error",
     "newest_verdicts",
     "next_generation",
     "next_step",

@@ -14,6 +14,8 @@ from assay.words import count, on_one_line
 
 NAMED_FILES = 3
 LONGEST_CAUSE = 400
+WAITING_DAYS = 30
+MOST_COUNTED = 10_000  # the scheduler waits for the answer
 # What a person can have done to a batch in one of these states; see the DAG batch_actions.
 ACTIONS_IN = {
     "RUNNING": "retry, reject-file or abandon, by the DAG batch_actions",
@@ -24,6 +26,25 @@ ACTIONS_IN = {
 BATCH = """
     SELECT batch_id, state, error, summary ->> 'would_change' FROM ops.batch
     WHERE pipeline = %s AND run_id = %s
+"""
+WAITING_FILES = """
+    SELECT DISTINCT file.source_file FROM ops.batch_file AS file JOIN ops.batch USING (batch_id)
+    WHERE batch.pipeline = %(pipeline)s AND file.verdict = 'rejected'
+      AND file.seen_at > clock_timestamp() - make_interval(days => %(days)s)
+      AND NOT EXISTS (
+        SELECT FROM ops.batch_file AS later
+        WHERE later.dataset = file.dataset AND later.source_file = file.source_file
+          AND later.verdict = 'accepted' AND later.seen_at >= file.seen_at)
+    ORDER BY 1
+"""
+WAITING_ROWS = """
+    SELECT count(*) FROM (
+        SELECT FROM ops.quarantine_open
+        WHERE dataset IN (
+            SELECT split_part(jsonb_object_keys(contract_versions), '.', 2)
+            FROM ops.batch WHERE batch_id = %(batch)s)
+        LIMIT %(most)s
+    ) AS row
 """
 # The attempts of a run that has no batch: it was refused, or keeps house.
 ATTEMPTS = """
@@ -67,6 +88,7 @@ def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
         f"batch {batch_id}",
         *_judged(connection, batch_id),
         *_actions(connection, batch_id),
+        *_waiting(connection, pipeline, batch_id),
         *(f"- {line}" for line in _told_by_tasks(connection, batch_id)),
     ]
     return "\n".join(on_one_line(line) for line in lines)
@@ -77,9 +99,8 @@ def _summary_without_batch(connection: Connection, pipeline: str, run_id: str) -
     if not rows:
         return ""
     batch_id, error = rows[0]
-    told = _told_by_tasks(connection, batch_id)
     first = [f"FAILED: {on_one_line(error, LONGEST_CAUSE)}"] if error else []
-    return "\n".join([*first, *(on_one_line(line) for line in told)])
+    return "\n".join([*first, *map(on_one_line, _told_by_tasks(connection, batch_id))])
 
 
 def _first_line(
@@ -131,9 +152,27 @@ def _rejected(connection: Connection, batch_id: str) -> list[str]:
     )
     if not rows:
         return []
+    return [f"{count(len(rows), 'file')} rejected ({_named(rows)})"]
+
+
+def _named(rows: list[tuple[Any, ...]]) -> str:
     names = [repr(on_one_line(name, 80)) for (name,) in rows[:NAMED_FILES]]
     rest = [f"{len(rows) - NAMED_FILES:,} more"] if len(rows) > NAMED_FILES else []
-    return [f"{count(len(rows), 'file')} rejected ({', '.join([*names, *rest])})"]
+    return ", ".join([*names, *rest])
+
+
+def _waiting(connection: Connection, pipeline: str, batch_id: str) -> list[str]:
+    """What of the pipeline waits for a person: rejected files, and quarantined records."""
+    files = fetch_all(connection, WAITING_FILES, {"pipeline": pipeline, "days": WAITING_DAYS})
+    ((rows,),) = fetch_all(connection, WAITING_ROWS, {"batch": batch_id, "most": MOST_COUNTED})
+    told = []
+    if files:
+        rejected = f"{count(len(files), 'file')} rejected in the last {WAITING_DAYS} days"
+        told.append(f"{rejected} ({_named(files)})")
+    if rows:
+        more = " or more" if rows == MOST_COUNTED else ""
+        told.append(f"{count(rows, 'record')}{more} in quarantine")
+    return [f"- waiting for a person: {'; '.join(told)}"] if told else []
 
 
 def _judged(connection: Connection, batch_id: str) -> list[str]:

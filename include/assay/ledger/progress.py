@@ -51,6 +51,11 @@ def fail_batch(connection: Connection, batch_id: str, error: str, *, epoch: int)
     )
 
 
+def keep_error(connection: Connection, batch_id: str, error: str | None) -> None:
+    """Keep what a person should know of a batch that has ended well, in place of what was kept."""
+    connection.execute("UPDATE ops.batch SET error = %s WHERE batch_id = %s", [error, batch_id])
+
+
 def is_built_upon(connection: Connection, batch_id: str) -> bool:
     """True when a later batch of the pipeline has been committed on top of this one."""
     found: bool = fetch_value(

@@ -17,6 +17,7 @@ from assay.plan import Plan, read_plan
 from assay.results import next_epoch
 from assay.run import Run, batch_id_of
 from assay.settings import load_settings
+from assay.words import count
 from assay_airflow.attempts import (
     attempt,
     person_of,
@@ -26,6 +27,7 @@ from assay_airflow.attempts import (
     run_type_of,
 )
 from assay_airflow.connections import connect
+from assay_airflow.endings import NeedsPerson
 from assay_airflow.operators.publish import publish_all
 from assay_airflow.operators.spark_stage import SparkStageOperator
 
@@ -165,17 +167,27 @@ def _is_active(
 
 
 class ArchiveFilesOperator(BaseOperator):
-    """Moves the files of published batches to the archive."""
+    """Moves the files of published batches to the archive; fails when a feed has stopped.
+
+    It is the last task of a run, so that nothing waits for a feed that is overdue.
+    """
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.landing.archive.archive_files`."""
+        """See `assay.landing.archive.archive_files` and `assay.landing.overdue`."""
         from assay.landing.archive import archive_files
+        from assay.landing.overdue import describe_overdue
 
         plan = read_plan(pull_plan_path(context))
         if not plan.commit:
             raise AirflowSkipException("archive_files: a dry run moves nothing")
         with planned_attempt(context, plan) as now, connect() as connection:
             moved = archive_files(load_settings(), connection, plan, self.log.info)
-            now.summary = f"archive_files: {moved:,} files"
+            now.summary = f"archive_files: {count(moved, 'file')}"
         self.log.info(now.summary)
+        if plan.source == "files" and plan.movement is None:
+            with connect() as connection:
+                overdue = describe_overdue(connection, plan.datasets)
+                ledger.keep_error(connection, plan.batch_id, overdue or None)
+            if overdue:
+                raise NeedsPerson("FeedOverdue", overdue)
         return str(now.summary)
