@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
 from assay.landing import delivery_order
+from assay.landing.filenames import file_date
 from assay.landing.records import inspect_file, matching_suffix
 from assay.plan import GatePolicy, ManifestFile, Plan
 from assay.quarantine.selection import SCHEMA
@@ -20,6 +23,7 @@ from assay.results import next_epoch, write_result
 from spark_jobs.chain import STAGES
 
 BUILD = ("build_silver", "build_gold", "commit")
+TAKEN = "taken.json"
 LOAD = ("ingest_bronze", *BUILD)
 
 
@@ -44,10 +48,29 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
     )
     plan = replace(facts, **changes)
     Path(plan.folder).mkdir(parents=True, exist_ok=True)
-    pq.write_table(delivery_order.SCHEMA.empty_table(), plan.delivery_order)
+    pq.write_table(_delivered(home), plan.delivery_order)
     if plan.source == "bronze":  # no row has been patched or waived
         pq.write_table(SCHEMA.empty_table(), plan.quarantine_rows)
     return plan
+
+
+def _delivered(home: Path) -> pa.Table:
+    """The files that were taken so far, by their day, then in the order in which they were."""
+    rows = json.loads((home / TAKEN).read_text()) if (home / TAKEN).is_file() else []
+    last = {(dataset, file_id): (n, day) for n, (dataset, file_id, day) in enumerate(rows)}
+    return pa.Table.from_pylist(
+        [
+            {
+                "dataset": dataset,
+                "file_id": file_id,
+                "batch_id": "",
+                "delivery": f"{day} {number:019d}",
+                "is_committed": False,
+            }
+            for (dataset, file_id), (number, day) in last.items()
+        ],
+        delivery_order.SCHEMA,
+    )
 
 
 def take(home: Path, file: Path, dataset: str = "trades") -> ManifestFile:
@@ -57,6 +80,9 @@ def take(home: Path, file: Path, dataset: str = "trades") -> ManifestFile:
     accepted = home / "accepted" / (found.file_id + matching_suffix(file.name, contract))
     accepted.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, accepted)
+    taken = json.loads((home / TAKEN).read_text()) if (home / TAKEN).is_file() else []
+    taken.append((dataset, found.file_id, file_date(file.name, 0)))
+    (home / TAKEN).write_text(json.dumps(taken))
     return ManifestFile(
         dataset=dataset,
         format=found.format,

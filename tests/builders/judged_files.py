@@ -128,14 +128,14 @@ def classify(rules: Rules, good: list[Good]) -> tuple[Counter[str], list[Good]]:
         by_key[tuple(record.values[key] for key in rules.keys)].append(record)
     classes: Counter[str] = Counter()
     winners = []
-    for versions in by_key.values():
-        versions.sort(key=lambda r: (int(r.values[rules.version]), r.row_hash), reverse=True)
+    for delivered in by_key.values():  # in their order; of equal versions the last one wins
+        versions = sorted(delivered, key=lambda r: int(r.values[rules.version]))[::-1]
         winners.append(versions[0])
-        seen: set[str] = set()
-        for place, version in enumerate(versions):
-            copy = version.row_hash in seen
-            classes["new" if place == 0 else "duplicate" if copy else "superseded"] += 1
-            seen.add(version.row_hash)
+        better = ""
+        for version in versions:
+            copy = version.row_hash == better
+            classes["duplicate" if copy else "superseded" if better else "new"] += 1
+            better = version.row_hash
     return classes, winners
 
 

@@ -9,7 +9,7 @@ LINES_ONLY = ("lines",)  # one broken element would spoil a whole array
 
 # There are five stocks for four companies, so a company may have two. The quotes of a stock are
 # spread over the time, each in a slot of its own. A second version of a quote has the same key and
-# time: the row hash decides.
+# time: the later delivery decides.
 SILVER = """
     subject as key,
     greatest($customers * 5 // 4, 1) as stocks,

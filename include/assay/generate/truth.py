@@ -27,16 +27,15 @@ from assay.generate.recipe import Recipe
 
 CONTENT_HASH_SQL = "sha256(string_agg(row_hash, '' order by row_hash))"
 
-# A copy of an earlier record in the order of its key has the same sequence and hash, so the two
-# are neighbours: looking one record back finds every duplicate.
+# Of equal versions the one delivered last wins. A copy of the next better record is a duplicate.
 CLASSIFY_SQL = """
 create or replace temp table classified as
-select * exclude (key, version_us), case
+select * exclude (key, version_us, position), case
     when row_number() over key_order = 1 then 'new'
     when lag(row_hash) over key_order = row_hash then 'duplicate'
     else 'superseded' end as class
 from good_record
-window key_order as (partition by key order by version_us desc, row_hash desc)
+window key_order as (partition by key order by version_us desc, position desc)
 """
 
 
@@ -128,13 +127,15 @@ def create_good_records(connection: duckdb.DuckDBPyConnection, recipe: Recipe) -
     """The table that collects what the truth needs of every good record."""
     units = "".join(f", {name}_units bigint" for name in recipe.sums)
     connection.execute(
-        f"create table good_record (key bigint, version_us bigint, row_hash blob{units})"
+        f"create table good_record"
+        f" (key bigint, version_us bigint, position bigint, row_hash blob{units})"
     )
 
 
 def collect_good_records(connection: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
     """Put the good records of table `record` into the table of the truth."""
-    sql = f"select key, version_us, unhex(row_hash), {recipe.units} from record"  # noqa: S608
+    read = f"key, version_us, position, unhex(row_hash), {recipe.units}"
+    sql = f"select {read} from record"  # noqa: S608
     connection.execute(f"insert into good_record {sql} where defect is null")
 
 
