@@ -32,7 +32,8 @@ LABEL org.opencontainers.image.title="assay" \
 RUN groupadd --gid 10001 assay \
  && useradd --uid 10001 --gid assay --home-dir /var/lib/assay --no-create-home assay \
  && useradd --uid 10002 --gid assay --home-dir /var/lib/assay --no-create-home assay-worker \
- && install -d -o assay -g assay /var/lib/assay /run/assay /run/assay/postgres /run/airflow \
+ && install -d -o assay -g assay /var/lib/assay /run/assay /run/assay/postgres \
+ && install -d -o assay -g assay -m 0700 /run/airflow \
  && install -d -o assay -g assay -m 0775 /var/lib/assay/tmp
 COPY --from=build /opt/assay /opt/assay
 ENV PATH=/opt/assay/.venv/bin:$PATH \

@@ -137,6 +137,8 @@ def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
 def _cluster_conf(settings: Settings, jars: str, start_cache_option: str) -> dict[str, str]:
     """What executors are told; they have the same files at the same places as the driver."""
     return {
+        # Hadoop makes some folders of Delta's with a mode of its own.
+        "spark.hadoop.fs.permissions.umask-mode": f"{CLUSTER_UMASK:03o}",
         "spark.executor.memory": settings.executor_memory,
         "spark.executor.extraClassPath": jars,
         "spark.executor.extraJavaOptions": f"{JAVA_OPTIONS} {start_cache_option}".strip(),
