@@ -24,6 +24,7 @@ from assay.ledger.deliveries import (
     deliveries,
     held_files,
     record_deliveries,
+    unended_batches,
 )
 from assay.ledger.lease import require_epoch, take_epoch
 from assay.ledger.progress import (
@@ -84,5 +85,6 @@ __all__ = [
     "summary_of_run",
     "take_epoch",
     "task_summaries",
+    "unended_batches",
     "was_released",
 ]

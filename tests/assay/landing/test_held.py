@@ -189,6 +189,25 @@ def test_taking_over_that_was_cut_off_is_completed(
     assert names(accept("next", **OVERRIDE)) == ["a.csv", "b_2026-01-03.csv"]
 
 
+def test_files_of_a_batch_that_was_cut_off_while_taking_are_held_too(
+    settings: Settings, accept: Accept, loader: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No delivery is recorded of them yet."""
+    land(settings, "a.csv", 1)
+
+    def cut_off(*_: Any) -> None:
+        raise BatchError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("assay.landing.intake.inspect_taken", cut_off)
+        with pytest.raises(BatchError, match="the disk is full"):
+            accept("one")
+    set_batch_state(loader, id_of("one"), "FAILED", error="the disk is full")
+    with pytest.raises(BatchError, match=rf"1 file is held by {id_of('one')} \(FAILED\)"):
+        accept("next")
+    assert names(accept("last", **OVERRIDE)) == ["a.csv"]
+
+
 def test_a_batch_whose_run_is_under_way_is_not_stuck(
     settings: Settings, accept: Accept, loader: Connection
 ) -> None:
