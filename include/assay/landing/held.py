@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from assay.addresses import as_place
@@ -26,8 +27,10 @@ def find_held(
 ) -> list[HeldFile]:
     """Files that this run asks for, or whose content it found again, of batches that are stuck.
 
-    `is_active` says of a run whether it is under way; the batch of one that is, is not stuck.
+    `is_active` says of a run whether it is under way; the batch of one that is, is not stuck: a
+    task that has failed is tried again, or was cleared.
     """
+    goes_on = cache(is_active)
     contents = {(delivery.dataset, delivery.file_id) for delivery in found}
     below = f"{settings.accepted}{os.sep}"
     judged = held_files(connection, run.pipeline, below, besides=run.batch_id)
@@ -38,7 +41,7 @@ def find_held(
         file
         for file in listed.values()
         if ((file.dataset, file.file_id) in contents or _is_asked_for(run, file))
-        and not (file.state == "RUNNING" and is_active(file.run_id))
+        and (file.state == "ABANDONED" or not goes_on(file.run_id))
     ]
 
 
