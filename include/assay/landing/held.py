@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from assay.addresses import as_place
-from assay.landing.take import is_asked_for
-from assay.ledger import Delivery, HeldFile, held_files
+from assay.landing.take import batch_folders, is_asked_for, taken_files
+from assay.ledger import Delivery, HeldFile, held_files, unended_batches
 from assay.ledger.query import Connection
-from assay.objects import stored
+from assay.objects import folders_in, stored
 from assay.run import Run
 from assay.settings import Settings
 
@@ -26,16 +27,32 @@ def find_held(
 ) -> list[HeldFile]:
     """Files that this run asks for, or whose content it found again, of batches that are stuck.
 
-    `is_active` says of a run whether it is under way; the batch of one that is, is not stuck.
+    `is_active` says of a run whether it is under way; the batch of one that is, is not stuck: a
+    task that has failed is tried again, or was cleared.
     """
+    goes_on = cache(is_active)
     contents = {(delivery.dataset, delivery.file_id) for delivery in found}
     below = f"{settings.accepted}{os.sep}"
+    judged = held_files(connection, run.pipeline, below, besides=run.batch_id)
+    listed = {(file.batch_id, file.dataset, file.source_file): file for file in judged}
+    for file in _never_judged(settings, connection, run):
+        listed.setdefault((file.batch_id, file.dataset, file.source_file), file)
     return [
         file
-        for file in held_files(connection, run.pipeline, below, besides=run.batch_id)
+        for file in listed.values()
         if ((file.dataset, file.file_id) in contents or _is_asked_for(run, file))
-        and not (file.state == "RUNNING" and is_active(file.run_id))
+        and (file.state == "ABANDONED" or not goes_on(file.run_id))
     ]
+
+
+def _never_judged(settings: Settings, connection: Connection, run: Run) -> Iterator[HeldFile]:
+    """What other batches have taken and were cut off before they recorded it."""
+    taking = [name for name in folders_in(settings.accepted / "taking") if name != run.batch_id]
+    for batch_id, run_id, state in unended_batches(connection, run.pipeline, taking):
+        folders = batch_folders(settings, batch_id, dry_run=False)
+        for taken in taken_files(folders, run.datasets):
+            place = str(taken.path)
+            yield HeldFile(batch_id, run_id, state, taken.dataset, "", taken.source_file, place)
 
 
 def _is_asked_for(run: Run, file: HeldFile) -> bool:

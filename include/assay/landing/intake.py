@@ -85,8 +85,7 @@ class Landing:
         files, found, changed = self._inspect()
         if self._take_over(found):
             left = self._take()
-            files, found, more = self._inspect()
-            changed += more
+            files, found, changed = self._inspect()
         held = self._held(found)
         stuck = {file.batch_id for file in held}
         holding = {

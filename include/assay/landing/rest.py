@@ -80,6 +80,8 @@ def keep_resting(
     }
     for (dataset, name), why in [*moving.items()][:MOST_TOLD]:
         say(f"left {name!r} in landing/{dataset} for the next run: {why}")
+    if len(moving) > MOST_TOLD:
+        say(f"left {len(moving) - MOST_TOLD:,} more likewise")
     return {d: [name for name in names if (d, name) not in moving] for d, names in pending.items()}
 
 

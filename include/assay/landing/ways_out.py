@@ -50,7 +50,7 @@ def abandon_batch(
             settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
         if state in ("EMPTY", "DRY_RUN", "ROLLED_BACK"):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
-        _fence(connection, pipeline, batch_id, f"abandon {batch_id}")
+        _fence(connection, pipeline, batch_id, state, f"abandon {batch_id}")
         return return_files(settings, connection, pipeline, batch_id, who, why)
 
 
@@ -82,20 +82,20 @@ def complete_return(
     return returned
 
 
-def _fence(connection: Connection, pipeline: str, batch_id: str, holder: str) -> None:
+def _fence(
+    connection: Connection, pipeline: str, batch_id: str, state: str | None, holder: str
+) -> None:
     """Overtake an attempt of the batch that may live; the attempts of other batches go on."""
-    is_newest: bool = fetch_value(
-        connection,
-        """
+    has_newest = """
         SELECT EXISTS (
             SELECT FROM ops.batch_task AS task
-            JOIN ops.pipeline_lease AS lease ON lease.epoch = task.epoch
+            JOIN ops.pipeline_lease AS lease USING (epoch)
             WHERE task.batch_id = %s AND lease.pipeline = %s
         )
-        """,
-        [batch_id, pipeline],
-    )
-    if is_newest or batch_state(connection, batch_id) == "RUNNING":
+    """
+    if state == "RUNNING" or (
+        state == "FAILED" and fetch_value(connection, has_newest, [batch_id, pipeline])
+    ):
         take_epoch(connection, pipeline, holder)
 
 
@@ -152,7 +152,7 @@ def reject_file(
         sync_folders([source, place])
         rest = _without(plan, file)
         write_plan(rest)
-        _fence(connection, pipeline, batch_id, f"reject-file {batch_id}")
+        _fence(connection, pipeline, batch_id, state, f"reject-file {batch_id}")
         set_batch_state(
             connection,
             batch_id,

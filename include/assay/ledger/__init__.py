@@ -21,6 +21,7 @@ from assay.ledger.deliveries import (
     deliveries,
     held_files,
     record_deliveries,
+    unended_batches,
 )
 from assay.ledger.lease import raise_epoch, require_epoch, take_epoch
 from assay.ledger.notes import next_step, summary_of_run
@@ -112,6 +113,7 @@ __all__ = [
     "summary_of_run",
     "take_epoch",
     "task_summaries",
+    "unended_batches",
     "untold_releases",
     "verdicts_in_force",
     "was_overtaken",

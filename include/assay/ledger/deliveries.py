@@ -121,9 +121,10 @@ def batch_holding(
 
 @dataclass(frozen=True)
 class HeldFile:
-    """An accepted file of a batch that did not come to its end; `run_id`, `state` are the batch's.
+    """A file of a batch that did not come to its end; `run_id` and `state` are the batch's.
 
-    Of an ABANDONED batch, one that is still to be given back.
+    Of an ABANDONED batch, one that is still to be given back. `file_id` is empty when the batch was
+    cut off before it looked at the file.
     """
 
     batch_id: str
@@ -164,3 +165,15 @@ def held_files(
         {"pipeline": pipeline, "besides": besides, "folder": folder},
     )
     return [HeldFile(*row) for row in rows]
+
+
+def unended_batches(
+    connection: Connection, pipeline: str, batch_ids: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """Those of the batches that may have files to give back: batch, run and state, oldest first."""
+    return fetch_all(
+        connection,
+        "SELECT batch_id, run_id, state FROM ops.batch WHERE pipeline = %s AND batch_id = ANY(%s)"
+        " AND state IN ('RUNNING', 'FAILED', 'ABANDONED') ORDER BY started_at, batch_id",
+        [pipeline, list(batch_ids)],
+    )

@@ -189,13 +189,34 @@ def test_taking_over_that_was_cut_off_is_completed(
     assert names(accept("next", **OVERRIDE)) == ["a.csv", "b_2026-01-03.csv"]
 
 
+def test_files_of_a_batch_that_was_cut_off_while_taking_are_held_too(
+    settings: Settings, accept: Accept, loader: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No delivery is recorded of them yet."""
+    land(settings, "a.csv", 1)
+
+    def cut_off(*_: Any) -> None:
+        raise BatchError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("assay.landing.intake.inspect_taken", cut_off)
+        with pytest.raises(BatchError, match="the disk is full"):
+            accept("one")
+    set_batch_state(loader, id_of("one"), "FAILED", error="the disk is full")
+    with pytest.raises(BatchError, match=rf"1 file is held by {id_of('one')} \(FAILED\)"):
+        accept("next")
+    assert names(accept("last", **OVERRIDE)) == ["a.csv"]
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "FAILED"])
 def test_a_batch_whose_run_is_under_way_is_not_stuck(
-    settings: Settings, accept: Accept, loader: Connection
+    settings: Settings, accept: Accept, loader: Connection, state: str
 ) -> None:
     land(settings, "a.csv", 1)
-    accept("one")
-    assert not accept("next", active=True).files
-    with pytest.raises(BatchError, match=r"1 file is held by .* \(RUNNING\)"):
+    set_batch_state(loader, accept("one").batch_id, state)
+    assert not accept("next", active=True, **OVERRIDE).files
+    assert batch_state(loader, id_of("one")) == state
+    with pytest.raises(BatchError, match=rf"1 file is held by .* \({state}\)"):
         accept("last", active=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,6 +140,24 @@ def test_a_file_that_is_mapped_for_writing_is_left(settings: Settings) -> None:
     assert is_open_for_writing(path)
     mapped.close()
     assert not is_open_for_writing(path)
+
+
+@linux_only
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="changes its user")
+@pytest.mark.parametrize(("owner", "told"), [(65534, True), (65533, False)])
+def test_another_user_than_root_is_told_of_its_own_files(owner: int, told: bool) -> None:
+    """Of those of others the kernel says nothing, which is no reason to leave them for ever."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "a.csv"
+        path.write_bytes(b"x")
+        os.chown(path, owner, owner)
+        with path.open("ab"):
+            child = os.fork()
+            if not child:
+                os.setuid(65534)
+                os._exit(is_open_for_writing(path))
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == told
 
 
 @linux_only

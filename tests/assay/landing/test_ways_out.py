@@ -14,7 +14,14 @@ from assay.errors import BatchError
 from assay.landing import ways_out
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.ways_out import abandon_batch, reject_file
-from assay.ledger import batch_state, deliveries, require_epoch, set_batch_state, take_epoch
+from assay.ledger import (
+    batch_state,
+    deliveries,
+    require_epoch,
+    set_batch_state,
+    start_task,
+    take_epoch,
+)
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import REPOSITORY, Settings, load_settings
@@ -140,11 +147,15 @@ def test_batch_that_the_lake_holds_has_no_such_way_out(
     land(settings, "a.csv", content(1))
     plan = accept("one")
     set_batch_state(loader, plan.batch_id, state)
+    epoch = take_epoch(loader, "trades", "publish")
+    start_task(loader, batch_id=plan.batch_id, task_id="publish", epoch=epoch, try_number=1)
     with pytest.raises(BatchError, match=state):
         abandon_batch(settings, loader, plan.batch_id, "ann", "x")
     with pytest.raises(BatchError, match=state):
         reject_file(settings, loader, plan.batch_id, plan.files[0].file_id, "x")
     assert Path(plan.files[0].path).is_file()
+    with loader.transaction():
+        require_epoch(loader, "trades", epoch)  # whoever publishes it is left alone
 
 
 def test_rejected_file_leaves_the_plan_and_its_reason_stays(
