@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -82,26 +81,6 @@ class Evidence:
             for table, release in sorted(self.books.current.items())
             for owner, name in [table.split(".")]
             if owner == layer and contract_path(layer, name).is_file()
-        ]
-
-    def sources(self, gold: ReleasedTable) -> list[ReleasedTable]:
-        """The silver tables that a gold table was made of; empty when that is not known any more.
-
-        Gold over several pipelines has the versions in the plan of its batch; any other is as new
-        as the silver of its own pipeline.
-        """
-        batch_id = gold.release["batch_id"]
-        pinned: dict[str, int] = {}
-        if self.books.batches[batch_id]["source"] == "silver":
-            plan = self.settings.batches / batch_id / "plan.json"
-            pinned = json.loads(plan.read_text())["silver_versions"] if plan.is_file() else {}
-            if not {*gold.contract.datasets} <= pinned.keys():
-                return []
-        return [
-            replace(table, version=pinned.get(name, table.version))
-            for name in gold.contract.datasets
-            for table in self.everywhere
-            if table.contract.table == f"silver.{name}"
         ]
 
     @property

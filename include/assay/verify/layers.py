@@ -15,9 +15,9 @@ ROW_ID = "file_id || ':' || record_number"
 
 @dataclass
 class Layers:
-    """One dataset as released. Bronze and quarantine are read at their heads.
+    """One dataset as released; bronze, which no release names, is read at its head.
 
-    They only grow by rows of a batch's own, so what counts is picked by batch: bronze of batches
+    It only grows by rows of a batch's own, so what counts is picked by batch: bronze of batches
     that were released, quarantine of those in the ledger of the current generation.
     """
 
@@ -47,8 +47,9 @@ class Layers:
 
     @property
     def quarantine(self) -> str:
+        table = f"quarantine.{self.dataset}"
         columns = f"{LINEAGE}, reasons, raw, {ROW_ID} AS row_id"
-        return self.evidence.load(f"quarantine.{self.dataset}", None, columns)
+        return self.evidence.load(table, self.table.release["versions"][table], columns)
 
     @property
     def movements(self) -> str:

@@ -26,35 +26,27 @@ ROWS = [
 def check_quarantine(evidence: Evidence, check: Check, layers: Layers) -> None:
     """`ops.quarantine_row` = the rows in the lake of every batch of the newest generation.
 
-    Row by row, with reasons and text. The lake is asked at the version that is released.
+    Row by row, with reasons and text.
     """
-    released = f"quarantine.{layers.dataset}"
-    lake = evidence.load(released, layers.table.release["versions"][released])
-    columns = ", ".join(f'"{column.name}"' for column in ROWS)
+    shown = f"(SELECT * FROM {_shown(evidence)} WHERE dataset = '{layers.dataset}')"
     compare_rows(
         evidence,
         check,
-        f"ops.quarantine_row of {layers.dataset} = {released}",
+        f"ops.quarantine_row of {layers.dataset} = quarantine.{layers.dataset}",
         expected=f"""(
-            SELECT '{layers.dataset}' AS dataset, file_id || ':' || record_number AS row_id, *
-            FROM {lake} WHERE batch_id IN {listed(layers.generation)}
+            SELECT '{layers.dataset}' AS dataset, *
+            FROM {layers.quarantine} WHERE batch_id IN {listed(layers.generation)}
         )""",
-        found=f"(SELECT * FROM {_shown(evidence)} WHERE dataset = '{layers.dataset}')",
-        columns=columns,
+        found=shown,
+        columns=", ".join(f'"{column.name}"' for column in ROWS),
         keys=["row_id"],
     )
-    check.saw(
-        "rows of ops.quarantine_row",
-        evidence.ask_one(
-            f"SELECT count(*) FROM {_shown(evidence)} WHERE dataset = '{layers.dataset}'"
-        ),
-    )
+    check.saw("rows of ops.quarantine_row", evidence.ask_one(f"SELECT count(*) FROM {shown}"))
     # A replayed row is gone from it when a rebuild has found it good.
     lost = f"""
         SELECT row_id FROM {layers.movements} AS moved
         WHERE (how <> 'replayed' OR from_batch IN {listed(layers.generation)})
-        AND row_id NOT IN (
-            SELECT row_id FROM {_shown(evidence)} WHERE dataset = '{layers.dataset}')
+        AND row_id NOT IN (SELECT row_id FROM {shown} AS shown)
     """
     _report(evidence, check, lost, "movements of rows that ops.quarantine_row has not")
 

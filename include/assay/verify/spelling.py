@@ -8,16 +8,27 @@ from typing import Any
 
 import pyarrow as pa
 
+CRLF, LF = "chr(13) || chr(10)", "chr(10)"
+NO_NUMBERS = (
+    "WHEN 'nan' THEN 'NaN'",
+    "WHEN 'inf' THEN 'Infinity'",
+    "WHEN '-inf' THEN '-Infinity'",
+)
+
 
 def text_of(name: str, kind: pa.DataType) -> str:
-    """A column as bronze spells it, as SQL of DuckDB; nothing and an empty text are one."""
+    """A column as bronze spells it, as SQL of DuckDB; nothing and an empty text are one.
+
+    So are the two ends of a line: in quotes they become those of the others of the file.
+    """
     value = f'"{name}"'
     if pa.types.is_floating(kind):
         exact = f"TRY_CAST({value}::VARCHAR AS DECIMAL(38, 18))::VARCHAR"
-        value = f"coalesce({exact}, {value}::VARCHAR)"
+        no_number = f"CASE {value}::VARCHAR {' '.join(NO_NUMBERS)} ELSE {value}::VARCHAR END"
+        value = f"coalesce({exact}, {no_number})"
     elif pa.types.is_timestamp(kind) and kind.tz:
         value = f"CAST({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
-    return f"coalesce(CAST({value} AS VARCHAR), '')"
+    return f"coalesce(replace(CAST({value} AS VARCHAR), {CRLF}, {LF}), '')"
 
 
 def plain_number(number: str) -> str:

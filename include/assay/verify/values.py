@@ -23,7 +23,7 @@ def _compare_values(
 ) -> None:
     """By hash first: only of rows that differ are the columns looked for."""
     silver, bronze = layers.table.contract, load_contract("bronze", layers.dataset)
-    names = [_comparable(column) for column in columns]
+    names = [comparable(column) for column in columns]
     stored = f"""
         SELECT batch_id, source_file, file_id, record_number, {exact(columns)}
         FROM {layers.silver} WHERE {where}
@@ -35,7 +35,7 @@ def _compare_values(
         FROM {layers.bronze} WHERE batch_id IN {listed(layers.sources)}
     """
     spelt = [
-        f"CASE WHEN {_comparable(c, 's.')} IS DISTINCT FROM {_comparable(c, 't.')}"
+        f"CASE WHEN {comparable(c, 's.')} IS DISTINCT FROM {comparable(c, 't.')}"
         f" THEN '{c.name}' END"
         for c in columns
     ]
@@ -59,7 +59,7 @@ def _compare_values(
         check.broken(what, "equal", told, batch=batch, file=file)
 
 
-def _comparable(column: Column, side: str = "") -> str:
+def comparable(column: Column, side: str = "") -> str:
     """A value as it is compared: two engines do not agree on the case of every letter."""
     name = f'{side}"{column.name}"'
     if column.standardise not in ("upper", "lower") or column.allowed:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
+from assay.cli import lake
+from assay.cli.main import app
 from assay.errors import BatchError, SettingsError
 from assay.maintenance.adoption import Adoption, adopt_lake
 from builders.audited import Site, broken
@@ -79,3 +82,13 @@ def test_what_cannot_be_adopted_is_refused_with_the_way_out(site: Site) -> None:
     )
     with pytest.raises(BatchError, match=r"its task commit runs; pause the DAG"):
         adopt(site, "trades")
+
+
+def test_command_tells_what_it_found_and_did(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake, "load_settings", lambda: site.settings)
+    monkeypatch.setattr(lake, "dsn", lambda _, role: site.database.uri(role))
+    told = CliRunner().invoke(app, ["lake", "adopt", "deals", "--renamed-from", "trades"])
+    assert told.exit_code == 0, told.output
+    assert "silver.trades: version 3, highest epoch" in told.output
+    assert "batches of trades are those of deals now" in told.output
+    assert "deals: its lease was at epoch 0, and is at" in told.output

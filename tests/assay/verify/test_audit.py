@@ -208,6 +208,8 @@ SPOILT: dict[str, tuple[list[Callable[[Site], object]], dict[str, list[str]]]] =
         ],
         {
             "I1": ["quarantine of trades: expected can be read"],
+            "I2": ["silver.trades: expected can be read"],
+            "I3": ["silver.trades: expected can be read"],
             "I5": ["sum of to_cost of serving.trade_event"],
             "I6": ["expected COMMITTING or COMMITTED or PUBLISHED, found FAILED"],
             "I7": ["releases of this content"],
