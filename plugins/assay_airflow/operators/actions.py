@@ -24,11 +24,13 @@ class BatchActionOperator(BaseOperator):
         params, settings = context["params"], load_settings()
         with own_attempt(context) as now, connect() as connection:
             asked = Asked(
-                batch_id=find_batch(connection, params["batch"], params["pipeline"]),
+                batch_id=find_batch(
+                    connection, (params["batch"] or "").strip(), params["pipeline"]
+                ),
                 action=params["action"],
                 who=person_of(context),
                 why=params["reason"].strip(),
-                file=params["file"] or "",
+                file=(params["file"] or "").strip(),
             )
             done = [act(settings, connection, asked)]
             if asked.action == "reject-file" and goes_on(connection, asked.batch_id):
