@@ -175,6 +175,13 @@ def values() -> list[Case]:
             "json_number_with_exponent", between(quote(9).replace("150.25", "1.5e2")), records=3
         ),
         one("number_with_five_decimals", "price.unparseable", price=0.00001),
+        one("number_of_a_float32", "price.unparseable", price=191.3800048828125),
+        one("number_of_a_float64", "price.unparseable", price=0.30000000000000004),
+        one("number_ends_in_its_point", "", price="5."),
+        one("number_begins_with_its_point", "", price=".99"),
+        one("turnover_above_all", "turnover.out_of_range", price=10**9, volume=10**6),
+        one("sector_too_long", "sector.too_long", details={"sector": "\u00e9" * 129}),
+        one("time_with_utc", "", timestamp="2026-01-01 09:00:00 UTC"),
         one("number_is_boolean", "price.unparseable", price=True),
         one("number_is_object", "record.malformed", price={"amount": 1}),
         one("number_is_array", "record.malformed", price=[1]),

@@ -23,7 +23,6 @@ from corpus.case import Case
 from corpus.listing import every_case
 from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.registry import silver_function
-from spark_jobs.transformations.change_set import classify
 
 ACCEPTED = [case for case in every_case() if case.verdict == "accepted"]
 Verdict = tuple[int, int, dict[str, int]]
@@ -56,15 +55,16 @@ class Verdicts:
         bronze = read_files(self.spark, [*manifest.values()], contract, "batch").localCheckpoint()
         self.bronze[dataset] = bronze
         silver = load_contract("silver", dataset)
-        classified = classify(silver_function(dataset)(bronze, silver), silver, None)
-        self.good[dataset] = classified.where(F.col("class") != "quarantined")
-        counted = classified.groupBy("file_id", "class", "reasons").agg(F.count("*").alias("n"))
+        # Each file on its own: versions of one key in several of them are not what this is about.
+        judged = silver_function(dataset)(bronze, silver)
+        self.good[dataset] = judged.where(F.size("reasons") == 0)
+        counted = judged.groupBy("file_id", "reasons").agg(F.count("*").alias("n"))
         records: Counter[str] = Counter()
         good: Counter[str] = Counter()
         reasons: dict[str, Counter[str]] = {file_id: Counter() for file_id in manifest}
         for row in counted.collect():
             records[row["file_id"]] += row["n"]
-            if row["class"] != "quarantined":
+            if not row["reasons"]:
                 good[row["file_id"]] += row["n"]
             for reason in row["reasons"]:
                 reasons[row["file_id"]][reason] += row["n"]

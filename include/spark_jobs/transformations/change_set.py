@@ -49,8 +49,7 @@ def classify(
             {name: F.lit(None).cast(kind) for name, kind in base_types(contract).items()}
         )
     else:
-        copied = None if copies is None else in_order(copies, deliveries)
-        base = silver_of_batch(ranked, contract, in_order(silver, deliveries), copied)
+        base = silver_of_batch(ranked, contract, silver, deliveries, copies)
         compared = ranked.join(base, on=list(contract.keys), how="left")
     settle = _settle_conflicts if contract.on_equal_version == "conflict" else _settle_by_delivery
     # A row that was hashed before its contract gained a column has another hash, and this content.

@@ -76,7 +76,11 @@ def base_types(contract: Contract) -> dict[str, str]:
 
 
 def silver_of_batch(
-    ranked: DataFrame, contract: Contract, silver: DataFrame, copies: DataFrame | None
+    ranked: DataFrame,
+    contract: Contract,
+    silver: DataFrame,
+    deliveries: DataFrame | None,
+    copies: DataFrame | None,
 ) -> DataFrame:
     """The silver rows of the batch's keys, and where each stands in the order of deliveries.
 
@@ -85,7 +89,8 @@ def silver_of_batch(
     """
     keys = list(contract.keys)
     wanted = ranked.where(F.size("reasons") == 0).select(*keys).distinct()
-    base = silver.join(wanted, on=keys, how="left_semi").select(
+    touched = in_order(silver.join(wanted, on=keys, how="left_semi"), deliveries)
+    base = touched.select(
         *keys,
         F.struct(*contract.column_names).alias("base_row"),
         F.struct(*version_columns(contract)).alias("base_version"),
@@ -94,9 +99,9 @@ def silver_of_batch(
     )
     if copies is None:
         return base
+    good = copies.where(F.size("reasons") == 0).join(wanted, on=keys, how="left_semi")
     again = (
-        copies.where(F.size("reasons") == 0)
-        .join(wanted, on=keys, how="left_semi")
+        in_order(good, deliveries)
         .groupBy(*keys, F.col("row_hash").alias("base_hash"))
         .agg(F.max("place").alias("last_place"))
     )

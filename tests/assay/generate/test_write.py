@@ -45,7 +45,8 @@ def test_every_class_of_record_has_the_number_that_was_asked_for(made: Truth) ->
     # Few events have no id in the activity shape, most in others: a version of one is another.
     most_new = {"": 1950, "activity": 1960}.get(made.options.shape, 3000)
     assert 1950 <= made.classes["new"] <= most_new
-    assert made.classes["superseded"] <= 600
+    # A copy that comes after an equal version, as those of quotes are, is a version once more.
+    assert made.classes["superseded"] + made.classes["duplicate"] <= 600 + 150
     assert made.classes["duplicate"] <= 150
 
 
