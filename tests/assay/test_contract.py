@@ -64,3 +64,22 @@ def test_a_wrong_contract_names_its_fault(
 def test_a_missing_contract_names_its_file() -> None:
     with pytest.raises(ContractError, match=r"silver/nothing\.yaml: no such contract"):
         load_contract("silver", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("limits", "fault"),
+    [
+        ({"records": 0}, "source.limits.records: 0 is not from 1 to any number"),
+        ({"nesting": 5_000}, "source.limits.nesting: 5000 is not from 1 to 900"),
+        ({"rows": 1}, "unexpected keyword argument 'rows'"),
+    ],
+)
+def test_limits_of_a_file_are_bounded_by_what_spark_reads(
+    tmp_path: Path, limits: dict[str, int], fault: str
+) -> None:
+    facts = yaml.safe_load((CONTRACTS / "bronze" / "trades.yaml").read_text())
+    path = tmp_path / "bronze" / "trades.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump({**facts, "source": {**facts["source"], "limits": limits}}))
+    with pytest.raises(ContractError, match=fault):
+        read_contract(path)

@@ -62,7 +62,20 @@ class ParquetCases:
         number = self.good.header_of(self.good.number)
         at = self.table.column_names.index(number)
         twice = self.table.append_column(number.upper(), self.table[number])
+        with_desk = self.table.append_column("desk", pa.array(["a", "b", "c"]))
+        packed = as_parquet(self.table, compression="zstd")
         return [
+            self.rejected(
+                "codec_that_does_not_exist",
+                packed.replace(f"{number}\x15\x0c\x16".encode(), f"{number}\x15\x55\x16".encode()),
+                "not a sound Parquet file: Unsupported compression codec value: 4294967253",
+            ),
+            self.rejected(
+                "name_not_utf8",
+                as_parquet(with_desk, store_schema=False).replace(b"desk", b"de\xffk"),
+                "not a sound Parquet file: 'utf-8' codec can't decode byte 0xff in position 2:"
+                " invalid start byte",
+            ),
             self.rejected("truncated", content[:-20], NO_FOOTER),
             self.rejected("cut_in_half", content[: len(content) // 2], NO_FOOTER),
             self.rejected("csv_named_parquet", b"a,b\n1,2\n", NO_FOOTER),

@@ -51,7 +51,8 @@ def inspect_parquet(path: Path, contract: Contract, size: int) -> tuple[str, int
                 raise FileRejectedError("no header: the Parquet file has no column")
             _check_types(schema, contract)
             records = _read_pages(content, schema, contract)
-        except (pa.ArrowException, OSError) as error:
+            _check_columns(file.metadata)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0]
             raise FileRejectedError(f"not a sound Parquet file: {reason}") from error
     check_header(list(schema.names), contract)
@@ -65,9 +66,14 @@ def _check_footer(metadata: pq.FileMetaData, contract: Contract) -> None:
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     size = sum(max(0, group.total_byte_size) for group in groups)
     refuse_above(contract, "unpacked_bytes", size, "bytes of values", remedy)
-    for group in groups:
-        for number in range(group.num_columns):
-            _check_column(group.column(number))
+
+
+def _check_columns(metadata: pq.FileMetaData) -> None:
+    """Ask only of columns that have been read: a codec that does not exist ends the process."""
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for position in range(group.num_columns if group.num_rows else 0):
+            _check_column(group.column(position))
 
 
 def _check_column(column: pq.ColumnChunkMetaData) -> None:
