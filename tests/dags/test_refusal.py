@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 def use(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     from assay_airflow import attempts
-    from assay_airflow.operators import files
+    from assay_airflow.operators import files, publish
 
-    for module in (attempts, files):
+    monkeypatch.setattr(publish, "postgres_uri", database.uri)
+    for module in (attempts, files, publish):
         monkeypatch.setattr(module, "connect", lambda: database.connect(autocommit=True))
 
 
 def fail(dag_bag: DagBag, dag_id: str, conf: dict[str, Any]) -> str:
     """Run the first task of a DAG, of which no other run is active; returns why it failed."""
-    from airflow.sdk.exceptions import AirflowFailException
+    from assay_airflow.endings import NeedsPerson
 
     task = dag_bag.dags[dag_id].topological_sort()[0]
     dag_run = SimpleNamespace(
@@ -45,9 +46,9 @@ def fail(dag_bag: DagBag, dag_id: str, conf: dict[str, Any]) -> str:
         get_first_reschedule_date=lambda _: None,
     )
     context = {"dag_run": dag_run, "params": {}, "run_id": "one", "ti": instance, "dag": task.dag}
-    with pytest.raises(AirflowFailException) as error:
+    with pytest.raises(NeedsPerson) as error:
         task.execute(context)  # type: ignore[arg-type]
-    return str(error.value)
+    return error.value.sentence
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def fail(dag_bag: DagBag, dag_id: str, conf: dict[str, Any]) -> str:
         ("cross_dataset_gold", {"landing_glob": "a*"}, "a pipeline that takes no files"),
     ],
 )
-def test_refused_run_leaves_an_empty_batch_that_says_why(
+def test_refused_run_says_why_in_its_note_and_fences_nobody(
     dag_bag: DagBag,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
@@ -72,11 +73,11 @@ def test_refused_run_leaves_an_empty_batch_that_says_why(
     assert told in error
     with database.connect() as connection:
         note = ledger.summary_of_run(connection, dag_id, "one")
-        (state,) = connection.execute("SELECT state FROM ops.batch").fetchall()
+        batches = connection.execute("SELECT state FROM ops.batch").fetchall()
         epochs = connection.execute("SELECT epoch FROM ops.pipeline_lease").fetchall()
-    assert note.startswith("batch ")
+    assert note.startswith("FAILED: the run is refused: ")
     assert told in note
-    assert (state, epochs) == (("EMPTY",), [])  # it fenced nobody
+    assert (batches, epochs) == ([], [])
 
 
 def test_run_that_finds_its_files_in_a_failed_batch_is_red_and_names_it(
