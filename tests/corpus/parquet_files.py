@@ -71,6 +71,12 @@ class ParquetCases:
                 "not a sound Parquet file: Unsupported compression codec value: 4294967253",
             ),
             self.rejected(
+                "column_of_two_names",
+                as_parquet(with_desk, store_schema=False).replace(b"desk", b"disk", 1),
+                "not a sound Parquet file: its footer calls column disk of BYTE_ARRAY also desk of"
+                " BYTE_ARRAY",
+            ),
+            self.rejected(
                 "name_not_utf8",
                 as_parquet(with_desk, store_schema=False).replace(b"desk", b"de\xffk"),
                 "not a sound Parquet file: 'utf-8' codec can't decode byte 0xff in position 2:"

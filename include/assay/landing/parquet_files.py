@@ -51,7 +51,7 @@ def inspect_parquet(path: Path, contract: Contract, size: int) -> tuple[str, int
                 raise FileRejectedError("no header: the Parquet file has no column")
             _check_types(schema, contract)
             records = _read_pages(content, schema, contract)
-            _check_columns(file.metadata)
+            _check_columns(file.metadata, records)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0]
             raise FileRejectedError(f"not a sound Parquet file: {reason}") from error
@@ -68,12 +68,23 @@ def _check_footer(metadata: pq.FileMetaData, contract: Contract) -> None:
     refuse_above(contract, "unpacked_bytes", size, "bytes of values", remedy)
 
 
-def _check_columns(metadata: pq.FileMetaData) -> None:
-    """Ask only of columns that have been read: a codec that does not exist ends the process."""
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
+def _check_columns(metadata: pq.FileMetaData, records: int) -> None:
+    """Ask only of columns that have been read: a codec that does not exist ends the process.
+
+    The footer says some things twice; Spark fails where they differ, or counts other rows.
+    """
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    if not records == metadata.num_rows == sum(group.num_rows for group in groups):
+        raise FileRejectedError("not a sound Parquet file: its footer counts other rows")
+    for group in groups:
         for position in range(group.num_columns if group.num_rows else 0):
-            _check_column(group.column(position))
+            column, told = group.column(position), metadata.schema.column(position)
+            if (column.path_in_schema, column.physical_type) != (told.path, told.physical_type):
+                raise FileRejectedError(
+                    f"not a sound Parquet file: its footer calls column {told.path} of"
+                    f" {told.physical_type} also {column.path_in_schema} of {column.physical_type}"
+                )
+            _check_column(column)
 
 
 def _check_column(column: pq.ColumnChunkMetaData) -> None:
