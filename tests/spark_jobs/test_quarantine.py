@@ -126,7 +126,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     pipeline: Attempts, rules: Callable[[str, str], None]
 ) -> None:
     # While the strict rules stand, funds 2 and 3 have too large a holding, 5 to 7 none or no time.
-    rules('maximum: "1000000000000"', 'maximum: "50"')
+    rules('maximum: "9000000000"', 'maximum: "50"')
     rules(
         "{name: name, type: string, nullable",
         "{name: name, allowed: [a fund], type: string, nullable",
@@ -153,7 +153,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     ((_, frames),) = silver_gate(pipeline.spark, useless)
     assert [tuple(row) for row in frames[2].rows.collect()] == [(FUNDS, 0, 0, 0)]
 
-    rules('maximum: "50"', 'maximum: "1000000000000"')
+    rules('maximum: "50"', 'maximum: "9000000000"')
     rules("allowed: [a fund], ", "")
     replay = pipeline.accept(
         "replay", source="quarantine", quarantine_reason="holdings.out_of_range"
@@ -217,7 +217,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
         ("7", ["record.waived"]),
     ]
     # By the strict rule again, fund 2, which was replayed, is bad and open once more.
-    rules('maximum: "1000000000000"', 'maximum: "50"')
+    rules('maximum: "9000000000"', 'maximum: "50"')
     release(pipeline, pipeline.accept("strict", full_rebuild=True), "build_silver")
     assert served(pipeline) == [1, 4, 106]
     assert "2" in row_ids(pipeline)

@@ -188,16 +188,16 @@ def test_first_release_is_taken_back_to_nothing(pipeline: Attempts) -> None:
 def test_rebuild_is_taken_back_with_the_movements_that_it_had_undone(
     pipeline: Attempts, rules: Callable[[str, str], None]
 ) -> None:
-    deliver(pipeline, "a.jsonl", GOOD, {"fund_id": "5", "holdings": "2000000000000"})
+    deliver(pipeline, "a.jsonl", GOOD, {"fund_id": "5", "holdings": "20000000000"})
     release(pipeline, "a")
-    rules('maximum: "1000000000000"', 'maximum: "3000000000000"')
+    rules('maximum: "9000000000"', 'maximum: "30000000000"')
     replayed = release(pipeline, "replay", source="quarantine")
     before = state_of(pipeline)
     assert [how for _, how in before["moved"]] == ["replayed"]
-    rules('maximum: "3000000000000"', 'maximum: "1000000000000"')
+    rules('maximum: "30000000000"', 'maximum: "9000000000"')
     release(pipeline, "rebuild", full_rebuild=True)
     assert state_of(pipeline)["moved"] == []
-    rules('maximum: "1000000000000"', 'maximum: "3000000000000"')
+    rules('maximum: "9000000000"', 'maximum: "30000000000"')
     undo(pipeline, to=replayed)
     assert state_of(pipeline) == before
     assert pipeline.violations() == []
