@@ -14,7 +14,7 @@ from assay.files import existing_part
 from assay.settings import Settings
 from assay.stack.finding import Finding
 from assay.stack.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
-from assay.stack.postgres_place import OUTSIDE, choose_data_folder, data_folder, server_user
+from assay.stack.postgres_place import choose_data_folder, data_folder, server_user
 
 GIB = 1 << 30
 NEEDED_DISK = 2 * GIB
@@ -43,7 +43,8 @@ def permissions(settings: Settings) -> Finding:
 
 def disk(settings: Settings) -> Finding:
     """Free space for the home, and where Postgres' data is if that is elsewhere."""
-    used = [settings.home, *([OUTSIDE] if data_folder(settings).is_relative_to(OUTSIDE) else [])]
+    data = data_folder(settings)
+    used = [settings.home, *([] if data.is_relative_to(settings.home) else [data])]
     free, place = min((shutil.disk_usage(existing_part(place)).free, place) for place in used)
     enough = free >= NEEDED_DISK
     remedy = "" if enough else f"free {NEEDED_DISK // GIB} GB, or set ASSAY_HOME to a larger disk"
