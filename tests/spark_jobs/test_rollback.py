@@ -250,7 +250,7 @@ def test_gold_goes_back_with_silver(
     trades.publish()
     undo(trades, to=first["release_id"], gives_back=True)
     after = trades.everything()
-    assert {k: v for k, v in after.items() if k.startswith(("gold", "serving", "silver"))} == {
-        k: v for k, v in before.items() if k.startswith(("gold", "serving", "silver"))
-    }
+    stores = [name for name, found in before.items() if isinstance(found, str)]  # versions grow
+    assert len(stores) >= 5
+    assert {name: after[name] for name in stores} == {name: before[name] for name in stores}
     assert trades.violations() == []

@@ -7,19 +7,18 @@ import hashlib
 import io
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from assay.contract import Contract
 from assay.errors import FileRejectedError
 from assay.landing.limits import refuse_above
+from assay.landing.unpack import Unpacked
 
 BLOCK = 1 << 20
-GZIP, MEMBER = zlib.MAX_WBITS | 16, b"\x1f\x8b"
 LONGEST_LINE = {"csv": 8 << 20, "json": 64 << 20}
 MOST_COLUMNS = 20_480  # the limit of Spark's reader; above it the whole job fails
 BOMB_RATIO, BOMB_SIZE = 100, 64 << 20
@@ -96,41 +95,6 @@ def open_content(path: Path) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, io.BufferedReader(Unpacked(stored), BLOCK))
         else:
             yield stored
-
-
-class Unpacked(io.RawIOBase):
-    """The content of gzip data: members one after the other, as Spark reads them.
-
-    Python's own reader takes more than Spark's: zeros after a member, flags that do not exist.
-    Raises EOFError and zlib.error.
-    """
-
-    def __init__(self, stored: BinaryIO) -> None:
-        self.stored = stored
-        self.packed = b""
-        self.member = zlib.decompressobj(GZIP)
-
-    def readable(self) -> bool:
-        """This can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer with the next content; 0 at its end."""
-        content = b""
-        while not content:
-            self.packed = self.packed or self.stored.read(BLOCK)
-            if self.member.eof:
-                if not self.packed:
-                    return 0
-                if not MEMBER.startswith(self.packed[:2]):
-                    raise zlib.error("bytes after its end that are none; pack it again")
-                self.member = zlib.decompressobj(GZIP)
-            content = self.member.decompress(self.packed, len(buffer))
-            if not (content or self.packed or self.member.eof):
-                raise EOFError("Compressed file ended before the end-of-stream marker was reached")
-            self.packed = self.member.unconsumed_tail or self.member.unused_data
-        buffer[: len(content)] = content
-        return len(content)
 
 
 def survey_bytes(content: BinaryIO, contract: Contract, *, stored: int, kind: str) -> Survey:

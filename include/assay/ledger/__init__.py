@@ -55,6 +55,7 @@ from assay.ledger.releases import (
     released_tables,
     released_version,
     untold_releases,
+    was_made_anew,
     was_released,
 )
 from assay.ledger.reports import count_records
@@ -116,6 +117,7 @@ __all__ = [
     "unended_batches",
     "untold_releases",
     "verdicts_in_force",
+    "was_made_anew",
     "was_overtaken",
     "was_released",
 ]

@@ -36,6 +36,18 @@ def release_of(connection: Connection, release_id: int | None) -> dict[str, Any]
     return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
 
 
+def was_made_anew(connection: Connection, release: Mapping[str, Any]) -> bool:
+    """Whether the batch of a release was committed again after it."""
+    rows = fetch_all(
+        connection,
+        "SELECT FROM ops.batch WHERE batch_id = %(batch)s AND (state <> 'PUBLISHED' OR EXISTS ("
+        "SELECT FROM ops.release WHERE batch_id = %(batch)s AND release_id > %(release)s"
+        " AND rolled_back_by IS NULL))",
+        {"batch": release["batch_id"], "release": release["release_id"]},
+    )
+    return bool(rows)
+
+
 def was_released(connection: Connection, batch_id: str) -> bool:
     """True when some commit of this batch has been released before."""
     return bool(

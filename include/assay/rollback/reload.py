@@ -145,8 +145,9 @@ def release_again(
         if target.table in counts:
             what = f"rows of {target.table} = those of release {rollback.to_release}"
             require_equal(what, int(found["rows"]), counts[target.table])
+    is_made_anew = release and ledger.was_made_anew(connection, release)
     take_back(connection, rollback)
-    if release:
+    if release and is_made_anew:
         _settle_batch_again(settings, connection, release)
     generation = release["generation"] if release else 1
     put_quarantine_back(connection, rollback, reload.quarantine, generation)
@@ -178,6 +179,9 @@ def _settle_batch_again(
                     classes=built["classes"],
                 )
             return
+    raise BatchError(
+        f"{folder}: no result of the commit that release {release['release_id']} is of"
+    )
 
 
 def drop_reload(connect: Connect, reload: Reload) -> None:

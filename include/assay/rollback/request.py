@@ -75,7 +75,7 @@ def resolve(
         pipeline=pipeline,
         to_release=target["release_id"] if target else None,
         batches=[batch for batch in dict.fromkeys(gone) if batch != stays],
-        versions=_versions(settings, releases, target, gone),
+        versions=_versions(settings, releases, target, unreleased),
         gives_back=request.gives_back,
         who=request.who,
         why=request.why,
@@ -114,11 +114,11 @@ def _versions(
     settings: Settings,
     releases: list[dict[str, Any]],
     target: dict[str, Any] | None,
-    gone: list[str],
+    unreleased: list[str],
 ) -> dict[str, int]:
     """Every table that the pipeline writes, and where it stood; 0 is a table that was empty."""
     tables = {table for release in releases for table in release["versions"]}
-    for batch in gone:
+    for batch in unreleased:
         tables |= set(written_tables(read_plan(settings.batches / batch / "plan.json")))
     stood: dict[str, int] = dict.fromkeys(sorted(tables), 0)
     for release in releases:

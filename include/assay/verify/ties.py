@@ -84,7 +84,7 @@ def check_ties(evidence: Evidence, check: Check, layers: Layers, today: Set[str]
 
 def _load_deliveries(evidence: Evidence, dataset: str) -> str:
     """The order of the dataset's files, as the books tell it."""
-    name = f"delivered.{dataset}"
+    name = f"deliveries.{dataset}"
     if name not in evidence.made:
         last: dict[str, dict[str, object]] = {}
         files = [f for f in evidence.books.files if f["dataset"] == dataset]
