@@ -37,8 +37,8 @@ def stored(loader: Connection) -> Connection:
             [f"{file_id}:1", dataset, batch_id, file_id, reasons],
         )
     loader.execute(
-        "INSERT INTO ops.quarantine_movement (row_id, how, who, why, from_batch)"
-        " VALUES ('f1:1', 'waived', 'ann', 'agreed', 'b1')"
+        "INSERT INTO ops.quarantine_movement (dataset, row_id, how, who, why, from_batch)"
+        " VALUES ('stocks', 'f1:1', 'waived', 'ann', 'agreed', 'b1')"
     )
     return loader
 

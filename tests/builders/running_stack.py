@@ -30,6 +30,7 @@ STAGES = (
     "validate_silver",
     "build_gold",
     "validate_gold",
+    "stage",
     "commit",
     "publish",
     "archive_files",

@@ -34,7 +34,7 @@ def test_every_task_of_the_first_run_succeeds_in_one_try(first_batch: Batch) -> 
     ]
 
 
-def test_two_applications_run_seven_stages_each_under_the_epoch_of_its_task(
+def test_two_applications_run_the_spark_stages_each_under_the_epoch_of_its_task(
     stack: RunningStack, first_batch: Batch
 ) -> None:
     stages = STAGES[1 : STAGES.index("commit") + 1]

@@ -57,6 +57,8 @@ def test_a_commit_stopped_before_its_write_is_fenced(
     require_fenced(attempts, first, sleeper, old)
     assert attempts.everything() == before
 
+    attempts.publish()
+
     second = build(attempts, files[2:], "second")
     old = attempts.take_epoch()
     sleeper = attempts.start(second, "commit", old, failpoint="before silver.trades:stop")

@@ -47,7 +47,7 @@ def abandon_batch(
     with hold_files(settings, pipeline):
         state = batch_state(connection, batch_id)
         if state == "COMMITTING" and not is_locked(settings.locks / f"{pipeline}.lock"):
-            settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
+            state = settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
         if state in ("EMPTY", "DRY_RUN", "ROLLED_BACK"):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
         _fence(connection, pipeline, batch_id, state, f"abandon {batch_id}")

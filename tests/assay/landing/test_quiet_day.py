@@ -91,7 +91,7 @@ def test_quiet_batch_whose_task_failed_once_is_empty_in_the_end(
     settings: Settings, database: Any, loader: Connection
 ) -> None:
     plan, said = take(settings, database, "quiet", QUIET)
-    fail_batch(loader, plan.batch_id, "no space left on device")
+    fail_batch(loader, plan.batch_id, "no space left on device", epoch=1)
     resume_batch(loader, plan.batch_id, "RUNNING")
     assert archive_files(settings, loader, plan, said.append) == 4
     assert batch_state(loader, plan.batch_id) == "EMPTY"

@@ -140,7 +140,19 @@ def test_abandoning_a_running_batch_fences_its_attempt(
         require_epoch(loader, "trades", epoch)
 
 
-@pytest.mark.parametrize("state", ["COMMITTING", "COMMITTED", "PUBLISHED"])
+def test_commit_that_was_cut_off_before_it_wrote_can_be_abandoned(
+    settings: Settings, accept: Accept, loader: Connection
+) -> None:
+    land(settings, "a.csv", content(1))
+    plan = accept("one")
+    epoch = take_epoch(loader, "trades", "commit")
+    set_batch_state(loader, plan.batch_id, "COMMITTING")
+    assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 1
+    with pytest.raises(Exception, match=f"this attempt has epoch {epoch}, but abandon"):
+        require_epoch(loader, "trades", epoch)
+
+
+@pytest.mark.parametrize("state", ["COMMITTED", "PUBLISHED"])
 def test_batch_that_the_lake_holds_has_no_such_way_out(
     settings: Settings, accept: Accept, loader: Connection, state: str
 ) -> None:

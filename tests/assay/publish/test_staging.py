@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.contract import load_contract
-from assay.publish.staging import serving_target, stage
+from assay.publish.staging import stage
+from assay.publish.targets import Staged, serving_target
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -39,7 +40,7 @@ def test_int96_is_read_as_microseconds(
     pq.write_table(rows, path, use_deprecated_int96_timestamps=True)
     built = {"change_set": str(tmp_path), "base_is_empty": True}
     target = serving_target(load_contract("silver", "mutual_funds"), built)
-    assert stage(loader, database.uri(), target, 1) == count
+    assert stage(loader, database.uri(), target, 1).staged == Staged("mutual_funds_1", count)
     loader.execute("SET timezone TO 'UTC'")
     found = loader.execute(
         "SELECT fund_timestamp::timestamp FROM staging.mutual_funds_1 ORDER BY fund_id"
