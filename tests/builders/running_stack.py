@@ -85,9 +85,12 @@ class RunningStack:
         return state
 
     def let_schedule_begin(self) -> RunState:
-        """Unpause the DAG and follow the run that its schedule starts at once."""
+        """Unpause the DAG and follow the run that its schedule starts at once.
+
+        It is the newest of two when the hour of the schedule strikes meanwhile.
+        """
         self.runs.unpause()
-        (run_id,) = self._await_runs(1)
+        *_, run_id = self._await_runs(1)
         return self.succeed(self.wait(run_id))
 
     def pause(self) -> None:
