@@ -88,6 +88,7 @@ def second_batch(stack: RunningStack, generated: Truth, first_batch: Batch) -> B
 
     The JVM that ingests them is killed; Airflow tries again by itself.
     """
+    stack.wait(first_batch.waiting_run)  # it would take the files
     out = generated.options.out
     deliver(stack.landing(), [out / file.name for file in generated.files[FIRST_FILES:]])
     run_id = stack.trigger()
