@@ -168,7 +168,8 @@ def test_files_of_a_batch_that_was_cut_off_and_given_up_went_back(site: Site) ->
         "INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,"  # noqa: S608
         " records, size_bytes, header, location, format, slice_date)"
         " SELECT batch_id, 'trades', 'f', 'bad.csv',"
-        f" 'rejected', 'why', 0, 1, '{{}}', '{site.settings.rejected}/trades/x/bad.csv', '', ''"
+        f" 'rejected', 'why', 0, 1, '{{}}', '{site.settings.rejected}/trades/x/bad.csv', '',"
+        " '2026-01-01'"
         f" FROM ops.batch WHERE batch_id = {given_up}"
     )
     assert "rejected file" in broken(site.audit())["I10"][0], "its plan was made: it had moved all"
