@@ -133,6 +133,23 @@ def test_a_gate_before_silver_keeps_the_bad_rows_and_moves_nothing(
     assert None not in bad["raw"].to_pylist()
 
 
+def test_a_gate_that_is_marked_as_success_opens_nothing(
+    stack: RunningStack, unknown: Stuck
+) -> None:
+    before = stack.everything()
+    path = f"/api/v2/dags/trades/dagRuns/{unknown.run.run_id}/taskInstances/validate_silver"
+    stack.runs._call("PATCH", path, json={"new_state": "success"})
+    stack.runs.clear(unknown.run.run_id, "build_gold")
+    run = stack.wait(unknown.run.run_id)
+    (commit,) = [task for task in run.tasks if task.state == "failed"]
+    assert (commit.task_id, commit.try_number) == ("commit", 1)
+    last = stack.log_of_failed(run)[-1]
+    assert "at most a tenth of the records is quarantined' was not met" in last
+    assert "clear validate_silver" in last
+    assert stack.batch_of(unknown.run.run_id)[1] == "FAILED"
+    assert stack.everything() == before
+
+
 def test_a_batch_goes_on_without_a_rejected_file_and_past_a_failed_batch(
     stack: RunningStack, malformed: Stuck, unknown: Stuck, files: list[Path]
 ) -> None:
@@ -158,24 +175,6 @@ def test_a_batch_goes_on_without_a_rejected_file_and_past_a_failed_batch(
     again = stack.assay("batch", "retry", malformed.batch_id)
     assert again.returncode == 1
     assert "nothing to retry" in again.stderr
-
-
-def test_a_gate_that_is_marked_as_success_opens_nothing(
-    stack: RunningStack, unknown: Stuck
-) -> None:
-    before = stack.everything()
-    path = f"/api/v2/dags/trades/dagRuns/{unknown.run.run_id}/taskInstances/validate_silver"
-    stack.runs._call("PATCH", path, json={"new_state": "success"})
-    stack.runs.clear(unknown.run.run_id, "build_gold")
-    run = stack.wait(unknown.run.run_id)
-    (stopped,) = [task for task in run.tasks if task.state == "failed"]
-    print(stopped, "\n".join(stack.log_of_failed(run)))
-    assert stopped.try_number == 1
-    last = stack.log_of_failed(run)[-1]
-    assert "at most a tenth of the records is quarantined' was not met" in last
-    assert "clear validate_silver" in last
-    assert stack.batch_of(unknown.run.run_id)[1] == "FAILED"
-    assert stack.everything() == before
 
 
 def test_an_abandoned_batch_gives_its_files_back_and_cannot_go_on(
