@@ -121,20 +121,29 @@ def _as_record(value: Any) -> Record:
 
 
 def _finder(name: str) -> Callable[[Record], str | None]:
-    """What finds a field: nested as `outer.inner`, or with a name that has the dot in it."""
+    """What finds a field: nested as `outer.inner`, or with a name that has the dot in it.
+
+    A null hides no value that stands under another spelling of the name.
+    """
     outer, _, inner = name.partition(".")
-    folded = fold(name)
 
-    def find(record: Record) -> str | None:
+    def values(record: Record) -> Iterator[Any]:
         if inner:
-            parent = record.get(outer)
-            if isinstance(parent, dict) and inner in parent:
-                return _text(parent[inner])
-        if name in record:
-            return _text(record[name])
-        return _text(next((v for key, v in record.items() if fold(key) == folded), None))
+            for parent in _spelt(record, outer):
+                if isinstance(parent, dict):
+                    yield from _spelt(parent, inner)
+        yield from _spelt(record, name)
 
-    return find
+    return lambda record: _text(next(values(record), None))
+
+
+def _spelt(record: Record, name: str) -> Iterator[Any]:
+    """The values of a field that are not null, the one with the exact name first."""
+    exact = record.get(name)
+    if exact is not None:
+        yield exact
+    folded = fold(name)
+    yield from (v for key, v in record.items() if v is not None and fold(key) == folded)
 
 
 def _text(value: Any) -> str | None:
