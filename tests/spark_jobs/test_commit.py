@@ -76,9 +76,9 @@ def test_changed_rule_on_the_newest_batch_is_applied_and_its_former_commit_taken
     live, plan = grown
     lake = live.copy(tmp_path)
     plan = replace(plan, lake=f"{tmp_path}/lake", bronze_lake=f"{tmp_path}/lake")
-    order, plan = plan.delivery_order, replace(plan, folder=str(tmp_path / "batch"))
-    Path(plan.folder).mkdir()
-    shutil.copyfile(order, plan.delivery_order)
+    folder = str(tmp_path / "batch")
+    shutil.copytree(plan.folder, folder)
+    plan = replace(plan, folder=folder)
     before = silver_rows(lake, version=plan_base(lake))
     stood = versions(lake)
     monkeypatch.setattr(silver_module, "trades", stricter)
