@@ -83,12 +83,13 @@ def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
     if not rows:
         return _summary_without_batch(connection, pipeline, run_id)
     batch_id, state, error, would_change = rows[0]
+    first = _first_line(connection, batch_id, state, error, would_change)
     lines = [
-        _first_line(connection, batch_id, state, error, would_change),
+        first,
         f"batch {batch_id}",
         *_judged(connection, batch_id),
         *_actions(connection, batch_id),
-        *_waiting(connection, pipeline, batch_id),
+        *_waiting(connection, pipeline, batch_id, first),
         *(f"- {line}" for line in _told_by_tasks(connection, batch_id)),
     ]
     return "\n".join(on_one_line(line) for line in lines)
@@ -152,23 +153,29 @@ def _rejected(connection: Connection, batch_id: str) -> list[str]:
     )
     if not rows:
         return []
-    return [f"{count(len(rows), 'file')} rejected ({_named(rows)})"]
+    return [f"{count(len(rows), 'file')} rejected{_named(_shown(rows))}"]
 
 
-def _named(rows: list[tuple[Any, ...]]) -> str:
-    names = [repr(on_one_line(name, 80)) for (name,) in rows[:NAMED_FILES]]
-    rest = [f"{len(rows) - NAMED_FILES:,} more"] if len(rows) > NAMED_FILES else []
-    return ", ".join([*names, *rest])
+def _shown(rows: list[tuple[Any, ...]]) -> list[str]:
+    return [repr(on_one_line(name, 80)) for (name,) in rows]
 
 
-def _waiting(connection: Connection, pipeline: str, batch_id: str) -> list[str]:
-    """What of the pipeline waits for a person: rejected files, and quarantined records."""
+def _named(files: list[str]) -> str:
+    rest = [f"{len(files) - NAMED_FILES:,} more"] if len(files) > NAMED_FILES else []
+    return f" ({', '.join([*files[:NAMED_FILES], *rest])})" if files else ""
+
+
+def _waiting(connection: Connection, pipeline: str, batch_id: str, first: str) -> list[str]:
+    """What of the pipeline waits for a person: rejected files, and quarantined records.
+
+    No file is named that the first line of the note names.
+    """
     files = fetch_all(connection, WAITING_FILES, {"pipeline": pipeline, "days": WAITING_DAYS})
     ((rows,),) = fetch_all(connection, WAITING_ROWS, {"batch": batch_id, "most": MOST_COUNTED})
     told = []
     if files:
         rejected = f"{count(len(files), 'file')} rejected in the last {WAITING_DAYS} days"
-        told.append(f"{rejected} ({_named(files)})")
+        told.append(f"{rejected}{_named([file for file in _shown(files) if file not in first])}")
     if rows:
         more = " or more" if rows == MOST_COUNTED else ""
         told.append(f"{count(rows, 'record')}{more} in quarantine")
