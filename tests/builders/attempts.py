@@ -190,10 +190,10 @@ def _arm(failpoint: str) -> dict[str, str]:
 class Job(subprocess.Popen[bytes]):
     """A started process, and where it logs."""
 
-    log: Path
+    log: Path | None = None
 
     def last_words(self) -> str:
-        return self.log.read_text(errors="replace")[-3000:]
+        return self.log.read_text(errors="replace")[-3000:] if self.log else ""
 
 
 def wait_until(condition: Callable[[], object], process: Job) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
@@ -27,7 +27,7 @@ from builders.lake_content import (
     table,
     versions,
 )
-from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.lakehouse.tables import create_table, read_table
 from spark_jobs.transformations.conform import conform
 from spark_jobs.transformations.silver import trades as silver_module
 
@@ -130,6 +130,15 @@ def test_new_rows_alone_are_appended_once_and_another_batch_has_to_be_built_on_t
     overtaken = replace(plan, lake=f"{tmp_path}/lake")
     with pytest.raises(BatchError, match="later batches are built on it"):
         lake.run(overtaken, "build_silver")
+
+
+def test_folder_that_holds_files_and_no_table_is_neither_taken_for_one_nor_touched(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "part-0.parquet").write_bytes(b"of somebody")
+    with pytest.raises(BatchError, match="holds files, and no version of a Delta table"):
+        create_table(spark, str(tmp_path), "a int")
+    assert (tmp_path / "part-0.parquet").read_bytes() == b"of somebody"
 
 
 def test_commits_say_who_made_them(loaded: tuple[Lake, Plan]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from assay import contract
@@ -16,7 +18,7 @@ from assay.errors import BatchError, FencedError
 from assay.plan import Plan
 from assay.rollback import Request, find_pipeline, roll_back
 from assay.settings import CONTRACTS, load_settings
-from builders.attempts import Attempts
+from builders.attempts import Attempts, is_stopped, wait_until
 from builders.content import hash_delta, hash_postgres
 from builders.deliveries import age, make_set
 from builders.deliveries import deliver as deliver_files
@@ -220,6 +222,30 @@ def test_rollback_that_is_killed_anywhere_is_completed_by_the_next(pipeline: Att
         waiting = [path.name for path in (pipeline.settings.landing / FUNDS).iterdir()]
         assert waiting == ["b.jsonl"], failpoint
         assert pipeline.violations() == [], failpoint
+
+
+@pytest.mark.parametrize("failpoint", [f"before restoring silver.{FUNDS}", "after restoring"])
+def test_rollback_that_is_stopped_changes_nothing_when_it_wakes_after_its_successor(
+    pipeline: Attempts, failpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_SPARK_LOCK_WAIT", "1")
+    deliver(pipeline, "a.jsonl", GOOD, BAD)
+    first = release(pipeline, "a")
+    before = state_of(pipeline)
+    deliver(pipeline, "b.jsonl", {"fund_id": "3"}, WRONG)
+    release(pipeline, "b")
+    asked = json.dumps(asdict(Request(first, None, "ann", "x", gives_back=False)))
+    sleeper = pipeline.start_rollback(asked, failpoint=f"{failpoint}:stop")
+    wait_until(lambda: is_stopped(psutil.Process(sleeper.pid)), sleeper)
+    with pytest.raises(BatchError, match=f"pid {sleeper.pid} .* is still at work"):
+        undo(pipeline, to=first)
+    (pipeline.settings.locks / f"{FUNDS}.lock").unlink()  # as on a host that does not share it
+    undo(pipeline, to=first)
+    assert state_of(pipeline) == before
+    sleeper.send_signal(signal.SIGCONT)
+    assert sleeper.wait(120) != 0
+    assert state_of(pipeline) == before
+    assert pipeline.violations() == []
 
 
 def test_attempt_that_wakes_after_a_rollback_is_fenced(pipeline: Attempts) -> None:

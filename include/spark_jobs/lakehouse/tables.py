@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -15,8 +17,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assay import failpoints
+from assay.addresses import as_place
 from assay.delta_history import Commit, commits, head
-from assay.errors import FencedError
+from assay.errors import BatchError, FencedError
+from assay.objects import remove, sizes_below
 
 TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
 TXN_VERSION = "spark.databricks.delta.write.txnVersion"
@@ -40,15 +44,39 @@ class Fence:
 def create_table(
     spark: SparkSession, path: str, ddl: str, *, partition_by: str = "", **properties: str
 ) -> None:
-    """Create an empty table with explicit columns, unless it is there."""
+    """Create an empty table with explicit columns, unless it is there.
+
+    Raises BatchError when something else is in its place.
+    """
     if commits(path, limit=1):
         return
+    _clear_unfinished(path)
     partitioned = f"PARTITIONED BY ({partition_by})" if partition_by else ""
     settings = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
     spark.sql(
         f"CREATE TABLE IF NOT EXISTS delta.`{path}` ({ddl}) USING delta {partitioned} "
         f"TBLPROPERTIES ({settings})"
     )
+    if not commits(path, limit=1):
+        raise BatchError(
+            f"{path}: holds files, and no version of a Delta table; move them away and clear the"
+            " task, or bring back its _delta_log"
+        )
+
+
+def _clear_unfinished(path: str) -> None:
+    """Remove what an attempt left that was cut off while it created the table: hidden files alone.
+
+    Delta takes any folder that is not empty for a table, and would never create this one.
+    """
+    place = as_place(path)
+    left = sizes_below(place)
+    if any(not PurePosixPath(name).name.startswith(".") for name in left):
+        return
+    for name in left:
+        remove(place / name)
+    if isinstance(place, Path):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import psycopg
 import pyarrow as pa
 import pytest
@@ -18,6 +21,8 @@ from assay.publish import stage_batch
 from assay.publish.change import require_staged
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.results import write_result
+from assay.stack.paths import child_environment
+from builders.attempts import Job, is_stopped, wait_until
 from builders.published_lake import Lake, content, served, staging_tables, trade
 
 if TYPE_CHECKING:
@@ -172,3 +177,35 @@ def test_verdicts_are_kept_with_what_they_judged(loader: psycopg.Connection[Any]
     ledger.record_validation(loader, "b", 8, "silver", [verdict])
     found = ledger.verdicts_in_force(loader, "b")["silver.trades", "e"]
     assert (found["subject"], found["success"]) == ("7/d", True)
+
+
+STAGE_IN_A_PROCESS = """
+import psycopg, sys
+from assay.plan import read_plan
+from assay.publish import stage_batch
+uri, plan, epoch = sys.argv[1:]
+stage_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch), print)
+"""
+
+
+@pytest.mark.parametrize("failpoint", ["before staging trade_event", "after staging"])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGCONT], ids=["killed", "woken"])
+def test_attempt_that_was_stopped_does_not_touch_what_its_successor_staged_and_released(
+    database: Database, lake: Lake, stage: Stage, publish: Any, failpoint: str, end: signal.Signals
+) -> None:
+    plan = lake.commit([trade(1), trade(2)])
+    epoch = ledger.take_epoch(lake.connection, "trades", "stopped")
+    command = [sys.executable, "-c", STAGE_IN_A_PROCESS, database.uri(), f"{plan.folder}/plan.json"]
+    armed = {"ASSAY_FAILPOINT": f"{failpoint}:stop", "ASSAY_FAILPOINTS_ALLOWED": "1"}
+    sleeper = Job([*command, str(epoch)], env=child_environment(armed))
+    wait_until(lambda: is_stopped(psutil.Process(sleeper.pid)), sleeper)
+    stage(plan)
+    if end == signal.SIGCONT:
+        sleeper.send_signal(end)
+        sleeper.wait(20)
+    publish(plan)
+    sleeper.send_signal(signal.SIGKILL)
+    sleeper.wait(20)
+    assert served(database) == [trade(1), trade(2)]
+    stage(lake.commit([trade(3)]))
+    assert {name.rpartition("_")[2] for name in staging_tables(database)} == {str(epoch + 3)}
