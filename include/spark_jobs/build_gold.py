@@ -25,7 +25,8 @@ def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """
     made_from = subjects(plan, "silver") if plan.needs("build_silver") else {}
     tables = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
-    summary = ", ".join(f"{t['groups']:,} groups of {name}" for name, t in tables.items())
+    listed = ", ".join(f"{t['groups']:,} of {name}" for name, t in tables.items())
+    summary = f"groups: {listed}"
     rules = rules_version(plan.datasets)
     return {"tables": tables, "made_from": made_from, "rules": rules, "summary": summary}
 

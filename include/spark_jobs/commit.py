@@ -75,7 +75,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         table = target.contract.table
         versions[table] = _bring_in(spark, target, replace(fence, digest=target.digest))
         totals[table] = _totals(spark, target, versions[table])
-    listed = ", ".join(f"{name}@{version}" for name, version in versions.items())
+    listed = ", ".join(f"{name} v{version}" for name, version in versions.items())
     return {
         "versions": versions,
         "rules": rules,
@@ -84,7 +84,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         "totals": totals,
         "silver": silver,
         "gold": gold,
-        "summary": f"committed {listed}",
+        "summary": listed,
     }
 
 

@@ -137,7 +137,7 @@ def test_folder_that_holds_files_and_no_table_is_neither_taken_for_one_nor_touch
 ) -> None:
     (tmp_path / "part-0.parquet").write_bytes(b"of somebody")
     with pytest.raises(BatchError, match="holds files, and no version of a Delta table"):
-        create_table(spark, str(tmp_path), "a int")
+        create_table(spark, str(tmp_path), "a int", **{"delta.appendOnly": "false"})
     assert (tmp_path / "part-0.parquet").read_bytes() == b"of somebody"
 
 

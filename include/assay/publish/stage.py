@@ -43,7 +43,7 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) ->
     result = {
         "digests": change.digests,
         "tables": {name: asdict(staged) for name, staged in tables.items()},
-        "summary": f"{rows:,} rows for {len(tables)} tables, all of which Postgres takes",
+        "summary": f"{rows:,} rows for {len(tables)} tables",
     }
     write_result(plan.folder, "stage", epoch, result)
     return result
