@@ -184,7 +184,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     settings = load_settings()
     ensure_jars(settings, print)
-    conf = launch(settings, lock="tests", holder="tests", input_bytes=0).conf | {
+    conf = launch(settings, lock="tests", holder="tests").conf | {
         "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",

@@ -7,7 +7,6 @@ reads the one with the highest epoch, so that a fenced attempt that wakes late i
 from __future__ import annotations
 
 import json
-from collections.abc import Set
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,31 +54,9 @@ def latest_result(folder: str, stage: str) -> dict[str, Any]:
     return read_result(folder, stage, max(epochs))
 
 
-def write_ahead(folder: str, stage: str, epoch: int, made_by: str, rules: str) -> None:
-    """Note that the result under this epoch is of a stage that ran ahead of its own task."""
-    note = {"made_by": made_by, "rules": rules}
-    write_whole(Path(folder) / "ahead" / f"{stage}.{epoch}.json", json.dumps(note))
-
-
-def take_ahead(folder: str, stage: str, epoch: int, rules: str) -> str | None:
-    """The stage in whose application this attempt's result was made; None when it must be run.
-
-    It is given once, whole, and only under the same rules. An attempt that came between has moved
-    the epoch on, so that a stage that is cleared or retried runs anew.
-    """
-    path = Path(folder) / "ahead" / f"{stage}.{epoch}.json"
-    if not path.is_file():
-        return None
-    note: dict[str, str] = json.loads(path.read_text())
-    path.unlink()
-    is_whole = has_result(folder, stage, epoch)
-    return note["made_by"] if is_whole and note["rules"] == rules else None
-
-
 def next_epoch(folder: str) -> int:
     """The epoch after the newest attempt in this folder; for a dry run, which takes no lease."""
-    ahead = {path.name for path in (Path(folder) / "ahead").glob("*.json")}
-    return max(_epochs(folder, "*.json", without=ahead), default=0) + 1
+    return max(_epochs(folder, "*.json"), default=0) + 1
 
 
 def _result(folder: str, stage: str, epoch: int) -> Path:
@@ -91,9 +68,8 @@ def epochs_of(folder: str, stage: str) -> list[int]:
     return _epochs(folder, f"{stage}.*.json")
 
 
-def _epochs(folder: str, pattern: str, without: Set[str] = frozenset()) -> list[int]:
-    results = (Path(folder) / "results").glob(pattern)
-    return [int(path.suffixes[-2][1:]) for path in results if path.name not in without]
+def _epochs(folder: str, pattern: str) -> list[int]:
+    return [int(path.suffixes[-2][1:]) for path in (Path(folder) / "results").glob(pattern)]
 
 
 def write_failure(folder: str, stage: str, epoch: int, error: AssayError) -> None:

@@ -17,6 +17,8 @@ CONTRACTS = REPOSITORY / "include" / "contracts"
 SQL = REPOSITORY / "include" / "sql"
 SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
 LOOPBACK = "127.0.0.1"
+WARM = "warm"
+MASTERS = WARM + r"|local\[(\*|[1-9][0-9]*)\]|(spark|sc)://[^/\s;]+:[0-9]+"
 Address = tuple[str, int]
 
 
@@ -47,9 +49,19 @@ class Settings:
         return bool(self.postgres or self.airflow)
 
     @property
+    def is_warm(self) -> bool:
+        """Whether the stack keeps a Spark server of its own, which all jobs share."""
+        return self.spark_master == WARM
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a job is the client of a Spark server, and starts no JVM."""
+        return self.is_warm or self.spark_master.startswith("sc://")
+
+    @property
     def is_cluster(self) -> bool:
         """Whether jobs run on other machines, or in other containers, than their driver."""
-        return not self.spark_master.startswith("local")
+        return self.spark_master.startswith("spark://")
 
     @property
     def driver_bytes(self) -> int:
@@ -171,10 +183,11 @@ def _yes(environ: Mapping[str, str], name: str) -> bool:
 
 
 def _spark_master(environ: Mapping[str, str]) -> str:
-    master = environ.get("ASSAY_SPARK_MASTER") or "local[*]"
-    if not re.fullmatch(r"local\[(\*|[1-9][0-9]*)\]|spark://[^/\s]+:[0-9]+", master):
+    master = environ.get("ASSAY_SPARK_MASTER") or WARM
+    if not re.fullmatch(MASTERS, master):
         raise SettingsError(
-            f"ASSAY_SPARK_MASTER={master!r} is neither local[*] or local[2] nor spark://host:7077"
+            f"ASSAY_SPARK_MASTER={master!r} is none of warm, sc://host:15002, local[*], local[2]"
+            " and spark://host:7077"
         )
     return master
 

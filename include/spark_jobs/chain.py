@@ -1,4 +1,4 @@
-"""The Spark stages of a batch in their order, and how far one application may go on its own."""
+"""The Spark stages of a batch, in their order."""
 
 from __future__ import annotations
 
@@ -27,14 +27,3 @@ STAGES: dict[str, Stage] = {
     "validate_gold": validate_gold,
     "commit": commit_batch,
 }
-
-
-def stages_ahead(plan: Plan, stage: str) -> list[str]:
-    """The stages after this one that write nothing which lasts, and need nothing but files.
-
-    The commit waits for the gates' own tasks; a stage that asks the ledger, for its task to ask.
-    """
-    names = list(STAGES)
-    ahead = names[names.index(stage) + 1 : names.index("commit")]
-    stop = next((n for n, name in enumerate(ahead) if plan.asks_ledger(name)), len(ahead))
-    return ahead[:stop]

@@ -8,25 +8,20 @@ import os
 import signal
 import sys
 import time
-import traceback
 from importlib import import_module
 from threading import Thread
 
-from pyspark.sql import SparkSession
-
 from assay.errors import AssayError
-from assay.gates import stops
-from assay.plan import Plan, read_plan
-from assay.results import write_ahead, write_failure, write_result
-from assay.rules import rules_version
-from spark_jobs.chain import STAGES, stages_ahead
-from spark_jobs.lakehouse.session import open_session, tasks_by_host
+from assay.plan import read_plan
+from assay.results import write_failure, write_result
+from spark_jobs.chain import STAGES
+from spark_jobs.lakehouse.session import session, tasks_by_host
 
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Run one stage of a planned batch, then those after it ahead of their own tasks."""
+    """Run one stage of a planned batch; its result file is the last act."""
     parser = argparse.ArgumentParser(prog="entry.py", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("plan", help="path of the batch's plan.json")
@@ -34,53 +29,32 @@ def main() -> None:
     given = parser.parse_args()
     die_with_parent()
     plan = read_plan(given.plan)
-    if given.stage != "commit":
+    if given.stage.startswith("validate_"):
         _load_meanwhile("great_expectations")
     started = time.monotonic()
     try:
-        spark = open_session(f"{given.stage} {plan.batch_id}")
-        _run(spark, plan, given.stage, given.epoch, started)
+        name = f"{given.stage} {plan.batch_id} epoch {given.epoch}"
+        with session(name, input_bytes=plan.input_bytes) as spark:
+            result = STAGES[given.stage](spark, plan, given.epoch)
+            executors = tasks_by_host(spark)
     except AssayError as error:
         write_failure(plan.folder, given.stage, given.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")
-    _run_ahead(spark, plan, given.stage, given.epoch)
-
-
-def _run(spark: SparkSession, plan: Plan, stage: str, epoch: int, started: float) -> bool:
-    """Run a stage; its result file is its last act. False when a gate would stop the batch."""
-    result = STAGES[stage](spark, plan, epoch)
-    facts = {"seconds": round(time.monotonic() - started, 2), "executors": tasks_by_host(spark)}
-    write_result(plan.folder, stage, epoch, {**facts, **result})
-    print(f"{stage} {plan.batch_id}: {result['summary']}", flush=True)
-    return not any(stops(verdict) for verdict in result.get("verdicts", []))
-
-
-def _run_ahead(spark: SparkSession, plan: Plan, first: str, epoch: int) -> None:
-    """Run the stages after `first`, each under the epoch that its task has if all goes well.
-
-    An attempt that comes between moves the epochs on, so that nothing outdated is ever taken.
-    """
-    for expected, stage in enumerate(stages_ahead(plan, first), epoch + 1):
-        write_ahead(plan.folder, stage, expected, first, rules_version(plan.datasets))
-        try:
-            if not _run(spark, plan, stage, expected, time.monotonic()):
-                return
-        except Exception:  # noqa: BLE001  # whatever it died of, its own task will say so
-            traceback.print_exc()
-            print(f"{stage} could not run ahead; its own task runs it", flush=True)
-            return
+    facts = {"seconds": round(time.monotonic() - started, 2), "executors": executors}
+    write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
+    print(f"{given.stage} {plan.batch_id}: {result['summary']}", flush=True)
 
 
 def _load_meanwhile(module: str) -> None:
-    """Import a module that takes seconds while the JVM opens its session."""
+    """Import a module that takes seconds while the session opens."""
     Thread(target=import_module, args=[module], daemon=True).start()
 
 
 def die_with_parent() -> None:
-    """End when the JVM ends; without this a killed job's Python side would go on alone."""
+    """End when the JVM ends, or the task whose client this is; else a killed job would go on."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == 1:
-        sys.exit("the JVM of this job is gone")
+        sys.exit("what started this job is gone")
 
 
 if __name__ == "__main__":

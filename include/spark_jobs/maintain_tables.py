@@ -20,7 +20,7 @@ from assay.stack.submit import hold_lock
 from assay.words import count
 from spark_jobs.entry import die_with_parent
 from spark_jobs.lakehouse import schemas, upkeep
-from spark_jobs.lakehouse.session import open_session
+from spark_jobs.lakehouse.session import session
 
 NAME = "maintain_tables"
 PATIENCE_SECONDS = 600.0
@@ -35,7 +35,8 @@ def main() -> None:
     die_with_parent()
     folder = str(Path(arguments.request).parent)
     try:
-        result = maintain_tables(open_session(NAME), read_request(arguments.request))
+        with session(f"{NAME} epoch {arguments.epoch}") as spark:
+            result = maintain_tables(spark, read_request(arguments.request))
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")

@@ -9,14 +9,16 @@ import json
 import sys
 from uuid import uuid4
 
+from pyspark.sql import SparkSession
+
 from spark_jobs.entry import die_with_parent
-from spark_jobs.lakehouse.session import open_session, tasks_by_host
+from spark_jobs.lakehouse.session import tasks_by_host
 
 
 def main(lake: str, files: int) -> None:
     """Write files that each have a task of their own, count them, and remove them."""
     die_with_parent()
-    spark = open_session("probe_lake")
+    spark = SparkSession.builder.appName("probe_lake").getOrCreate()
     folder = f"{lake}/.probe-{uuid4().hex}"
     # Py4J has no types.
     place = spark._jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr]

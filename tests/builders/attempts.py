@@ -127,7 +127,7 @@ class Attempts:
         return self._submit(program, "chain", plan.batch_id, failpoint, PIPELINE)
 
     def _submit(self, program: list[str], log: str, holder: str, failpoint: str, lock: str) -> Job:
-        job = launch(self.settings, lock=lock, holder=holder, input_bytes=0)
+        job = launch(self.settings, lock=lock, holder=holder)
         command = [job.program, "--master", "local[2]", "--name", log]
         command += ["--driver-memory", job.driver_memory]
         for name, value in job.conf.items():

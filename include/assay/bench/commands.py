@@ -56,10 +56,10 @@ def _last_line(log: Path, printed: str) -> str:
 
 
 def as_operator_does(
-    settings: Settings, input_bytes: float, program: Path, *arguments: str
+    settings: Settings, program: Path, *arguments: str
 ) -> tuple[list[str], dict[str, str]]:
     """Command line and environment of a Spark job as `SparkStageOperator` starts it."""
-    job = launch(settings, lock="bench", holder="make bench", input_bytes=input_bytes)
+    job = launch(settings, lock="bench", holder="make bench")
     options = [part for name, value in job.conf.items() for part in ("--conf", f"{name}={value}")]
     memory = ["--driver-memory", job.driver_memory]
     master = ["--master", settings.spark_master]

@@ -61,7 +61,7 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())
     plan = accept_files(settings, _connecting(bench, name), run, bench.say)
     command, environment = as_operator_does(
-        settings, plan.input_bytes, PROGRAMS / "run_stages.py", f"{plan.folder}/plan.json"
+        settings, PROGRAMS / "run_stages.py", f"{plan.folder}/plan.json"
     )
     done = run_timed(command, environment, bench.settings.logs / f"{name}.log")
     with psycopg.connect(dsn(bench.settings, "assay_loader", name)) as connection:

@@ -24,13 +24,12 @@ from assay.stack.java import ensure_java
 from assay.stack.spark import prepare_spark
 
 ROUNDS = 5
-LARGE_BATCH = 1 << 40
 JOB = PROGRAMS / "small_delta_job.py"
 NEEDED_BY_DELTA = ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")
 
 
 def measure_start(bench: Workbench) -> PartResult:
-    """A small fixed Delta job: as tasks of large and small batches start it, and plain."""
+    """A small fixed Delta job: as tasks start it under a classic master, and plain."""
     bench.prepare_spark()
     ratios: list[Ratio] = []
     notes: list[str] = []
@@ -74,7 +73,7 @@ def _settings_for(bench: Workbench, given: str | None) -> Settings:
     shared = bench.base.home / "java"
     if ensure_java(bench.base).home.is_relative_to(shared) and given is None:
         (home / "java").symlink_to(shared.resolve())
-    settings = dataclasses.replace(bench.base, home=home)
+    settings = dataclasses.replace(bench.base, home=home, spark_master="local[*]")
     prepare_spark(settings, bench.say)
     return settings
 
@@ -95,8 +94,7 @@ def _ways(settings: Settings, number: int) -> dict[str, tuple[list[str], dict[st
     def scratch(way: str) -> str:
         return str(settings.home / f"{way}-{number}")
 
-    task, environment = as_operator_does(settings, LARGE_BATCH, JOB, scratch("task"))
-    small, _ = as_operator_does(settings, 0, JOB, scratch("small"))
+    task, environment = as_operator_does(settings, JOB, scratch("task"))
     # The same command line, but for the option that names the cache.
     uncached = [
         part.split(' "-XX:')[0] if part.startswith("spark.driver.extraJavaOptions=") else part
@@ -109,7 +107,6 @@ def _ways(settings: Settings, number: int) -> dict[str, tuple[list[str], dict[st
     plain = plain_spark_submit(options, JOB, scratch("plain"))
     return {
         "task": (task, environment),
-        "small": (small, environment),
         "no cache": (uncached, environment),
         "plain": (plain, plain_environment(settings)),
     }
@@ -122,6 +119,4 @@ def _ratios(java: str, found: dict[str, list[Timed]], goal: float | None) -> lis
         Ratio(f"{java}: task / plain spark-submit", wall["task"], wall["plain"], goal),
         Ratio(f"{java}: the same, processor time", cpu["task"], cpu["plain"], unit="CPU-s"),
         Ratio(f"{java}: task / itself without cache", wall["task"], wall["no cache"]),
-        Ratio(f"{java}: task of a small batch / plain", wall["small"], wall["plain"], goal),
-        Ratio(f"{java}: the same, processor time", cpu["small"], cpu["plain"], unit="CPU-s"),
     ]

@@ -12,7 +12,7 @@ from assay.errors import StackError
 from assay.files import write_whole
 from assay.settings import Settings
 
-# Each name is the Postgres role, the Airflow user, or the key that the value is for.
+# Each name is the Postgres role, the Airflow user, or the key or server that the value is for.
 NAMES = (
     "postgres",
     "airflow",
@@ -23,6 +23,7 @@ NAMES = (
     "jwt_secret",
     "api_secret_key",
     "fernet_key",
+    "spark",
 )
 
 

@@ -9,11 +9,6 @@ from pathlib import Path
 from assay.settings import Settings
 from assay.stack.spark import CLUSTER_UMASK, spark_environment, submit_conf
 
-# A job that is over before the second compiler has paid off does better without it.
-QUICK_START = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-JVM_SETTINGS = {"spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"}
-SMALL_INPUT = 128 << 20
-
 
 @dataclass(frozen=True)
 class SparkLaunch:
@@ -25,23 +20,18 @@ class SparkLaunch:
     driver_memory: str
 
 
-def launch(settings: Settings, *, lock: str, holder: str, input_bytes: float) -> SparkLaunch:
+def launch(settings: Settings, *, lock: str, holder: str) -> SparkLaunch:
     """Settings of one job; two jobs with the same `lock` never run at once.
 
     `holder` is what a job that has to wait tells its reader. See `assay.stack.submit`.
     """
-    conf = submit_conf(settings)
-    if input_bytes < SMALL_INPUT:
-        for option in conf.keys() & JVM_SETTINGS:
-            conf[option] += QUICK_START
-        # Planning anew at run time has Delta list its files anew, a dozen times for one join.
-        conf["spark.sql.adaptive.enabled"] = "false"
     return SparkLaunch(
         program=str(Path(sys.prefix) / "bin" / "assay-spark-submit"),
-        conf=conf,
+        conf={} if settings.is_remote else submit_conf(settings),
         environment={
             **spark_environment(settings),
             "ASSAY_HOME": str(settings.home),
+            "ASSAY_SPARK_MASTER": settings.spark_master,
             "ASSAY_SPARK_LOCK": str(settings.locks / f"{lock}.lock"),
             "ASSAY_SPARK_HOLDER": holder,
             **({"ASSAY_SPARK_UMASK": f"{CLUSTER_UMASK:o}"} if settings.is_cluster else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.util
 import os
 import sys
@@ -13,6 +14,7 @@ from assay.errors import StackError
 BIN = Path(sys.prefix) / "bin"
 # They would change which code runs, keep byte code from being written, or configure Airflow.
 DROPPED = ("AIRFLOW", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "SPARK_CONF_DIR")
+SECRETS = ("AIRFLOW_*", "AIRFLOW__*", "_AIRFLOW_*", "__AIRFLOW_*", "ASSAY_*PASSWORD*", "PG*")
 
 
 def package_folder(package: str) -> Path:
@@ -42,3 +44,12 @@ def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     # Arrow's own pool keeps what it has freed, so memory would grow with the rows that pass it.
     arrow = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
     return {**kept, **arrow, "PATH": path_with_programs(), **extra}
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables that may hold a password or a token."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS)
+    }

@@ -12,7 +12,7 @@ from assay.files import write_whole
 from assay.settings import LOOPBACK, Address, Settings
 
 HOST = LOOPBACK
-FIRST_CHOICE = {"airflow": 8080, "postgres": 5432}
+FIRST_CHOICE = {"airflow": 8080, "postgres": 5432, "spark": 15002}
 TRIES = 200
 
 

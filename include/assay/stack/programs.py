@@ -7,6 +7,7 @@ import hashlib
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from assay.stack.processes import marker, working_folder
 
 LONGEST_SOCKET = 90  # the system allows 104 to 108, and the supervisor adds to it
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
-PROGRAMS = ("postgres", *AIRFLOW_PROGRAMS)
+SPARK = "spark"
 # Log servers listen on all interfaces, and are only of use to workers on other machines.
 QUIET = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 HEAD = """\
@@ -150,7 +151,26 @@ def _configuration(settings: Settings) -> str:
         )
         for number, name in enumerate(AIRFLOW_PROGRAMS)
     ]
-    return "\n".join([head, postgres, *airflow])
+    return "\n".join([head, postgres, *([_spark(settings)] if settings.is_warm else []), *airflow])
+
+
+def programs_of(settings: Settings) -> tuple[str, ...]:
+    """What the supervisor of this stack runs, in the order of their start."""
+    return ("postgres", *([SPARK] if settings.is_warm else []), *AIRFLOW_PROGRAMS)
+
+
+def _spark(settings: Settings) -> str:
+    return PROGRAM.format(
+        name=SPARK,
+        command=_escape(shlex.join([sys.executable, "-m", "assay.stack.spark_server"])),
+        directory=_escape(working_folder(settings)),
+        priority=5,
+        stop_signal="TERM",
+        patience=30,
+        group="true",
+        log=_escape(log_file(settings, SPARK)),
+        user="",
+    )
 
 
 def _escape(value: object) -> str:

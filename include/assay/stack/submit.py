@@ -2,15 +2,16 @@
 
 It locks the file named by ASSAY_SPARK_LOCK (ASSAY_SPARK_HOLDER says for whom) and becomes the JVM
 with the file still open, so that the lock is held until that JVM is dead, whatever happens to the
-task, its shell or Airflow. Secrets of the parent's environment are not handed on. What the job
-makes has the modes that ASSAY_SPARK_UMASK leaves.
+task, its shell or Airflow. Where ASSAY_SPARK_MASTER names a server, it becomes the client instead:
+what a dead one has left running there is ended by its successor (`spark_jobs.lakehouse.session`).
+Secrets of the parent's environment are not handed on. What the job makes has the modes that
+ASSAY_SPARK_UMASK leaves.
 """
 
 from __future__ import annotations
 
 import ctypes
 import fcntl
-import fnmatch
 import os
 import signal
 import sys
@@ -20,9 +21,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay.errors import BatchError
+from assay.settings import load_settings
+from assay.stack.paths import without_secrets
+from assay.stack.spark_server import access
 
 PR_SET_PDEATHSIG = 1
-SECRETS = ("AIRFLOW_*", "AIRFLOW__*", "_AIRFLOW_*", "__AIRFLOW_*", "ASSAY_*PASSWORD*", "PG*")
 LOCK_IS_BUSY = 75
 
 
@@ -36,9 +39,21 @@ def main() -> None:
     die_with_parent(parent)
     if os.environ.get("ASSAY_SPARK_UMASK"):
         os.umask(int(os.environ["ASSAY_SPARK_UMASK"], 8))
+    program, command, environment = _job(arguments)
+    os.execve(program, command, environment)  # noqa: S606
+
+
+def _job(arguments: list[str]) -> tuple[str, list[str], dict[str, str]]:
+    """Program, command line and environment of what runs the job."""
+    settings = load_settings()
     environment = without_secrets(os.environ)
-    program = str(Path(sys.prefix) / "bin" / "spark-submit")
-    os.execve(program, [program, *arguments], environment)  # noqa: S606
+    if not settings.is_remote:
+        program = str(Path(sys.prefix) / "bin" / "spark-submit")
+        return program, [program, *arguments], environment
+    # What SparkSubmitOperator says before the application is for a JVM that is not started.
+    application = next(n for n, word in enumerate(arguments) if word.endswith(".py"))
+    command = [sys.executable, *arguments[application:]]
+    return sys.executable, command, {**environment, **access(settings)}
 
 
 def hold_lock(path: Path, label: str, patience: float) -> int:
@@ -119,15 +134,6 @@ def die_with_parent(parent: int) -> None:
     if os.getppid() != parent:
         _tell("the task that started this job is gone; not starting it")
         sys.exit(1)
-
-
-def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the variables that may hold a password or a token."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS)
-    }
 
 
 def _label(arguments: list[str]) -> str:

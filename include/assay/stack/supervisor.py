@@ -25,14 +25,16 @@ from assay.stack.preflight import NEEDED_DISK, require_machine
 from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
 from assay.stack.programs import (
     AIRFLOW_PROGRAMS,
-    PROGRAMS,
+    SPARK,
     ProgramState,
     log_file,
     program_states,
+    programs_of,
     start_program,
     start_supervisor,
 )
 from assay.stack.spark import ensure_start_cache, fetch_spark
+from assay.stack.spark_server import is_listening
 from assay.stack.storage import refuse_shared_storage
 
 Say = Callable[[str], None]
@@ -100,12 +102,13 @@ def status(settings: Settings) -> StackStatus:
     known = (settings.home / "ports.json").exists()
     states = program_states(settings) if running else {}
     unhealthy = unhealthy_parts(settings) if running else list(AIRFLOW_PROGRAMS)
-    stopped = [name for name in PROGRAMS if name not in states or states[name].state != "RUNNING"]
+    named = programs_of(settings)
+    stopped = [name for name in named if name not in states or states[name].state != "RUNNING"]
     return StackStatus(
         up=not stopped and not unhealthy,
         airflow=airflow_url(settings) if known else "",
         postgres=f"127.0.0.1:{load_ports(settings)['postgres']}" if known else "",
-        programs=[states[name] for name in PROGRAMS if name in states],
+        programs=[states[name] for name in named if name in states],
         unhealthy=sorted({*stopped, *unhealthy}),
         outside=str(used_outside(settings) or ""),
     )
@@ -142,9 +145,18 @@ def _start_airflow(settings: Settings, say: Say, start_cache: Future[None]) -> N
     _wait(settings, lambda: "api-server" not in unhealthy_parts(settings), ["api-server"])
     ensure_pool(settings)
     start_cache.result()
+    _start_spark(settings, say)
     for name in AIRFLOW_PROGRAMS:
         start_program(settings, name)
     _wait(settings, lambda: not unhealthy_parts(settings), AIRFLOW_PROGRAMS)
+
+
+def _start_spark(settings: Settings, say: Say) -> None:
+    if not settings.is_warm:
+        return
+    if start_program(settings, SPARK):
+        say(f"starting Spark on port {load_ports(settings)['spark']}")
+    _wait(settings, lambda: is_listening(settings), [SPARK])
 
 
 def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:

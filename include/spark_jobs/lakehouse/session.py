@@ -1,29 +1,124 @@
-"""The Spark session of a job. All settings come from `assay.stack.spark`, by spark-submit."""
+"""The Spark session of a job: of an application of its own, or of a server that many share.
+
+All settings of the JVM come from `assay.stack.spark`, by spark-submit or by the server.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+if TYPE_CHECKING:
+    from pyspark.sql.connect.shell.progress import StageInfo
 
-def open_session(name: str) -> SparkSession:
-    """The session of this application; safety settings are asserted, not assumed."""
-    spark = SparkSession.builder.appName(name).getOrCreate()
-    for setting, needed in {
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-        "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
-        "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-        "spark.sql.files.ignoreCorruptFiles": "false",
-        "spark.sql.files.ignoreMissingFiles": "false",
-    }.items():
-        found = spark.conf.get(setting, "")
-        if found != needed:
-            raise RuntimeError(f"{setting} is {found!r}; Assay's results hold only for {needed!r}")
-    return spark
+REMOTE = "SPARK_REMOTE"
+SMALL_INPUT = 16 << 20
+SAY_EVERY = 10.0  # seconds between two lines on how far a query is
+NEEDED = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+}
+# Planning anew at run time has Delta list its files anew, a dozen times for one join; and code for
+# few rows costs more than it saves.
+FOR_SMALL_INPUT = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+
+
+@contextmanager
+def session(name: str, *, input_bytes: float = SMALL_INPUT) -> Iterator[SparkSession]:
+    """A session for one attempt; safety settings are asserted, not assumed.
+
+    `name` names the attempt. Of a server, the session is given back at the end, and nothing of it
+    stays there.
+    """
+    remote = os.environ.get(REMOTE)
+    with _session_of(remote, name) if remote else _own_session(name) as spark:
+        for setting, needed in NEEDED.items():
+            found = spark.conf.get(setting, "")
+            if found != needed:
+                told = f"{setting} is {found!r}; Assay's results hold only for {needed!r}"
+                raise RuntimeError(told)
+        if input_bytes < SMALL_INPUT:
+            for setting, value in FOR_SMALL_INPUT.items():
+                spark.conf.set(setting, value)
+        yield spark
+
+
+@contextmanager
+def _own_session(name: str) -> Iterator[SparkSession]:
+    yield SparkSession.builder.appName(name).getOrCreate()  # ends with the JVM
+
+
+@contextmanager
+def _session_of(remote: str, name: str) -> Iterator[SparkSession]:
+    """A session of a server. First, all that earlier attempts have left running there is ended.
+
+    Its id follows from the lock of the pipeline and the name of the attempt; ids that were not
+    given back stand beside the lock, which this process holds.
+    """
+    lock = Path(os.environ["ASSAY_SPARK_LOCK"])
+    book = lock.with_suffix(".sessions")
+    for left in book.read_text().split() if book.is_file() else []:
+        _end_session(remote, left)
+    own = str(uuid5(NAMESPACE_OID, f"{lock} {name}"))
+    book.write_text(own + "\n")
+    spark = _connect(remote, own)
+    try:
+        spark.registerProgressHandler(_progress(time.monotonic))
+        yield spark
+    finally:
+        _end_session(remote, own, spark)
+        book.unlink(missing_ok=True)
+
+
+def _connect(remote: str, session_id: str) -> SparkSession:
+    return SparkSession.builder.remote(f"{remote}/;session_id={session_id}").create()
+
+
+def _end_session(remote: str, session_id: str, spark: SparkSession | None = None) -> None:
+    """Interrupt what runs in a session, and give it back; one that is gone is no matter."""
+    with suppress(PySparkException):
+        spark = spark or _connect(remote, session_id)
+        spark.interruptAll()
+        spark.stop()
+
+
+def _progress(clock: Callable[[], float]) -> Any:
+    """A handler that prints, now and then, how far a query is."""
+    told = clock()
+
+    def say(
+        stages: Iterable[StageInfo] | None,
+        inflight_tasks: int,
+        operation_id: str | None,
+        done: bool,
+    ) -> None:
+        nonlocal told
+        if done or clock() < told + SAY_EVERY:
+            return
+        told = clock()
+        known = [*(stages or ())]
+        tasks, over = sum(s.num_tasks for s in known), sum(s.num_completed_tasks for s in known)
+        print(f"spark: {over:,} of {tasks:,} tasks, {inflight_tasks} at work", flush=True)
+
+    return say
 
 
 def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Schema) -> DataFrame:
@@ -32,7 +127,12 @@ def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Sche
 
 
 def tasks_by_host(spark: SparkSession) -> dict[str, int]:
-    """Tasks done by the executors on each host; empty where the driver does them all itself."""
+    """Tasks done by the executors on each host; empty where the driver does them all itself.
+
+    A server does not tell its clients.
+    """
+    if os.environ.get(REMOTE):
+        return {}
     # Spark tells it on its page and to its status store, which Python has no name for.
     known = spark.sparkContext._jsc.sc().statusStore().executorList(False)
     tasks: Counter[str] = Counter()

@@ -98,7 +98,7 @@ def read_as(spark: SparkSession, path: str, contract: Contract, version: int) ->
     """A table at a pinned version; what its contract has gained since then is null."""
     stood = tables.read_table(spark, path, version)
     gained = [column for column in contract.columns if column.name not in stood.columns]
-    return stood.withColumns({c.name: F.lit(None).cast(c.type) for c in gained})
+    return stood.select("*", *(F.lit(None).cast(c.type).alias(c.name) for c in gained))
 
 
 def read_unless_empty(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -83,7 +82,7 @@ class MaintainTablesOperator(SparkJobOperator):
             dry_run = context["params"]["dry_run"]
             write_request(Request(tuple(tables), str(settings.locks), dry_run), request)
             holder = f"{MAINTENANCE} epoch {now.epoch}"
-            job = launch(settings, lock=MAINTENANCE, holder=holder, input_bytes=inf)
+            job = launch(settings, lock=MAINTENANCE, holder=holder)
             result = self.run_job(context, job, request, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}{' (dry run)' if dry_run else ''}"
         self.log.info(now.summary)

@@ -15,7 +15,7 @@ from assay.errors import BatchError
 from assay.gate_page import write_page
 from assay.gates import contracts_at, decide, explain, require_pass, summarise
 from assay.plan import Plan, read_plan
-from assay.results import has_result, read_failure, read_result, take_ahead
+from assay.results import has_result, read_failure, read_result
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS, load_settings
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
@@ -63,11 +63,7 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
 
 
 class SparkStageOperator(SparkJobOperator):
-    """Runs a stage on the plan of the run's batch.
-
-    The application of an earlier stage has run it as well, when it could; the task then takes
-    what is there. Cleared or retried, it starts an application of its own.
-    """
+    """Runs a stage on the plan of the run's batch."""
 
     def __init__(self, *, stage: str, **kwargs: Any) -> None:
         super().__init__(stage=stage, program="entry.py", arguments=[stage], **kwargs)
@@ -84,22 +80,12 @@ class SparkStageOperator(SparkJobOperator):
                 if plan.commit:
                     state = "COMMITTING" if self.stage == "commit" else "RUNNING"
                     ledger.resume_batch(connection, plan.batch_id, state)
-            result = self._take(plan, now.epoch)
-            if result is None:
-                result = self._submit_and_settle(context, path, plan, now.epoch)
+            result = self._submit_and_settle(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"
             now.metrics = {key: result[key] for key in RECORDED if key in result}
             self.after(plan, now, result)
         self.log.info(now.summary)
         return str(now.summary)
-
-    def _take(self, plan: Plan, epoch: int) -> dict[str, Any] | None:
-        rules = rules_version(plan.datasets)
-        made_by = take_ahead(plan.folder, self.stage, epoch, rules)
-        if made_by is None:
-            return None
-        self.log.info("%s has run ahead, in the application of %s", self.stage, made_by)
-        return read_result(plan.folder, self.stage, epoch)
 
     def _submit_and_settle(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
@@ -125,7 +111,6 @@ class SparkStageOperator(SparkJobOperator):
             load_settings(),
             lock=plan.pipeline if plan.commit else plan.batch_id,
             holder=f"{plan.batch_id} {self.stage} epoch {epoch}",
-            input_bytes=plan.input_bytes,
         )
         with ExitStack() as stack:
             if self.stage == "ingest_bronze" and plan.commit:

@@ -95,8 +95,8 @@ def test_jobs_of_a_cluster_leave_their_folders_open_to_the_group(
     container: Settings, spark_settings: Settings
 ) -> None:
     on_cluster = dataclasses.replace(container, home=spark_settings.home)
-    given = launch(on_cluster, lock="x", holder="x", input_bytes=0)
-    alone = launch(spark_settings, lock="x", holder="x", input_bytes=0)
+    given = launch(on_cluster, lock="x", holder="x")
+    alone = launch(spark_settings, lock="x", holder="x")
     assert given.environment["ASSAY_SPARK_UMASK"] == "2"
     assert given.conf["spark.hadoop.fs.permissions.umask-mode"] == "002"
     assert "ASSAY_SPARK_UMASK" not in alone.environment

@@ -16,7 +16,8 @@ import pytest
 
 from assay.settings import Settings
 from assay.stack.launch import launch
-from assay.stack.submit import LOCK_IS_BUSY, hold_lock, without_secrets
+from assay.stack.paths import without_secrets
+from assay.stack.submit import LOCK_IS_BUSY, hold_lock
 
 SLEEP = "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(120)\n"
 HOLD_AND_START_HELPER = """
@@ -34,9 +35,7 @@ class Jobs:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.folder = folder
-        self.launch = launch(
-            settings, lock="trades", holder="batch 7 build_silver epoch 3", input_bytes=0
-        )
+        self.launch = launch(settings, lock="trades", holder="batch 7 build_silver epoch 3")
         self.lock = Path(self.launch.environment["ASSAY_SPARK_LOCK"])
         self.started: list[subprocess.Popen[str]] = []
         (folder / "sleep.py").write_text(SLEEP)

@@ -12,20 +12,20 @@ import time
 from assay.plan import read_plan
 from assay.results import write_result
 from spark_jobs.chain import STAGES
-from spark_jobs.lakehouse.session import open_session
+from spark_jobs.lakehouse.session import session
 
 
 def main(plan_path: str, *, gates: bool) -> None:
     """Run the stages in their order, with the number of the stage as its epoch."""
     plan = read_plan(plan_path)
-    spark = open_session(f"bench {plan.batch_id}")
     seconds: dict[str, float] = {}
-    for epoch, (name, stage) in enumerate(STAGES.items(), start=1):
-        if gates or not name.startswith("validate_"):
-            began = time.monotonic()
-            write_result(plan.folder, name, epoch, stage(spark, plan, epoch))
-            seconds[name] = time.monotonic() - began
-    spark.stop()
+    with session(f"bench {plan.batch_id}", input_bytes=plan.input_bytes) as spark:
+        for epoch, (name, stage) in enumerate(STAGES.items(), start=1):
+            if gates or not name.startswith("validate_"):
+                began = time.monotonic()
+                write_result(plan.folder, name, epoch, stage(spark, plan, epoch))
+                seconds[name] = time.monotonic() - began
+        spark.stop()
     print(json.dumps(seconds), flush=True)
 
 
