@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
+from assay.errors import StackError
 from assay.settings import Settings
 from assay.stack.postgres_place import data_folder
 
 MARKER = "ASSAY_STACK"
 PATIENCE = 10.0
+LONGEST_SOCKET = 90  # the system allows 104 to 108, and the supervisor adds to it
 
 
 def working_folder(settings: Settings) -> Path:
@@ -23,6 +27,19 @@ def working_folder(settings: Settings) -> Path:
     programs that change their title destroy the environment that others can see of them.
     """
     return settings.home / "run" / "here"
+
+
+def short_socket(settings: Settings, name: str) -> Path:
+    """Where a socket of the stack lies; one with too long a path, in the temporary folder."""
+    path = settings.home / "run" / name
+    if len(os.fsencode(path)) <= LONGEST_SOCKET:
+        return path
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"assay-{os.geteuid()}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid() or folder.is_symlink():
+        raise StackError(f"{folder} belongs to somebody else; set ASSAY_HOME to a shorter path")
+    return folder / name[:2]
 
 
 def marker(settings: Settings) -> dict[str, str]:

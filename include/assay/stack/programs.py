@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,18 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.settings import Settings
+from assay.settings import SPARK_JOBS, Settings
 from assay.stack.airflow import airflow_environment
 from assay.stack.paths import BIN, child_environment
 from assay.stack.ports import load_ports
 from assay.stack.postgres import server_command
 from assay.stack.postgres_place import server_user
-from assay.stack.processes import marker, working_folder
+from assay.stack.processes import marker, short_socket, working_folder
+from assay.stack.spark_server import clients_socket
 
-LONGEST_SOCKET = 90  # the system allows 104 to 108, and the supervisor adds to it
+SOCKET = "supervisor.sock"
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
-SPARK = "spark"
+SPARK, CLIENTS = SPARK_PROGRAMS = ("spark", "spark-clients")
 # Log servers listen on all interfaces, and are only of use to workers on other machines.
 QUIET = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 HEAD = """\
@@ -82,19 +81,6 @@ def log_file(settings: Settings, program: str) -> Path:
     return settings.logs / f"{program}.log"
 
 
-def socket_path(settings: Settings) -> Path:
-    """The supervisor's socket; a path too long for one lies in the folder for temporary files."""
-    path = settings.home / "run" / "supervisor.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET:
-        return path
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"assay-{os.geteuid()}-{digest}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid() or folder.is_symlink():
-        raise StackError(f"{folder} belongs to somebody else; set ASSAY_HOME to a shorter path")
-    return folder / "s"
-
-
 def start_supervisor(settings: Settings) -> None:
     """Write its configuration, without secrets, and start it with nothing running yet."""
     here = working_folder(settings)
@@ -117,7 +103,7 @@ def start_supervisor(settings: Settings) -> None:
 
 def _configuration(settings: Settings) -> str:
     head = HEAD.format(
-        socket=_escape(socket_path(settings)),
+        socket=_escape(short_socket(settings, SOCKET)),
         run=_escape(settings.home / "run"),
         logs=_escape(settings.logs),
         here=_escape(working_folder(settings)),
@@ -151,26 +137,32 @@ def _configuration(settings: Settings) -> str:
         )
         for number, name in enumerate(AIRFLOW_PROGRAMS)
     ]
-    return "\n".join([head, postgres, *([_spark(settings)] if settings.is_warm else []), *airflow])
+    return "\n".join([head, postgres, *_spark(settings), *airflow])
 
 
 def programs_of(settings: Settings) -> tuple[str, ...]:
     """What the supervisor of this stack runs, in the order of their start."""
-    return ("postgres", *([SPARK] if settings.is_warm else []), *AIRFLOW_PROGRAMS)
+    return ("postgres", *(SPARK_PROGRAMS if settings.is_warm else ()), *AIRFLOW_PROGRAMS)
 
 
-def _spark(settings: Settings) -> str:
-    return PROGRAM.format(
-        name=SPARK,
-        command=_escape(shlex.join([sys.executable, "-m", "assay.stack.spark_server"])),
-        directory=_escape(working_folder(settings)),
-        priority=5,
-        stop_signal="TERM",
-        patience=30,
-        group="true",
-        log=_escape(log_file(settings, SPARK)),
-        user="",
-    )
+def _spark(settings: Settings) -> list[str]:
+    """The warm server, and the host of its clients."""
+    host = [str(SPARK_JOBS / "client_host.py"), str(clients_socket(settings))]
+    commands = {SPARK: ["-m", "assay.stack.spark_server"], CLIENTS: host}
+    return [
+        PROGRAM.format(
+            name=name,
+            command=_escape(shlex.join([sys.executable, *commands[name]])),
+            directory=_escape(working_folder(settings)),
+            priority=5,
+            stop_signal="TERM",
+            patience=30,
+            group="true",
+            log=_escape(log_file(settings, name)),
+            user="",
+        )
+        for name in (SPARK_PROGRAMS if settings.is_warm else ())
+    ]
 
 
 def _escape(value: object) -> str:
@@ -179,7 +171,7 @@ def _escape(value: object) -> str:
 
 def call_supervisor(settings: Settings, method: str, *arguments: Any) -> Any:
     """One call of the supervisor's API."""
-    transport = SupervisorTransport(None, None, f"unix://{socket_path(settings)}")
+    transport = SupervisorTransport(None, None, f"unix://{short_socket(settings, SOCKET)}")
     try:
         with ServerProxy("http://127.0.0.1", transport=transport) as server:
             return getattr(server.supervisor, method)(*arguments)

@@ -5,17 +5,20 @@ It listens on loopback, and takes work from those alone who can read the stack's
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from assay.errors import StackError
 from assay.files import write_whole
 from assay.settings import LOOPBACK, Settings, load_settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment, without_secrets
 from assay.stack.ports import load_ports
+from assay.stack.processes import short_socket, working_folder
 from assay.stack.spark import spark_environment, submit_conf
 
 CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -41,10 +44,36 @@ def access(settings: Settings) -> Mapping[str, str]:
 
 
 def is_listening(settings: Settings) -> bool:
-    """Whether the server of this home takes connections."""
-    with closing(socket.socket()) as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, load_ports(settings)["spark"])) == 0
+    """Whether the server of this home and the host of its clients take connections."""
+    with closing(socket.socket()) as server, closing(socket.socket(socket.AF_UNIX)) as host:
+        server.settimeout(1)
+        return (
+            server.connect_ex((LOOPBACK, load_ports(settings)["spark"])) == 0
+            and host.connect_ex(str(clients_socket(settings))) == 0
+        )
+
+
+def clients_socket(settings: Settings) -> Path:
+    """Where `spark_jobs.client_host` listens."""
+    return short_socket(settings, "spark-clients.sock")
+
+
+def run_in_host(settings: Settings, command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a program of `include/spark_jobs` as a fork of the host, with our output; its exit code.
+
+    Raises StackError when the host does not answer.
+    """
+    request = {"command": command, "environment": environment, "folder": str(Path.cwd())}
+    with socket.socket(socket.AF_UNIX) as host:
+        try:
+            host.connect(str(clients_socket(settings)))
+            socket.send_fds(host, [json.dumps(request).encode()], [1, 2])
+            answer = host.makefile().readline()
+        except OSError as error:
+            raise StackError(f"the host of Spark's clients does not answer ({error})") from error
+    if not answer:
+        raise StackError("the host of Spark's clients was ended; it starts again, so try again")
+    return int(answer)
 
 
 def main() -> None:
@@ -64,7 +93,7 @@ def main() -> None:
     command = [program, "--class", CLASS, "--name", "assay", "--master", "local[*]"]
     command += ["--driver-memory", settings.driver_memory, *options]
     environment = without_secrets(child_environment(spark_environment(settings)))
-    os.chdir(Path(settings.home) / "run" / "here")
+    os.chdir(working_folder(settings))
     environment[TOKEN] = load_credentials(settings)["spark"]
     os.execve(program, command, environment)  # noqa: S606
 

@@ -20,10 +20,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from assay.errors import BatchError
+from assay.errors import BatchError, StackError
 from assay.settings import load_settings
 from assay.stack.paths import without_secrets
-from assay.stack.spark_server import access
+from assay.stack.spark_server import access, run_in_host
 
 PR_SET_PDEATHSIG = 1
 LOCK_IS_BUSY = 75
@@ -39,21 +39,20 @@ def main() -> None:
     die_with_parent(parent)
     if os.environ.get("ASSAY_SPARK_UMASK"):
         os.umask(int(os.environ["ASSAY_SPARK_UMASK"], 8))
-    program, command, environment = _job(arguments)
-    os.execve(program, command, environment)  # noqa: S606
-
-
-def _job(arguments: list[str]) -> tuple[str, list[str], dict[str, str]]:
-    """Program, command line and environment of what runs the job."""
     settings = load_settings()
     environment = without_secrets(os.environ)
     if not settings.is_remote:
         program = str(Path(sys.prefix) / "bin" / "spark-submit")
-        return program, [program, *arguments], environment
+        os.execve(program, [program, *arguments], environment)  # noqa: S606
     # What SparkSubmitOperator says before the application is for a JVM that is not started.
     application = next(n for n, word in enumerate(arguments) if word.endswith(".py"))
-    command = [sys.executable, *arguments[application:]]
-    return sys.executable, command, {**environment, **access(settings)}
+    command, environment = arguments[application:], {**environment, **access(settings)}
+    if settings.is_warm:
+        try:
+            sys.exit(run_in_host(settings, command, environment))
+        except StackError as error:
+            sys.exit(f"assay: {error}")
+    os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
 
 
 def hold_lock(path: Path, label: str, patience: float) -> int:

@@ -25,7 +25,7 @@ from assay.stack.preflight import NEEDED_DISK, require_machine
 from assay.stack.processes import end_orphans, end_processes, find_ours, find_supervisor
 from assay.stack.programs import (
     AIRFLOW_PROGRAMS,
-    SPARK,
+    SPARK_PROGRAMS,
     ProgramState,
     log_file,
     program_states,
@@ -154,9 +154,10 @@ def _start_airflow(settings: Settings, say: Say, start_cache: Future[None]) -> N
 def _start_spark(settings: Settings, say: Say) -> None:
     if not settings.is_warm:
         return
-    if start_program(settings, SPARK):
+    started = [start_program(settings, name) for name in SPARK_PROGRAMS]
+    if any(started):
         say(f"starting Spark on port {load_ports(settings)['spark']}")
-    _wait(settings, lambda: is_listening(settings), [SPARK])
+    _wait(settings, lambda: is_listening(settings), SPARK_PROGRAMS)
 
 
 def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:
