@@ -6,6 +6,7 @@ all that share the Spark session in the other.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -182,7 +183,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from assay.stack.launch import launch
     from assay.stack.spark import spark_environment
 
-    settings = load_settings()
+    settings = load_settings({**os.environ, "ASSAY_SPARK_MASTER": "local[2]"})
     ensure_jars(settings, print)
     conf = launch(settings, lock="tests", holder="tests").conf | {
         "spark.local.dir": str(tmp_path_factory.mktemp("spark")),

@@ -36,8 +36,8 @@ STAGES = (
     "archive_files",
 )
 POLL_SECONDS = 1.0  # both looking at processes and asking Airflow take from the two cores
-SUBMIT = "org.apache.spark.deploy.SparkSubmit"
-LAUNCHER = "org.apache.spark.launcher.Main"  # works out the command line of the former
+LAUNCHER = "assay-spark-submit"
+SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 RUN_SECONDS = 600
 
 
@@ -53,7 +53,7 @@ class Batch:
 
 @dataclass
 class RunningStack:
-    """A stack that is up; `command_lines` and `environments` are those of all Spark JVMs seen."""
+    """A stack that is up; `command_lines` and `environments` are of the Spark jobs and server seen."""
 
     settings: Settings
     dag_id: str = "trades"
@@ -141,25 +141,24 @@ class RunningStack:
         failed = [task for task in run.tasks if task.state == "failed"]
         return [line for task in failed for line in self.runs.log_lines(run.run_id, task)]
 
-    def jvms(self, stage: str = "") -> list[psutil.Process]:
-        """The living Spark JVMs of this home, or the one of a stage."""
+    def jobs(self, *words: str) -> list[psutil.Process]:
+        """The living launchers of Spark jobs of this home, or what else has these words."""
         found = []
         for process in find_ours(self.settings):
             try:
-                line = process.cmdline()
+                line = " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            is_job = SUBMIT in line and LAUNCHER not in line
-            if is_job and (not stage or stage in line):
+            if all(word in line for word in words or [LAUNCHER]):
                 found.append(process)
         return found
 
     def kill_job(self, run_id: str, stage: str, moment: Callable[[], object]) -> None:
-        """SIGKILL the JVM of a stage at a moment, and see its task fail for it."""
-        self._wait_for(lambda: self.jvms(stage), every=0.3)
+        """SIGKILL the launcher of a stage at a moment, and see its task fail for it."""
+        job = (LAUNCHER, f"entry.py {stage} ")
+        self._wait_for(lambda: self.jobs(*job), every=0.3)
         self._wait_for(moment, every=0.02)
-        # A process that a JVM has just forked looks like the JVM itself.
-        min(self.jvms(stage), key=psutil.Process.create_time).kill()
+        self.jobs(*job)[0].kill()
         self._wait_for(lambda: self.task_state(run_id, stage) == "up_for_retry")
 
     def _wait_for(self, condition: Callable[[], object], every: float = POLL_SECONDS) -> None:
@@ -170,10 +169,11 @@ class RunningStack:
 
     def look_at_jobs(self) -> None:
         """Keep what other users of the machine could see of the Spark jobs."""
-        for jvm in self.jvms():
+        for process in [*self.jobs(), *self.jobs(SERVER)]:
             try:
-                self.command_lines.add(" ".join(jvm.cmdline()))
-                self.environments.add(str(jvm.environ()))
+                self.command_lines.add(" ".join(process.cmdline()))
+                if SERVER in process.cmdline():
+                    self.environments.add(str(process.environ()))
             except psutil.Error:
                 continue
 

@@ -86,7 +86,7 @@ def first_batch(stack: RunningStack, generated: Truth) -> Batch:
 def second_batch(stack: RunningStack, generated: Truth, first_batch: Batch) -> Batch:
     """The other files, with updates and late versions of trades of the first batch.
 
-    The JVM that ingests them is killed; Airflow tries again by itself.
+    The job that ingests them is killed; Airflow tries again by itself.
     """
     stack.wait(first_batch.waiting_run)  # it would take the files
     out = generated.options.out

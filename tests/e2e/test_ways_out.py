@@ -273,7 +273,7 @@ def test_a_dry_run_takes_nothing_and_says_what_would_change(
 def test_an_override_with_a_reason_passes_and_a_killed_commit_is_retried(
     stack: RunningStack, unknown: Stuck
 ) -> None:
-    """The JVM of commit is killed when silver has been written and gold has not."""
+    """The job of commit is killed when silver has been written and gold has not."""
     silver = delta_version(stack.settings.lake, "silver.trades")
     gold = delta_version(stack.settings.lake, "gold.customer_exposure")
     run_id = stack.trigger(

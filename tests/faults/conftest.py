@@ -44,7 +44,8 @@ def attempts(spark: SparkSession, database: Database) -> Iterator[Attempts]:
     home = Path(tempfile.mkdtemp(prefix="assay-faults-"))
     for part in ("jars", "java"):
         (home / part).symlink_to(shared.home / part)
-    settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g"})
+    classic = {"ASSAY_DRIVER_MEMORY": "1g", "ASSAY_SPARK_MASTER": "local[2]"}
+    settings = load_settings({"ASSAY_HOME": str(home), **classic})
     pipeline = Attempts(settings, database.uri(), spark)
     yield pipeline
     pipeline.end_all()

@@ -15,7 +15,7 @@ from assay.contract import load_contract
 from builders.batches import take
 from corpus.good_records import GoodRecords
 from spark_jobs.lakehouse.landing import read_files
-from spark_jobs.lakehouse.session import open_session
+from spark_jobs.lakehouse.session import session
 from spark_jobs.registry import silver_function
 
 RETURNS = "product_returns"
@@ -36,8 +36,8 @@ def test_settings_of_times_are_asserted(spark: SparkSession) -> None:
     kept = spark.conf.get(name)
     try:
         spark.conf.set(name, "INT96")
-        with pytest.raises(RuntimeError, match=f"{name} is 'INT96'"):
-            open_session("a test")
+        with pytest.raises(RuntimeError, match=f"{name} is 'INT96'"), session("a test"):
+            pass
     finally:
         spark.conf.set(name, str(kept))
 

@@ -96,7 +96,9 @@ def test_jobs_of_a_cluster_leave_their_folders_open_to_the_group(
 ) -> None:
     on_cluster = dataclasses.replace(container, home=spark_settings.home)
     given = launch(on_cluster, lock="x", holder="x")
-    alone = launch(spark_settings, lock="x", holder="x")
+    alone = launch(
+        dataclasses.replace(spark_settings, spark_master="local[*]"), lock="x", holder="x"
+    )
     assert given.environment["ASSAY_SPARK_UMASK"] == "2"
     assert given.conf["spark.hadoop.fs.permissions.umask-mode"] == "002"
     assert "ASSAY_SPARK_UMASK" not in alone.environment

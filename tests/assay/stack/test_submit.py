@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -35,7 +36,8 @@ class Jobs:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.folder = folder
-        self.launch = launch(settings, lock="trades", holder="batch 7 build_silver epoch 3")
+        classic = dataclasses.replace(settings, spark_master="local[*]")
+        self.launch = launch(classic, lock="trades", holder="batch 7 build_silver epoch 3")
         self.lock = Path(self.launch.environment["ASSAY_SPARK_LOCK"])
         self.started: list[subprocess.Popen[str]] = []
         (folder / "sleep.py").write_text(SLEEP)
