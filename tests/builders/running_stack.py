@@ -53,7 +53,7 @@ class Batch:
 
 @dataclass
 class RunningStack:
-    """A stack that is up; `command_lines` and `environments` are of the Spark jobs and server seen."""
+    """A stack that is up; what was seen of its Spark jobs and server is kept."""
 
     settings: Settings
     dag_id: str = "trades"

@@ -1,0 +1,87 @@
+"""A warm Spark without the rest of the stack: the server and the host of its clients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+
+from assay.settings import SPARK_JOBS, Settings
+from assay.stack.paths import child_environment
+from assay.stack.ports import next_free_port
+from assay.stack.processes import working_folder
+from assay.stack.spark_server import clients_socket, is_listening
+
+PATIENCE = 120.0
+
+
+@dataclass
+class WarmSpark:
+    """Both processes of one home; a test may end each, and start it again."""
+
+    settings: Settings
+    server: subprocess.Popen[bytes] = field(init=False)
+    host: subprocess.Popen[bytes] = field(init=False)
+
+    def clients(self) -> list[psutil.Process]:
+        return psutil.Process(self.host.pid).children()
+
+    def start_server(self) -> None:
+        self.server = _start(self.settings, "server", "-m", "assay.stack.spark_server")
+
+    def start_host(self) -> None:
+        program = str(SPARK_JOBS / "client_host.py")
+        self.host = _start(self.settings, "host", program, str(clients_socket(self.settings)))
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not is_listening(self.settings):
+            assert self.server.poll() is None, self.log("server")
+            assert self.host.poll() is None, self.log("host")
+            assert time.monotonic() < deadline, "warm Spark does not start"
+            time.sleep(0.1)
+
+    def log(self, name: str) -> str:
+        return (self.settings.logs / f"{name}.log").read_text(errors="replace")[-3000:]
+
+
+@contextmanager
+def warm_spark(settings: Settings) -> Iterator[WarmSpark]:
+    """Both, listening; ended with the block."""
+    working_folder(settings).mkdir(parents=True, exist_ok=True)
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    (settings.home / "ports.json").write_text(json.dumps({"spark": next_free_port(25002, set())}))
+    warm = WarmSpark(settings)
+    warm.start_server()
+    warm.start_host()
+    try:
+        warm.wait()
+        yield warm
+    finally:
+        for process in (warm.host, warm.server):
+            process.kill()
+            process.wait()
+
+
+def _start(settings: Settings, name: str, *command: str) -> subprocess.Popen[bytes]:
+    given = {
+        "ASSAY_HOME": str(settings.home),
+        "ASSAY_SPARK_MASTER": settings.spark_master,
+        "ASSAY_DRIVER_MEMORY": settings.driver_memory,
+        "TZ": "UTC",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+    with (settings.logs / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            env=child_environment(given),
+            cwd=working_folder(settings),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
