@@ -11,6 +11,9 @@ import time
 from importlib import import_module
 from threading import Thread
 
+from pyspark.errors import PySparkException
+from pyspark.sql.utils import is_remote
+
 from assay.errors import AssayError
 from assay.plan import read_plan
 from assay.results import write_failure, write_result
@@ -40,6 +43,11 @@ def main() -> None:
     except AssayError as error:
         write_failure(plan.folder, given.stage, given.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")
+    except PySparkException as error:
+        if not is_remote():
+            raise
+        # What the server says; where in the client that came up says nothing more.
+        sys.exit(f"Spark's server: {type(error).__name__}: {error}")
     facts = {"seconds": round(time.monotonic() - started, 2), "executors": executors}
     write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
     print(f"{given.stage} {plan.batch_id}: {result['summary']}", flush=True)

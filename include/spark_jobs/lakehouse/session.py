@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_OID, uuid5
+from uuid import uuid4
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
@@ -49,7 +49,7 @@ def session(name: str, *, input_bytes: float = SMALL_INPUT) -> Iterator[SparkSes
     stays there.
     """
     remote = os.environ.get(REMOTE)
-    with _session_of(remote, name) if remote else _own_session(name) as spark:
+    with _session_of(remote) if remote else _own_session(name) as spark:
         for setting, needed in NEEDED.items():
             found = spark.conf.get(setting, "")
             if found != needed:
@@ -67,17 +67,16 @@ def _own_session(name: str) -> Iterator[SparkSession]:
 
 
 @contextmanager
-def _session_of(remote: str, name: str) -> Iterator[SparkSession]:
+def _session_of(remote: str) -> Iterator[SparkSession]:
     """A session of a server. First, all that earlier attempts have left running there is ended.
 
-    Its id follows from the lock of the pipeline and the name of the attempt; ids that were not
-    given back stand beside the lock, which this process holds.
+    Ids that were not given back stand beside the lock of the pipeline, which this process holds.
+    A server takes no id twice, so none follows from the epoch, which begins anew with the books.
     """
-    lock = Path(os.environ["ASSAY_SPARK_LOCK"])
-    book = lock.with_suffix(".sessions")
+    book = Path(os.environ["ASSAY_SPARK_LOCK"]).with_suffix(".sessions")
     for left in book.read_text().split() if book.is_file() else []:
         _end_session(remote, left)
-    own = str(uuid5(NAMESPACE_OID, f"{lock} {name}"))
+    own = str(uuid4())
     book.write_text(own + "\n")
     spark = _connect(remote, own)
     try:
