@@ -12,7 +12,6 @@ from assay.contract import Contract, load_contract
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import ManifestFile, Plan
 from spark_jobs.expectations import GateFrame
-from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.validate import validate
 
@@ -42,12 +41,12 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
         rows = read_table(spark, plan.table("bronze", dataset)).where(
             F.col("batch_id") == plan.batch_id
         )
-        counts = local_frame(
-            spark, _count_files(rows, plan.files_of(dataset), expected), FILE_COUNTS
-        )
+        counts = _count_files(rows, plan.files_of(dataset), expected)
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
-            GateFrame("file_counts", counts, tuple(FILE_COUNTS.names)),
+            GateFrame(
+                "file_counts", pa.Table.from_pylist(counts, FILE_COUNTS), tuple(FILE_COUNTS.names)
+            ),
         ]
         gates.append((load_contract("bronze", dataset), frames))
     return gates
