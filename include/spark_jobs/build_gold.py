@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -24,7 +26,9 @@ def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     The result names the change sets that it was made from, and the rules.
     """
     made_from = subjects(plan, "silver") if plan.needs("build_silver") else {}
-    tables = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
+    built = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
+    counted = _count(spark, plan, built)
+    tables = {name: table | counted[name] for name, table in built.items()}
     listed = ", ".join(f"{t['groups']:,} of {name}" for name, t in tables.items())
     summary = f"groups: {listed}"
     rules = rules_version(plan.datasets)
@@ -41,21 +45,36 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
     candidates = plan.work("gold", str(epoch), contract.name)
     made = gold_candidates(inputs, gold, contract, grain, summarise)
     made.write.mode("overwrite").parquet(candidates)
-    groups, deleted, digest = _count(spark.read.parquet(candidates))
     return {
         "candidates": candidates,
         "base_version": base.version,
         "base_is_empty": gold is None,
-        "groups": groups,
-        "deleted": deleted,
-        "digest": digest,
     }
 
 
-def _count(candidates: DataFrame) -> tuple[int, int, str]:
-    """Groups that stay, groups that go, and a digest of the content of both."""
+def _count(
+    spark: SparkSession, plan: Plan, built: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Of each table the groups that stay, those that go and a digest of both."""
+    asked = [
+        _facts(spark.read.parquet(built[contract.name]["candidates"]), contract)
+        for contract in plan.gold
+    ]
+    return {
+        row["table"]: {
+            "groups": row["stay"],
+            "deleted": row["go"],
+            "digest": f"{row['stay']}/{row['go']}/{row['bits']}",
+        }
+        for row in (reduce(DataFrame.unionAll, asked).collect() if asked else ())
+    }
+
+
+def _facts(candidates: DataFrame, contract: Contract) -> DataFrame:
     fingerprint = F.xxhash64(*candidates.columns).cast("decimal(20,0)")
-    row = candidates.agg(
-        F.count_if(~F.col("deleted")), F.count_if("deleted"), F.sum(fingerprint)
-    ).collect()[0]
-    return row[0], row[1], f"{row[0]}/{row[1]}/{row[2]}"
+    return candidates.agg(
+        F.lit(contract.name).alias("table"),
+        F.count_if(~F.col("deleted")).alias("stay"),
+        F.count_if("deleted").alias("go"),
+        F.sum(fingerprint).alias("bits"),
+    )

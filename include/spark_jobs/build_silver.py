@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -47,8 +48,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     if late is not None:
         again = classify(judged, contract, silver, order, copies=late)
         counted = _write(plan, again, contract, change_set)
-    classes, sums = _classes(counted), _sums(counted, contract)
-    reasons = _reasons(spark.read.parquet(change_set))
+    classes, sums, reasons = _classes(counted), _sums(counted, contract), _reasons(counted)
     moved = _write_moves(spark, plan, epoch, dataset, change_set)
     content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
     return {
@@ -109,12 +109,12 @@ def _write_moves(
 
 
 def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
-    """Per file and class: records, how many were settled, sums of money, and a fingerprint."""
+    """Per file, class and reasons: records, how many were settled, sums of money, a fingerprint."""
     sums = [F.sum(name).alias(name) for name in contract.money]
     replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
     bits = F.xxhash64("row_hash").cast("decimal(20,0)")
     return (
-        change_set.groupBy("file_id", "class")
+        change_set.groupBy("file_id", "class", "reasons")
         .agg(
             F.count("*").alias("records"),
             F.count_if("settled").alias("settled"),
@@ -149,13 +149,19 @@ def _sums(counted: list[Row], contract: Contract) -> dict[str, dict[str, str]]:
 
 
 def _fingerprint(counted: list[Row]) -> dict[str, str]:
-    return {f"{row['file_id']}/{row['class']}": str(row["fingerprint"]) for row in counted}
+    prints: Counter[str] = Counter()
+    for row in counted:
+        prints[f"{row['file_id']}/{row['class']}"] += int(row["fingerprint"])
+    return {place: str(bits) for place, bits in prints.items()}
 
 
-def _reasons(change_set: DataFrame) -> dict[str, int]:
-    broken = change_set.where(F.col("class") == "quarantined")
-    counted = broken.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
-    return {row["reason"]: row["count"] for row in counted.orderBy("reason").collect()}
+def _reasons(counted: list[Row]) -> dict[str, int]:
+    """How many quarantined records have each reason, by its name."""
+    found: Counter[str] = Counter()
+    for row in counted:
+        for reason in row["reasons"] if row["class"] == "quarantined" else ():
+            found[reason] += row["records"]
+    return dict(sorted(found.items()))
 
 
 def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
