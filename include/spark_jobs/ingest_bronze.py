@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-from deltalake import DeltaTable, QueryBuilder
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
 from assay.landing.rest import require_unchanged
 from assay.plan import Plan
 from spark_jobs.lakehouse import schemas
+from spark_jobs.lakehouse.file_counts import count_files
 from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.shape import add_columns
 from spark_jobs.lakehouse.tables import (
@@ -55,18 +54,8 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
     add_columns(spark, path, contract, fence)
     rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
-    return {"version": version, "records": _count_records(path, version, plan.batch_id)}
-
-
-def _count_records(path: str, version: int, batch_id: str) -> dict[str, int]:
-    """Rows of the batch by file_id, counted by another engine than the one that wrote them."""
-    written = QueryBuilder().register("bronze", DeltaTable(path, version=version))
-    query = (
-        "SELECT file_id, count(*) AS records FROM bronze"  # noqa: S608  # a name of our own
-        f" WHERE batch_id = '{batch_id}' GROUP BY file_id"
-    )
-    counted = pa.table(written.execute(query).read_all()).to_pylist()
-    return {row["file_id"]: row["records"] for row in counted}
+    counted = count_files(path, plan.batch_id)
+    return {"version": version, "records": {file: count.records for file, count in counted.items()}}
 
 
 def _take_back(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> None:
