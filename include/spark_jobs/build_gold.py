@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
@@ -14,6 +14,7 @@ from assay.delta_history import base_of
 from assay.gates import subjects
 from assay.plan import Plan
 from assay.rules import rules_version
+from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import gold_functions
 from spark_jobs.silver_input import silver_input
@@ -55,16 +56,18 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
 def _count(
     spark: SparkSession, plan: Plan, built: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Of each table the groups that stay, those that go and a digest of both."""
+    """Of each table the groups that stay, those that go, a digest of both, and their bounds."""
     asked = [
         _facts(spark.read.parquet(built[contract.name]["candidates"]), contract)
         for contract in plan.gold
     ]
+    keys = {contract.name: bounded_keys(contract) for contract in plan.gold}
     return {
         row["table"]: {
             "groups": row["stay"],
             "deleted": row["go"],
             "digest": f"{row['stay']}/{row['go']}/{row['bits']}",
+            "bounds": _bounds(keys[row["table"]], row["least"], row["most"]),
         }
         for row in (reduce(DataFrame.unionAll, asked).collect() if asked else ())
     }
@@ -72,9 +75,24 @@ def _count(
 
 def _facts(candidates: DataFrame, contract: Contract) -> DataFrame:
     fingerprint = F.xxhash64(*candidates.columns).cast("decimal(20,0)")
+    keys = bounded_keys(contract)
     return candidates.agg(
         F.lit(contract.name).alias("table"),
         F.count_if(~F.col("deleted")).alias("stay"),
         F.count_if("deleted").alias("go"),
         F.sum(fingerprint).alias("bits"),
+        _texts(map(F.min, keys)).alias("least"),
+        _texts(map(F.max, keys)).alias("most"),
     )
+
+
+def _texts(values: Iterable[Column]) -> Column:
+    return F.array(*(value.cast("string") for value in values)).cast("array<string>")
+
+
+def _bounds(
+    keys: Sequence[str], least: Sequence[str | None], most: Sequence[str | None]
+) -> dict[str, tuple[str, str]]:
+    """Between which values the keys of the candidates lie, as text; see `merge`."""
+    found = zip(keys, least, most, strict=True)
+    return {key: (low, high) for key, low, high in found if low is not None and high is not None}

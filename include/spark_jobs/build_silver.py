@@ -19,9 +19,10 @@ from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.delivery_input import Deliveries, read_deliveries, records_of
+from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import silver_function
-from spark_jobs.transformations.change_set import classify
+from spark_jobs.transformations.change_set import WINNERS, classify
 
 COUNTS = ("records", "settled", *RECORD_CLASSES)
 
@@ -58,6 +59,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
         "classes": classes,
         "sums": sums,
         "reasons": reasons,
+        "bounds": _bounds(counted, contract),
         "digest": hashlib.sha256(content.encode()).hexdigest(),
         **moved,
     }
@@ -121,6 +123,10 @@ def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
             F.sum(bits).alias("fingerprint"),
             *sums,
             *replaced,
+            *(
+                F.struct(F.min(key), F.max(key)).alias(f"range_{key}")
+                for key in bounded_keys(contract)
+            ),
         )
         .collect()
     )
@@ -162,6 +168,18 @@ def _reasons(counted: list[Row]) -> dict[str, int]:
         for reason in row["reasons"] if row["class"] == "quarantined" else ():
             found[reason] += row["records"]
     return dict(sorted(found.items()))
+
+
+def _bounds(counted: list[Row], contract: Contract) -> dict[str, tuple[str, str]]:
+    """Between which values the keys of the rows lie that silver gets, as text; see `merge`."""
+    winners = [row for row in counted if row["class"] in WINNERS]
+    if not winners:
+        return {}
+    ranges = {key: [row[f"range_{key}"] for row in winners] for key in bounded_keys(contract)}
+    return {
+        key: (str(min(least for least, _ in found)), str(max(most for _, most in found)))
+        for key, found in ranges.items()
+    }
 
 
 def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:

@@ -102,7 +102,9 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
             spark, path, fence, lambda: shape.overwrite(spark, path, kept, contract)
         )
     has_grown = shape.add_columns(spark, path, contract, fence)
+    bounds = target.bounds
     if is_ours:
+        bounds = {}
         changes = with_reverts(spark, path, target.base_version, changes, contract)
     elif not has_grown and target.is_empty:
         return target.base_version
@@ -112,7 +114,7 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
             spark, path, fence, lambda: tables.append(path, changes.drop("deleted"))
         )
     return tables.commit(
-        spark, path, fence, lambda: merge_changes(spark, path, changes, contract.keys)
+        spark, path, fence, lambda: merge_changes(spark, path, changes, contract, bounds)
     )
 
 

@@ -16,6 +16,7 @@ from assay.errors import BatchError
 from assay.plan import Plan
 from assay.results import latest_result
 from spark_jobs.lakehouse import schemas, shape, tables
+from spark_jobs.lakehouse.merge import Bounds
 from spark_jobs.totals import ROWS, Summed, as_texts, sum_frames, zeros
 from spark_jobs.transformations.change_set import WINNERS
 
@@ -25,7 +26,8 @@ class Target:
     """One table of the commit: where it is, what it must stand at, and what it gets.
 
     `changes` has the table's columns and `deleted`, and each key once; with `only_new`, no key
-    that the table has. `is_empty` says that there are none.
+    that the table has. `is_empty` says that there are none, `bounds` between which values their
+    keys lie, as far as that is known.
     """
 
     contract: Contract
@@ -35,6 +37,7 @@ class Target:
     only_new: bool
     is_empty: bool
     digest: str
+    bounds: Bounds
     changes: DataFrame
 
     @property
@@ -88,6 +91,7 @@ def _target(
         only_new=only_new,
         is_empty=is_empty,
         digest=built["digest"],
+        bounds=built.get("bounds", {}),
         changes=changes,
     )
 

@@ -16,22 +16,22 @@ from builders.deliveries import make_set
 SHARES = {"defects": 0.1, "duplicates": 0.05, "updates": 0.1, "late": 0.1}
 MOST = {
     "trades": {
-        "ingest_bronze": Cost(2, 8, 1),
-        "validate_bronze": Cost(7, 10, 0),
-        "build_silver": Cost(3, 9, 0),
-        "validate_silver": Cost(12, 12, 0),
-        "build_gold": Cost(4, 14, 0),
-        "validate_gold": Cost(17, 22, 0),
-        "commit": Cost(15, 57, 4),
+        "ingest_bronze": Cost(1, 4, 1),
+        "validate_bronze": Cost(2, 6, 0),
+        "build_silver": Cost(2, 8, 0),
+        "validate_silver": Cost(8, 8, 0),
+        "build_gold": Cost(3, 11, 0),
+        "validate_gold": Cost(9, 13, 0),
+        "commit": Cost(5, 44, 4),
     },
     "finance": {
-        "ingest_bronze": Cost(4, 16, 2),
-        "validate_bronze": Cost(18, 24, 0),
-        "build_silver": Cost(6, 16, 0),
-        "validate_silver": Cost(19, 19, 0),
-        "build_gold": Cost(8, 29, 0),
-        "validate_gold": Cost(37, 45, 0),
-        "commit": Cost(29, 99, 8),
+        "ingest_bronze": Cost(2, 8, 2),
+        "validate_bronze": Cost(4, 14, 0),
+        "build_silver": Cost(4, 14, 0),
+        "validate_silver": Cost(11, 11, 0),
+        "build_gold": Cost(5, 25, 0),
+        "validate_gold": Cost(26, 33, 0),
+        "commit": Cost(9, 73, 8),
     },
 }
 DATASETS = {"trades": ["trades"], "finance": ["stocks", "mutual_funds"]}
