@@ -18,20 +18,20 @@ MOST = {
     "trades": {
         "ingest_bronze": Cost(1, 4, 1),
         "validate_bronze": Cost(2, 6, 0),
-        "build_silver": Cost(2, 8, 0),
+        "build_silver": Cost(2, 8, 0, 1),
         "validate_silver": Cost(8, 8, 0),
-        "build_gold": Cost(3, 11, 0),
-        "validate_gold": Cost(9, 13, 0),
-        "commit": Cost(5, 44, 4),
+        "build_gold": Cost(3, 11, 0, 2),
+        "validate_gold": Cost(9, 13, 0, 1),
+        "commit": Cost(5, 44, 4, 4),
     },
     "finance": {
         "ingest_bronze": Cost(2, 8, 2),
         "validate_bronze": Cost(4, 14, 0),
-        "build_silver": Cost(4, 14, 0),
+        "build_silver": Cost(4, 14, 0, 2),
         "validate_silver": Cost(11, 11, 0),
-        "build_gold": Cost(5, 25, 0),
-        "validate_gold": Cost(26, 33, 0),
-        "commit": Cost(9, 73, 8),
+        "build_gold": Cost(5, 25, 0, 6),
+        "validate_gold": Cost(26, 33, 0, 2),
+        "commit": Cost(9, 73, 8, 8),
     },
 }
 DATASETS = {"trades": ["trades"], "finance": ["stocks", "mutual_funds"]}
@@ -61,3 +61,4 @@ def test_small_day_on_a_lake_that_has_one_costs_no_more_queries_and_versions(
     most = MOST[pipeline]
     above = {stage: c for stage, c in costs.items() if not c.is_within(most[stage])}
     assert above == {}, costs
+    assert costs["build_silver"].scans == len(datasets), "the plans of Spark tell no scans"
