@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
@@ -12,6 +14,7 @@ from assay.delta_history import base_of
 from assay.gates import subjects
 from assay.plan import Plan
 from assay.rules import rules_version
+from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import gold_functions
 from spark_jobs.silver_input import silver_input
@@ -24,7 +27,9 @@ def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     The result names the change sets that it was made from, and the rules.
     """
     made_from = subjects(plan, "silver") if plan.needs("build_silver") else {}
-    tables = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
+    built = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
+    counted = _count(spark, plan, built)
+    tables = {name: table | counted[name] for name, table in built.items()}
     listed = ", ".join(f"{t['groups']:,} of {name}" for name, t in tables.items())
     summary = f"groups: {listed}"
     rules = rules_version(plan.datasets)
@@ -41,21 +46,53 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
     candidates = plan.work("gold", str(epoch), contract.name)
     made = gold_candidates(inputs, gold, contract, grain, summarise)
     made.write.mode("overwrite").parquet(candidates)
-    groups, deleted, digest = _count(spark.read.parquet(candidates))
     return {
         "candidates": candidates,
         "base_version": base.version,
         "base_is_empty": gold is None,
-        "groups": groups,
-        "deleted": deleted,
-        "digest": digest,
     }
 
 
-def _count(candidates: DataFrame) -> tuple[int, int, str]:
-    """Groups that stay, groups that go, and a digest of the content of both."""
+def _count(
+    spark: SparkSession, plan: Plan, built: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Of each table the groups that stay, those that go, a digest of both, and their bounds."""
+    asked = [
+        _facts(spark.read.parquet(built[contract.name]["candidates"]), contract)
+        for contract in plan.gold
+    ]
+    keys = {contract.name: bounded_keys(contract) for contract in plan.gold}
+    return {
+        row["table"]: {
+            "groups": row["stay"],
+            "deleted": row["go"],
+            "digest": f"{row['stay']}/{row['go']}/{row['bits']}",
+            "bounds": _bounds(keys[row["table"]], row["least"], row["most"]),
+        }
+        for row in (reduce(DataFrame.unionAll, asked).collect() if asked else ())
+    }
+
+
+def _facts(candidates: DataFrame, contract: Contract) -> DataFrame:
     fingerprint = F.xxhash64(*candidates.columns).cast("decimal(20,0)")
-    row = candidates.agg(
-        F.count_if(~F.col("deleted")), F.count_if("deleted"), F.sum(fingerprint)
-    ).collect()[0]
-    return row[0], row[1], f"{row[0]}/{row[1]}/{row[2]}"
+    keys = bounded_keys(contract)
+    return candidates.agg(
+        F.lit(contract.name).alias("table"),
+        F.count_if(~F.col("deleted")).alias("stay"),
+        F.count_if("deleted").alias("go"),
+        F.sum(fingerprint).alias("bits"),
+        _texts(map(F.min, keys)).alias("least"),
+        _texts(map(F.max, keys)).alias("most"),
+    )
+
+
+def _texts(values: Iterable[Column]) -> Column:
+    return F.array(*(value.cast("string") for value in values)).cast("array<string>")
+
+
+def _bounds(
+    keys: Sequence[str], least: Sequence[str | None], most: Sequence[str | None]
+) -> dict[str, tuple[str, str]]:
+    """Between which values the keys of the candidates lie, as text; see `merge`."""
+    found = zip(keys, least, most, strict=True)
+    return {key: (low, high) for key, low, high in found if low is not None and high is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,9 +19,10 @@ from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.delivery_input import Deliveries, read_deliveries, records_of
+from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import silver_function
-from spark_jobs.transformations.change_set import classify
+from spark_jobs.transformations.change_set import WINNERS, classify
 
 COUNTS = ("records", "settled", *RECORD_CLASSES)
 
@@ -47,8 +49,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     if late is not None:
         again = classify(judged, contract, silver, order, copies=late)
         counted = _write(plan, again, contract, change_set)
-    classes, sums = _classes(counted), _sums(counted, contract)
-    reasons = _reasons(spark.read.parquet(change_set))
+    classes, sums, reasons = _classes(counted), _sums(counted, contract), _reasons(counted)
     moved = _write_moves(spark, plan, epoch, dataset, change_set)
     content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
     return {
@@ -58,6 +59,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
         "classes": classes,
         "sums": sums,
         "reasons": reasons,
+        "bounds": _bounds(counted, contract),
         "digest": hashlib.sha256(content.encode()).hexdigest(),
         **moved,
     }
@@ -109,18 +111,22 @@ def _write_moves(
 
 
 def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
-    """Per file and class: records, how many were settled, sums of money, and a fingerprint."""
+    """Per file, class and reasons: records, how many were settled, sums of money, a fingerprint."""
     sums = [F.sum(name).alias(name) for name in contract.money]
     replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
     bits = F.xxhash64("row_hash").cast("decimal(20,0)")
     return (
-        change_set.groupBy("file_id", "class")
+        change_set.groupBy("file_id", "class", "reasons")
         .agg(
             F.count("*").alias("records"),
             F.count_if("settled").alias("settled"),
             F.sum(bits).alias("fingerprint"),
             *sums,
             *replaced,
+            *(
+                F.struct(F.min(key), F.max(key)).alias(f"range_{key}")
+                for key in bounded_keys(contract)
+            ),
         )
         .collect()
     )
@@ -149,13 +155,31 @@ def _sums(counted: list[Row], contract: Contract) -> dict[str, dict[str, str]]:
 
 
 def _fingerprint(counted: list[Row]) -> dict[str, str]:
-    return {f"{row['file_id']}/{row['class']}": str(row["fingerprint"]) for row in counted}
+    prints: Counter[str] = Counter()
+    for row in counted:
+        prints[f"{row['file_id']}/{row['class']}"] += int(row["fingerprint"])
+    return {place: str(bits) for place, bits in prints.items()}
 
 
-def _reasons(change_set: DataFrame) -> dict[str, int]:
-    broken = change_set.where(F.col("class") == "quarantined")
-    counted = broken.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
-    return {row["reason"]: row["count"] for row in counted.orderBy("reason").collect()}
+def _reasons(counted: list[Row]) -> dict[str, int]:
+    """How many quarantined records have each reason, by its name."""
+    found: Counter[str] = Counter()
+    for row in counted:
+        for reason in row["reasons"] if row["class"] == "quarantined" else ():
+            found[reason] += row["records"]
+    return dict(sorted(found.items()))
+
+
+def _bounds(counted: list[Row], contract: Contract) -> dict[str, tuple[str, str]]:
+    """Between which values the keys of the rows lie that silver gets, as text; see `merge`."""
+    winners = [row for row in counted if row["class"] in WINNERS]
+    if not winners:
+        return {}
+    ranges = {key: [row[f"range_{key}"] for row in winners] for key in bounded_keys(contract)}
+    return {
+        key: (str(min(least for least, _ in found)), str(max(most for _, most in found)))
+        for key, found in ranges.items()
+    }
 
 
 def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, replace
+from collections.abc import Set
+from dataclasses import replace
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import (
-    Contract,
-    Layer,
-    contracts_of,
-    gold_contracts,
-    load_contract,
-    measured_columns,
-)
-from assay.delta_history import NO_TABLE, base_of
+from assay.contract import contracts_of, gold_contracts, load_contract
+from assay.delta_history import NO_TABLE, Commit, base_of
 from assay.delta_history import head as head_of
 from assay.errors import StaleBaseError
 from assay.gates import all_subjects
 from assay.plan import Plan
 from assay.readiness import read_builds
 from assay.rules import rules_version
+from spark_jobs.commit_targets import Target, measure, measured_by, read_targets
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
-from spark_jobs.totals import ROWS, as_texts, sum_measures, zeros
-from spark_jobs.transformations.change_set import WINNERS
-
-
-@dataclass(frozen=True)
-class Target:
-    """One table of the commit: where it is, what it must stand at, and what it gets.
-
-    `changes` has the table's columns and `deleted`, and each key once; with `only_new`, no key
-    that the table has.
-    """
-
-    contract: Contract
-    path: str
-    base_version: int
-    replace_all: bool
-    only_new: bool
-    digest: str
-    changes: DataFrame
-
-    @property
-    def measures(self) -> dict[str, str]:
-        """What is summed of the table, and its rows."""
-        return {ROWS: ROWS} | {name: name for name in measured_columns(self.contract)}
 
 
 def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
@@ -61,20 +31,18 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """
     rules = rules_version(plan.datasets)
     silver, gold = read_builds(plan, rules)
-    targets = [*_targets(spark, plan, silver, gold)]
-    for target in targets:
-        _require_base(target, plan)
+    targets = [*read_targets(spark, plan, silver, gold)]
+    known = {t.contract.table: measured_by(plan, t, _require_base(t, plan)) for t in targets}
     fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
     versions = {
         f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
         for dataset in silver
     }
     versions |= _versions_of_others(plan, versions.keys() | {t.contract.table for t in targets})
-    totals: dict[str, Any] = {}
     for target in targets:
-        table = target.contract.table
-        versions[table] = _bring_in(spark, target, replace(fence, digest=target.digest))
-        totals[table] = _totals(spark, target, versions[table])
+        own = replace(fence, digest=target.digest)
+        versions[target.contract.table] = _bring_in(spark, target, own)
+    totals = measure(spark, targets, versions, {t: found for t, found in known.items() if found})
     listed = ", ".join(f"{name} v{version}" for name, version in versions.items())
     return {
         "versions": versions,
@@ -101,50 +69,8 @@ def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:
     return found
 
 
-def _targets(
-    spark: SparkSession, plan: Plan, silver: dict[str, Any], gold: dict[str, Any]
-) -> Iterator[Target]:
-    """Silver before gold: gold is made from it."""
-    for dataset, built in silver.items():
-        contract = _fitting_contract(plan, "silver", dataset, built)
-        winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
-        columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
-        changes = winners.select(*columns, F.lit(False).alias("deleted"))
-        has_updates = any(file["updated"] for file in built["classes"].values())
-        yield _target(plan, contract, built, changes, only_new=not has_updates)
-    for name, built in gold.items():
-        contract = _fitting_contract(plan, "gold", name, built)
-        yield _target(plan, contract, built, spark.read.parquet(built["candidates"]))
-
-
-def _fitting_contract(plan: Plan, layer: Layer, name: str, built: dict[str, Any]) -> Contract:
-    """The contract, if the table has its shape or is to be replaced."""
-    contract = load_contract(layer, name)
-    if not built["base_is_empty"]:
-        shape.require_shape(plan.table(layer, name), contract)
-    return contract
-
-
-def _target(
-    plan: Plan,
-    contract: Contract,
-    built: dict[str, Any],
-    changes: DataFrame,
-    *,
-    only_new: bool = False,
-) -> Target:
-    return Target(
-        contract=contract,
-        path=plan.table(contract.layer, contract.name),
-        base_version=built["base_version"],
-        replace_all=built["base_is_empty"],
-        only_new=only_new,
-        digest=built["digest"],
-        changes=changes,
-    )
-
-
-def _require_base(target: Target, plan: Plan) -> None:
+def _require_base(target: Target, plan: Plan) -> Commit:
+    """The commit that the table stands at. Raises StaleBaseError when it moved since the build."""
     base = base_of(target.path, plan.batch_id)
     # A table that this batch was the first to need has been made, empty, as its version 0.
     if base.version > max(target.base_version, 0):
@@ -153,6 +79,7 @@ def _require_base(target: Target, plan: Plan) -> None:
             f"(batch {base.batch_id or 'unknown'}) since this batch was built; clear "
             f"{plan.first_build} and all after it"
         )
+    return base
 
 
 def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
@@ -175,9 +102,11 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
             spark, path, fence, lambda: shape.overwrite(spark, path, kept, contract)
         )
     has_grown = shape.add_columns(spark, path, contract, fence)
+    bounds = target.bounds
     if is_ours:
+        bounds = {}
         changes = with_reverts(spark, path, target.base_version, changes, contract)
-    elif not has_grown and changes.isEmpty():
+    elif not has_grown and target.is_empty:
         return target.base_version
     elif target.only_new:
         # A MERGE would look through all of the table for keys that it does not have.
@@ -185,21 +114,8 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
             spark, path, fence, lambda: tables.append(path, changes.drop("deleted"))
         )
     return tables.commit(
-        spark, path, fence, lambda: merge_changes(spark, path, changes, contract.keys)
+        spark, path, fence, lambda: merge_changes(spark, path, changes, contract, bounds)
     )
-
-
-def _totals(spark: SparkSession, target: Target, version: int) -> dict[str, Any]:
-    """Totals after the commit; of silver also before it, which is nothing when it is replaced."""
-    measures = target.measures
-    after = as_texts(sum_measures(tables.read_table(spark, target.path, version), measures))
-    if target.contract.layer == "gold":
-        return after
-    before = zeros([*measures])
-    if not target.replace_all:
-        base = shape.read_as(spark, target.path, target.contract, target.base_version)
-        before = sum_measures(base, measures)
-    return {"before": as_texts(before), "after": after}
 
 
 def _quarantine(
@@ -215,7 +131,8 @@ def _quarantine(
     )
     head = head_of(path)
     is_ours = head.batch_id == fence.batch_id
-    if head.digest == built["digest"] if is_ours else rows.isEmpty():
+    has_rows = any(file["quarantined"] for file in built["classes"].values())
+    if head.digest == built["digest"] if is_ours else not has_rows:
         return head.version
     own = replace(fence, digest=built["digest"])
     return tables.commit(spark, path, own, lambda: tables.replace_batch(path, rows, plan.batch_id))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from assay.contract import Contract, Expectation
@@ -25,11 +26,20 @@ Verdict = dict[str, Any]
 
 @dataclass(frozen=True)
 class GateFrame:
-    """What a gate looks at: a frame, its name in the contracts, and what locates a row of it."""
+    """What a gate looks at: a frame, its name in the contracts, and what locates a row of it.
+
+    The few rows that the driver knows are a table: Great Expectations judges them in its own
+    process, where Spark would run several queries.
+    """
 
     name: str
-    rows: DataFrame
+    rows: DataFrame | pa.Table
     located_by: tuple[str, ...]
+
+    @property
+    def columns(self) -> set[str]:
+        rows = self.rows
+        return {*(rows.column_names if isinstance(rows, pa.Table) else rows.columns)}
 
 
 def run_gate(
@@ -70,7 +80,7 @@ def _check_frame(
         found |= _run_checkpoint(open_context(), name, frame, failed, located)
     shown = set(frame.located_by) | {c.name for c in contract.columns if not c.sensitive}
     if frame.name != "rows":  # counts, sums and reasons: no value of any person
-        shown |= set(frame.rows.columns)
+        shown |= frame.columns
     return [_verdict(contract, asking, found[asking.name], shown) for asking in asked]
 
 
@@ -85,7 +95,12 @@ def _run_checkpoint(
     import great_expectations as gx
     from great_expectations.expectations.registry import get_expectation_impl
 
-    source = context.data_sources.add_spark(name, persist=False)
+    rows = frame.rows
+    source: Any
+    if isinstance(rows, pa.Table):
+        source, rows = context.data_sources.add_pandas(name), rows.to_pandas()
+    else:
+        source = context.data_sources.add_spark(name, persist=False)
     batch = source.add_dataframe_asset(frame.name).add_batch_definition_whole_dataframe("batch")
     suite = context.suites.add(gx.ExpectationSuite(name=name))
     for expectation in asked:
@@ -103,7 +118,7 @@ def _run_checkpoint(
     gx_checkpoint = context.checkpoints.add(
         gx.Checkpoint(name=name, validation_definitions=[validation], result_format=result_format)
     )
-    run = gx_checkpoint.run(batch_parameters={"dataframe": frame.rows})
+    run = gx_checkpoint.run(batch_parameters={"dataframe": rows})
     results = [r.to_json_dict() for v in run.run_results.values() for r in v.results]
     return {result["expectation_config"]["meta"]["name"]: result for result in results}
 

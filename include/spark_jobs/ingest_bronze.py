@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from assay.contract import load_contract
 from assay.landing.rest import require_unchanged
 from assay.plan import Plan
 from spark_jobs.lakehouse import schemas
+from spark_jobs.lakehouse.file_counts import count_files
 from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.shape import add_columns
 from spark_jobs.lakehouse.tables import (
@@ -54,9 +54,8 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
     add_columns(spark, path, contract, fence)
     rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
-    written = read_table(spark, path, version).where(F.col("batch_id") == plan.batch_id)
-    counts = written.groupBy("file_id").agg(F.count("*").alias("records")).collect()
-    return {"version": version, "records": {row["file_id"]: row["records"] for row in counts}}
+    counted = count_files(path, plan.batch_id)
+    return {"version": version, "records": {file: count.records for file, count in counted.items()}}
 
 
 def _take_back(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> None:

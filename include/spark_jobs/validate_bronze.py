@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
-from assay.plan import ManifestFile, Plan
+from assay.plan import Plan
 from spark_jobs.expectations import GateFrame
-from spark_jobs.lakehouse.session import local_frame
+from spark_jobs.lakehouse.file_counts import FileCount, count_files
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.validate import validate
 
@@ -39,36 +40,35 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     expected = [PATCHED_ROW, REASONS_OF_PATCH] if plan.is_patch else []
     gates = []
     for dataset in plan.inputs:
-        rows = read_table(spark, plan.table("bronze", dataset)).where(
-            F.col("batch_id") == plan.batch_id
-        )
-        counts = local_frame(
-            spark, _count_files(rows, plan.files_of(dataset), expected), FILE_COUNTS
-        )
+        path = plan.table("bronze", dataset)
+        rows = read_table(spark, path).where(F.col("batch_id") == plan.batch_id)
+        counts = _file_counts(path, plan, dataset, expected)
         frames = [
             GateFrame("rows", rows, ("source_file", "record_number")),
-            GateFrame("file_counts", counts, tuple(FILE_COUNTS.names)),
+            GateFrame(
+                "file_counts", pa.Table.from_pylist(counts, FILE_COUNTS), tuple(FILE_COUNTS.names)
+            ),
         ]
         gates.append((load_contract("bronze", dataset), frames))
     return gates
 
 
-def _count_files(
-    rows: DataFrame, files: list[ManifestFile], expected: list[str]
+def _file_counts(
+    path: str, plan: Plan, dataset: str, expected: Sequence[str]
 ) -> list[dict[str, Any]]:
     """One row per file of the manifest or of bronze; counted once, for every expectation."""
-    unknown_names = F.filter(F.map_keys("unknown_columns"), lambda name: ~name.isin(expected))
-    unknown = F.max(F.coalesce(F.size(unknown_names), F.lit(0)))
-    counted = rows.groupBy("file_id").agg(F.count("*"), F.greatest(unknown, F.lit(0))).collect()
-    found = {file_id: (records, columns) for file_id, records, columns in counted}
-    manifest = {file.file_id: file for file in files}
-    return [
-        {
-            "source_file": manifest[file_id].source_file if file_id in manifest else file_id,
-            "records_counted": manifest[file_id].records if file_id in manifest else 0,
-            "records_in_bronze": found.get(file_id, (0, 0))[0],
-            "unknown_columns": found.get(file_id, (0, 0))[1],
-            "in_manifest": file_id in manifest,
-        }
-        for file_id in sorted(manifest.keys() | found.keys())
-    ]
+    found = count_files(path, plan.batch_id, expected)
+    manifest = {file.file_id: file for file in plan.files_of(dataset)}
+    rows = []
+    for file_id in sorted(manifest.keys() | found.keys()):
+        file, count = manifest.get(file_id), found.get(file_id, FileCount())
+        rows.append(
+            {
+                "source_file": file.source_file if file else file_id,
+                "records_counted": file.records if file else 0,
+                "records_in_bronze": count.records,
+                "unknown_columns": count.unknown_columns,
+                "in_manifest": file is not None,
+            }
+        )
+    return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +13,9 @@ from assay.contract import Contract
 from assay.plan import Plan
 from assay.results import latest_result
 from spark_jobs.expectations import GateFrame
-from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.shape import read_as
 from spark_jobs.silver_input import silver_input
-from spark_jobs.totals import sum_measures
+from spark_jobs.totals import Summed, Totals, sum_frames
 from spark_jobs.validate import validate
 
 TOTALS = pa.schema(
@@ -33,21 +31,41 @@ def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
 def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
     """Frames `rows` (candidates) and `totals` (one row per measure: gold and silver)."""
     gold = latest_result(plan.folder, "build_gold")["tables"]
-    in_silver = _sum_silver(spark, plan)
+    sums = sum_frames(_silver_after(spark, plan) | _gold_after(spark, plan, gold))
     gates = []
     for contract in plan.gold:
-        built = gold[contract.name]
-        candidates = spark.read.parquet(built["candidates"])
+        candidates = spark.read.parquet(gold[contract.name]["candidates"])
         frames = [GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys)]
         if contract.totals:
-            after = _gold_after(spark, plan, contract, built)
-            totals = _totals(spark, contract, after, in_silver)
-            frames.append(GateFrame("totals", totals, tuple(TOTALS.names)))
+            frames.append(GateFrame("totals", _totals(contract, sums), tuple(TOTALS.names)))
         gates.append((contract, frames))
     return gates
 
 
-def _gold_after(
+def _silver_after(spark: SparkSession, plan: Plan) -> dict[str, Summed]:
+    """Silver as it will be, by table, with the columns that a gold table must add up to."""
+    summed: dict[str, Summed] = {}
+    for dataset in sorted({name for contract in plan.gold for name in contract.datasets}):
+        columns = {c for contract in plan.gold for c in contract.totals_of(dataset).values()}
+        if columns:
+            after = silver_input(spark, plan, dataset).after()
+            summed[f"silver.{dataset}"] = (after, {column: column for column in sorted(columns)})
+    return summed
+
+
+def _gold_after(spark: SparkSession, plan: Plan, gold: Mapping[str, Any]) -> dict[str, Summed]:
+    """Each gold table as it will be, with its reconciled measures."""
+    return {
+        contract.table: (
+            _with_candidates(spark, plan, contract, gold[contract.name]),
+            {measure: measure for measure in contract.totals},
+        )
+        for contract in plan.gold
+        if contract.totals
+    }
+
+
+def _with_candidates(
     spark: SparkSession, plan: Plan, contract: Contract, built: dict[str, Any]
 ) -> DataFrame:
     candidates = spark.read.parquet(built["candidates"])
@@ -60,33 +78,16 @@ def _gold_after(
     return base.join(touched, on=list(contract.keys), how="left_anti").unionByName(groups)
 
 
-def _sum_silver(spark: SparkSession, plan: Plan) -> dict[tuple[str, str], Decimal]:
-    """Total by dataset and column of silver as it will be; one pass serves all gold tables."""
-    sums: dict[tuple[str, str], Decimal] = {}
-    for dataset in sorted({name for contract in plan.gold for name in contract.datasets}):
-        columns = {c for contract in plan.gold for c in contract.totals_of(dataset).values()}
-        if columns:
-            silver = silver_input(spark, plan, dataset).after()
-            totals = sum_measures(silver, {column: column for column in sorted(columns)})
-            sums |= {(dataset, column): total for column, total in totals.items()}
-    return sums
-
-
-def _totals(
-    spark: SparkSession,
-    contract: Contract,
-    gold: DataFrame,
-    sums: Mapping[tuple[str, str], Decimal],
-) -> DataFrame:
-    """Sum each reconciled measure on both sides; `rows` stands for the number of silver rows."""
-    in_gold = sum_measures(gold, {measure: measure for measure in contract.totals})
+def _totals(contract: Contract, sums: Mapping[str, Totals]) -> pa.Table:
+    """Each reconciled measure on both sides; `rows` stands for the number of silver rows."""
     in_silver = {
-        measure: sums[dataset, column]
+        measure: sums[f"silver.{dataset}"][column]
         for dataset in contract.datasets
         for measure, column in contract.totals_of(dataset).items()
     }
+    in_gold = sums[contract.table]
     rows = [
         {"measure": measure, "gold": in_gold[measure], "silver": in_silver[measure]}
         for measure in contract.totals
     ]
-    return local_frame(spark, rows, TOTALS)
+    return pa.Table.from_pylist(rows, TOTALS)

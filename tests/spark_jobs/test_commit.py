@@ -27,6 +27,7 @@ from builders.lake_content import (
     table,
     versions,
 )
+from spark_jobs.commit_targets import measure, measured_by, read_targets
 from spark_jobs.lakehouse.tables import create_table, read_table
 from spark_jobs.transformations.conform import conform
 from spark_jobs.transformations.silver import trades as silver_module
@@ -146,3 +147,26 @@ def test_commits_say_who_made_them(loaded: tuple[Lake, Plan]) -> None:
     (newest, _) = commits(f"{lake.home}/lake/silver/trades")
     assert (newest.batch_id, newest.epoch) == (plan.batch_id, lake.epoch)
     assert newest.digest == lake.results["build_silver"]["datasets"]["trades"]["digest"]
+
+
+def test_totals_before_a_commit_are_those_that_another_measured_of_just_this_content(
+    grown: tuple[Lake, Plan],
+) -> None:
+    lake, plan = grown
+    first = latest_result(str(Path(plan.folder).with_name("b1")), "commit")
+    known = first["totals"]["silver.trades"]["after"]
+    assert lake.results["commit"]["totals"]["silver.trades"]["before"] == known
+
+    silver = latest_result(plan.folder, "build_silver")["datasets"]
+    (target,) = read_targets(lake.spark, plan, silver, {})
+    base = base_of(target.path, plan.batch_id)
+    assert measured_by(plan, target, base) == known
+    measured = measure(lake.spark, [target], lake.results["commit"]["versions"], {})
+    assert measured["silver.trades"]["before"] == known
+
+    others = {"digest": "of other rows", "version": base.version + 1, "batch_id": "cleared away"}
+    for name, other in others.items():
+        assert measured_by(plan, target, replace(base, **{name: other})) is None, name
+    columns = tuple(replace(c, money=c.is_decimal) for c in target.contract.columns)
+    more = replace(target, contract=replace(target.contract, columns=columns))
+    assert measured_by(plan, more, base) is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
@@ -103,6 +106,30 @@ def test_expectation_about_some_rows_leaves_the_others_alone(
     verdicts = run_gate(context, about, [GateFrame("rows", rows, ("event_type",))])
     found = {verdict["expectation"]: verdict["unexpected_count"] for verdict in verdicts}
     assert found == dict.fromkeys(asked, 1)
+
+
+def test_rows_that_the_driver_knows_are_judged_exactly_and_located(context: Any) -> None:
+    gold = load_contract("gold", "daily_trade_summary")
+    asked = tuple(e for e in gold.expectations if e.frame == "totals")
+    sums = {
+        "trades": ("3", "3"),
+        "from_cost": ("9999999999999999999999999999999999.1234",) * 2,
+        "to_cost": (
+            "9999999999999999999999999999999999.1234",
+            "9999999999999999999999999999999999.1235",
+        ),
+        "pips": ("0.0001", "0"),
+    }
+    rows = [
+        {"measure": name, "gold": Decimal(left), "silver": Decimal(right)}
+        for name, (left, right) in sums.items()
+    ]
+    frame = GateFrame("totals", pa.Table.from_pylist(rows, TOTALS), tuple(TOTALS.names))
+    about = replace(gold, table="gold.known", expectations=asked)
+    (verdict,) = run_gate(context, about, [frame])
+    assert (verdict["success"], verdict["unexpected_count"]) == (False, 2)
+    assert [record["measure"] for record in verdict["failing"]] == ["to_cost", "pips"]
+    assert json.loads(json.dumps(verdict)) == verdict
 
 
 def test_every_expectation_of_the_contract_passes_on_good_rows(

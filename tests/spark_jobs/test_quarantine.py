@@ -151,7 +151,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     useless = pipeline.accept("useless", source="quarantine", quarantine_reason="name.unknown")
     assert pipeline.run(useless, "build_silver")["summary"].endswith("0 leave quarantine, 2 stay")
     ((_, frames),) = silver_gate(pipeline.spark, useless)
-    assert [tuple(row) for row in frames[2].rows.collect()] == [(FUNDS, 0, 0, 0)]
+    assert [(*row.values(),) for row in frames[2].rows.to_pylist()] == [(FUNDS, 0, 0, 0)]
 
     rules('maximum: "50"', 'maximum: "9000000000"')
     rules("allowed: [a fund], ", "")
@@ -160,7 +160,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     )
     assert pipeline.run(replay, "build_silver")["summary"].endswith("1 leave quarantine, 2 stay")
     ((_, frames),) = silver_gate(pipeline.spark, replay)
-    assert [tuple(row) for row in frames[2].rows.collect()] == [(FUNDS, 1, 1, 1)]
+    assert [(*row.values(),) for row in frames[2].rows.to_pylist()] == [(FUNDS, 1, 1, 1)]
     release(pipeline, replay)
     assert balance(pipeline, first) == (6, 5, 1, 0, 0)
     assert served(pipeline) == [1, 2]
@@ -178,7 +178,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     patch = pipeline.accept("patch", source="patch", movement_reason="the desk corrected it")
     pipeline.run(patch, "ingest_bronze")
     ((_, frames),) = bronze_gate(pipeline.spark, patch)
-    assert [row["unknown_columns"] for row in frames[1].rows.collect()] == [0]
+    assert [row["unknown_columns"] for row in frames[1].rows.to_pylist()] == [0]
     release(pipeline, patch, "build_silver")
     assert served(pipeline) == [1, 2, 4, 106]
     assert balance(pipeline, first) == (6, 3, 1, 2, 0)

@@ -131,6 +131,21 @@ def test_batches_one_after_the_other_equal_one_load(
     assert contents(lake) == contents(loaded[0])
 
 
+def test_builds_tell_between_which_keys_their_changes_lie_and_no_sensitive_one(
+    grown: tuple[Lake, Plan],
+) -> None:
+    lake, _ = grown
+    built = lake.results["build_silver"]["datasets"]["trades"]
+    changes = lake.spark.read.parquet(built["change_set"]).where("class IN ('new', 'updated')")
+    ids = [row["trade_id"] for row in changes.collect()]
+    assert built["bounds"] == {"trade_id": (min(ids), max(ids))}
+    gold = lake.results["build_gold"]["tables"]
+    assert gold["customer_exposure"]["bounds"].keys() == {"to_currency"}
+    summary = gold["daily_trade_summary"]
+    days = [row["trade_day"] for row in lake.spark.read.parquet(summary["candidates"]).collect()]
+    assert summary["bounds"]["trade_day"] == (str(min(days)), str(max(days)))
+
+
 def test_full_rebuild_from_bronze_equals_the_live_tables(
     grown: tuple[Lake, Plan], tmp_path: Path
 ) -> None:

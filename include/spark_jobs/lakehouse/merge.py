@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract
 from spark_jobs.lakehouse.shape import read_as
-from spark_jobs.lakehouse.tables import read_table
+from spark_jobs.lakehouse.tables import read_table, with_settings
 
-SOURCE_VIEW = "assay_changes"
+# Least and greatest value by column, as text.
+Bounds = Mapping[str, tuple[str, str]]
+# An immutable source needs no second copy on disk; Delta cannot see that it is one.
+SETTINGS = {"spark.databricks.delta.merge.materializeSource": "none"}
 
 
-def merge_changes(spark: SparkSession, path: str, changes: DataFrame, keys: Sequence[str]) -> None:
+def bounded_keys(contract: Contract) -> list[str]:
+    """The keys whose bounds a result may name: no value of a sensitive column is shown in one."""
+    return [c.name for c in contract.columns if c.name in contract.keys and not c.sensitive]
+
+
+def merge_changes(
+    spark: SparkSession, path: str, changes: DataFrame, contract: Contract, bounds: Bounds
+) -> None:
     """MERGE rows by key; a row with `deleted` takes its key out of the table.
 
-    `changes` has the table's columns and `deleted`, and each key once.
+    `changes` has the table's columns and `deleted`, and each key once. Where `bounds` says between
+    which values the keys of all changes lie, files without such keys are not read.
     """
     columns = [name for name in changes.columns if name != "deleted"]
-    changes.createOrReplaceTempView(SOURCE_VIEW)
-    on = " AND ".join(f"t.{key} = s.{key}" for key in keys)
-    sets = ", ".join(f"t.{name} = s.{name}" for name in columns)
-    # An immutable source needs no second copy on disk; Delta cannot see that it is one.
-    spark.conf.set("spark.databricks.delta.merge.materializeSource", "none")
-    spark.sql(
-        f"MERGE INTO delta.`{path}` t USING {SOURCE_VIEW} s ON {on} "
-        f"WHEN MATCHED AND s.deleted THEN DELETE "
-        f"WHEN MATCHED THEN UPDATE SET {sets} "
-        f"WHEN NOT MATCHED AND NOT s.deleted THEN INSERT ({', '.join(columns)}) "
-        f"VALUES ({', '.join('s.' + name for name in columns)})"
-    )
+    kinds = {column.name: column.type for column in contract.columns}
+    stands = {key: F.col(f"`{path}`.{key}") for key in contract.keys}
+    is_same = [stands[key] == F.col(f"s.{key}") for key in contract.keys]
+    is_near = [
+        stands[key].between(*(F.lit(value).cast(kinds[key]) for value in bounds[key]))
+        for key in contract.keys
+        if key in bounds
+    ]
+    row = {name: F.col(f"s.{name}") for name in columns}
+    with with_settings(spark, SETTINGS):
+        (
+            changes.alias("s")
+            .mergeInto(f"delta.`{path}`", reduce(and_, [*is_same, *is_near]))
+            .whenMatched(F.col("s.deleted"))
+            .delete()
+            .whenMatched()
+            .update(row)
+            .whenNotMatched(~F.col("s.deleted"))
+            .insert(row)
+            .merge()
+        )
 
 
 def with_reverts(
