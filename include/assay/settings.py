@@ -155,6 +155,11 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             "ASSAY_POSTGRES and ASSAY_AIRFLOW go together: set both for a stack in containers, "
             "or neither for the embedded one"
         )
+    if settings.is_warm and settings.runs_elsewhere:
+        raise SettingsError(
+            "ASSAY_SPARK_MASTER is not set, and warm Spark is of the embedded stack only; in"
+            " containers, name a server, a cluster, or local[*]"
+        )
     if settings.is_cluster and settings.listen == LOOPBACK:
         raise SettingsError(
             f"ASSAY_SPARK_MASTER={settings.spark_master!r} is a cluster, whose workers cannot "

@@ -27,6 +27,7 @@ def test_without_a_variable_everything_is_on_this_machine() -> None:
     assert settings.jars == settings.home / "jars"
     assert settings.secrets == settings.home / "secrets.json"
     assert settings.listen == LOOPBACK
+    assert settings.is_warm
     assert not settings.is_cluster
     assert not settings.runs_elsewhere
 
@@ -85,6 +86,13 @@ def test_half_a_stack_in_containers_is_refused(name: str) -> None:
 def test_a_cluster_needs_a_driver_that_its_workers_reach() -> None:
     with pytest.raises(SettingsError, match=r"set ASSAY_LISTEN=0\.0\.0\.0"):
         load_settings({**CONTAINER, "ASSAY_LISTEN": ""})
+
+
+@pytest.mark.parametrize("master", ["sc://spark-connect:15002", "local[*]"])
+def test_containers_name_their_spark_for_there_is_no_warm_one(master: str) -> None:
+    assert load_settings({**CONTAINER, "ASSAY_SPARK_MASTER": master}).spark_master == master
+    with pytest.raises(SettingsError, match="name a server, a cluster, or local"):
+        load_settings({**CONTAINER, "ASSAY_SPARK_MASTER": ""})
 
 
 def test_a_lake_on_s3_is_reached_openly_only_when_that_is_said() -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.shell.progress import StageInfo
@@ -122,7 +123,8 @@ def _progress(clock: Callable[[], float]) -> Any:
 
 def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Schema) -> DataFrame:
     """A few rows that the driver knows, as a frame that needs no Python worker to be read."""
-    return spark.createDataFrame(pa.Table.from_pylist(rows, schema=schema))
+    table = pa.Table.from_pylist(rows, schema=schema)
+    return spark.createDataFrame(table, schema=from_arrow_schema(schema))  # of no row, it is asked
 
 
 def tasks_by_host(spark: SparkSession) -> dict[str, int]:
