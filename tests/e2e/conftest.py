@@ -38,7 +38,8 @@ def stack() -> Iterator[RunningStack]:
         (home / part).symlink_to(shared.home / part)
     settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", **lake})
     # The other half of the tests starts a stack as well, perhaps in the same moment.
-    (home / "ports.json").write_text(json.dumps({"airflow": 18080, "postgres": 15432}))
+    ports = {"airflow": 18080, "postgres": 15432, "spark": 15102}
+    (home / "ports.json").write_text(json.dumps(ports))
     try:
         supervisor.up(settings, print)
         running = RunningStack(settings)
