@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def on_s3(spark: SparkSession, database: Database, bucket: ObjectPath) -> Iterator[Attempts]:
     home = Path(tempfile.mkdtemp(prefix="assay-s3-"))
     (home / "jars").symlink_to(load_settings().jars)
-    here = {"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g"}
+    here = {"ASSAY_HOME": str(home), "ASSAY_SPARK_MASTER": "local[2]", "ASSAY_DRIVER_MEMORY": "1g"}
     there = {"ASSAY_LAKE": str(bucket / "lake"), "ASSAY_FILES": str(bucket / "files")}
     settings = load_settings({**here, **there})
     ensure_jars(settings, print, "s3")
