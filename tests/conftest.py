@@ -182,19 +182,18 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from assay.stack.jars import ensure_jars
     from assay.stack.launch import launch
     from assay.stack.spark import spark_environment
+    from spark_jobs.lakehouse.session import FOR_SMALL_INPUT
 
     settings = load_settings({**os.environ, "ASSAY_SPARK_MASTER": "local[2]"})
     ensure_jars(settings, print)
     conf = launch(settings, lock="tests", holder="tests").conf | {
+        # The jobs of tests/e2e and tests/faults have their own.
+        **FOR_SMALL_INPUT,
         "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
         "spark.sql.shuffle.partitions": "2",
         "spark.databricks.delta.snapshotPartitions": "1",
-        # Code for frames this small costs more than it saves. The jobs of tests/e2e and
-        # tests/faults have theirs compiled.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TZ", "UTC")
