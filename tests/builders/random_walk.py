@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from random import Random
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from assay import ledger
 from assay.errors import AssayError, BatchError
 from assay.gates import contracts_at, decide, require_pass, subjects
-from assay.landing.archive import archive_files
+from assay.landing.archive import accepted_files_in_place, archive_files
 from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger.rollbacks import open_rollback, standing_releases
 from assay.plan import Plan, read_plan
@@ -239,9 +239,17 @@ class Walk:
         elif stage.startswith("validate_"):
             self._judge(plan, stage.removeprefix("validate_"), epoch)
         else:
-            write_result(plan.folder, stage, epoch, STAGES[stage](attempts.spark, plan, epoch))
+            with self._files_of(plan, stage):
+                result = STAGES[stage](attempts.spark, plan, epoch)
+            write_result(plan.folder, stage, epoch, result)
         if stage == "commit":
             attempts.record_commit(plan, epoch)
+
+    def _files_of(self, plan: Plan, stage: str) -> AbstractContextManager[None]:
+        """A batch that is released has its files in the archive; to be ingested, they come back."""
+        if stage == "ingest_bronze":
+            return accepted_files_in_place(self.attempts.connect, plan)
+        return nullcontext()
 
     def _judge(self, plan: Plan, layer: str, epoch: int) -> None:
         judged = subjects(plan, layer)
