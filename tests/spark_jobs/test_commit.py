@@ -28,6 +28,7 @@ from builders.lake_content import (
     versions,
 )
 from spark_jobs.commit_targets import measure, measured_by, read_targets
+from spark_jobs.lakehouse import tables
 from spark_jobs.lakehouse.tables import create_table, read_table
 from spark_jobs.transformations.conform import conform
 from spark_jobs.transformations.silver import trades as silver_module
@@ -140,6 +141,15 @@ def test_folder_that_holds_files_and_no_table_is_neither_taken_for_one_nor_touch
     with pytest.raises(BatchError, match="holds files, and no version of a Delta table"):
         create_table(spark, str(tmp_path), "a int", **{"delta.appendOnly": "false"})
     assert (tmp_path / "part-0.parquet").read_bytes() == b"of somebody"
+
+
+def test_table_that_another_attempt_made_after_the_look_is_not_cleared_away(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spark.range(3).write.format("delta").save(str(tmp_path))
+    monkeypatch.setattr(tables, "sizes_below", lambda _: {})
+    tables._clear_unfinished(str(tmp_path))
+    assert DeltaTable(str(tmp_path)).count() == 3
 
 
 def test_commits_say_who_made_them(loaded: tuple[Lake, Plan]) -> None:

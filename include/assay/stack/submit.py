@@ -88,13 +88,13 @@ def hold_lock(path: Path, label: str, patience: float) -> int:
 
 
 @contextmanager
-def spark_lock(path: Path, label: str, patience: float = 60.0) -> Iterator[None]:
+def spark_lock(path: Path, label: str) -> Iterator[None]:
     """Hold the lock in this process, so that no job is alive and none starts.
 
     Raises BatchError when a job does not end in time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + _patience(os.environ)
     with path.open("a+") as lock:
         while True:
             try:

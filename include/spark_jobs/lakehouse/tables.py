@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -75,8 +75,9 @@ def _clear_unfinished(path: str) -> None:
         return
     for name in left:
         remove(place / name)
-    if isinstance(place, Path):
-        shutil.rmtree(place, ignore_errors=True)
+    for folder, _, _ in os.walk(path, topdown=False) if isinstance(place, Path) else ():
+        with suppress(OSError):  # not empty: another attempt has made the table meanwhile
+            Path(folder).rmdir()
 
 
 def read_table(spark: SparkSession, path: str, version: int | None = None) -> DataFrame:
