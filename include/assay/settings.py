@@ -18,6 +18,7 @@ SQL = REPOSITORY / "include" / "sql"
 SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
 LOOPBACK = "127.0.0.1"
 WARM = "warm"
+BESIDE_HEAP = 1 << 30  # classes, compiled code and buffers of a server that is well
 MASTERS = WARM + r"|local\[(\*|[1-9][0-9]*)\]|(spark|sc)://[^/\s;]+:[0-9]+"
 Address = tuple[str, int]
 
@@ -40,6 +41,7 @@ class Settings:
     runtime_folder: Path | None = None
     secrets_file: Path | None = None
     one_writer: bool = False
+    restart_at: str = ""
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
 
@@ -66,7 +68,12 @@ class Settings:
     @property
     def driver_bytes(self) -> int:
         """Heap of a job's driver."""
-        return int(self.driver_memory[:-1]) << {"m": 20, "g": 30}[self.driver_memory[-1]]
+        return _bytes(self.driver_memory)
+
+    @property
+    def server_limit(self) -> int:
+        """Bytes of memory at which the warm server is due to start anew, between two jobs."""
+        return _bytes(self.restart_at) if self.restart_at else self.driver_bytes + BESIDE_HEAP
 
     @property
     def secrets(self) -> Path:
@@ -147,6 +154,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         runtime_folder=_folder(environ, "ASSAY_RUNTIME"),
         secrets_file=_folder(environ, "ASSAY_SECRETS"),
         one_writer=_yes(environ, "ASSAY_ONE_WRITER"),
+        restart_at=_memory(environ, "ASSAY_SPARK_RESTART_AT", ""),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
     )
@@ -175,9 +183,13 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
 
 def _memory(environ: Mapping[str, str], name: str, default: str) -> str:
     size = environ.get(name) or default
-    if not (size[:-1].isdigit() and size[-1] in "mg"):
+    if size and not (size[:-1].isdigit() and size[-1] in "mg"):
         raise SettingsError(f"{name}={size!r} is not a size such as 2g or 1500m")
     return size
+
+
+def _bytes(size: str) -> int:
+    return int(size[:-1]) << {"m": 20, "g": 30}[size[-1]]
 
 
 def _yes(environ: Mapping[str, str], name: str) -> bool:

@@ -1,7 +1,9 @@
 """Starts the clients of the warm Spark: client_host.py SOCKET. What they import is imported once.
 
 A gate alone imports for seconds, so a client is a fork of this process, which has done so. A
-client dies with its launcher (`assay.stack.submit`), as it would as a child of that.
+client dies with its launcher (`assay.stack.submit`), as it would as a child of that. When the
+server has taken too much memory, no client is started until those at work have ended and the
+server has started anew.
 """
 
 from __future__ import annotations
@@ -14,13 +16,18 @@ import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from assay.settings import Settings, load_settings
+from assay.stack.spark_server import end_server, is_due, is_listening
+
 LONGEST_REQUEST = 1 << 20
 OUTPUTS = 2
+PATIENCE = 120.0  # seconds for the server to start anew
 LOOK_EVERY = 0.02  # seconds between two looks for clients that have ended
 NEEDED = ("great_expectations", "pyspark.sql.connect.session", "spark_jobs.chain")
 
@@ -44,16 +51,21 @@ def main(path: str) -> None:
         listener.bind(path)
         os.umask(before)
         listener.listen()
-        _serve(listener)
+        _serve(listener, load_settings())
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(listener: socket.socket, settings: Settings) -> None:
     clients: dict[int, Client] = {}
     with selectors.DefaultSelector() as ready:
         ready.register(listener, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select(LOOK_EVERY if clients else None):
                 if key.fileobj is listener:
+                    if is_due(settings):
+                        if clients:
+                            time.sleep(LOOK_EVERY)  # who asks waits in the backlog
+                            continue
+                        _restart_server(settings)
                     client = _start(listener)
                     if client:
                         clients[client.pid] = client
@@ -65,6 +77,16 @@ def _serve(listener: socket.socket) -> None:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     _tell_end(clients.pop(pid), status, ready)
+
+
+def _restart_server(settings: Settings) -> None:
+    print(
+        f"the server has more than {settings.server_limit >> 20} MB: starting it anew", flush=True
+    )
+    end_server(settings)
+    deadline = time.monotonic() + PATIENCE
+    while not is_listening(settings) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _tell_end(client: Client, status: int, ready: selectors.BaseSelector) -> None:

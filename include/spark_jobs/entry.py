@@ -18,7 +18,7 @@ from assay.errors import AssayError
 from assay.plan import read_plan
 from assay.results import write_failure, write_result
 from spark_jobs.chain import STAGES
-from spark_jobs.lakehouse.session import session, tasks_by_host
+from spark_jobs.lakehouse.session import queries_of, session, tasks_by_host
 
 PR_SET_PDEATHSIG = 1
 
@@ -39,7 +39,7 @@ def main() -> None:
         name = f"{given.stage} {plan.batch_id} epoch {given.epoch}"
         with session(name, input_bytes=plan.input_bytes) as spark:
             result = STAGES[given.stage](spark, plan, given.epoch)
-            executors = tasks_by_host(spark)
+            seen = {"executors": tasks_by_host(spark), "queries": queries_of(spark)}
     except AssayError as error:
         write_failure(plan.folder, given.stage, given.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")
@@ -48,7 +48,7 @@ def main() -> None:
             raise
         # What the server says; where in the client that came up says nothing more.
         sys.exit(f"Spark's server: {type(error).__name__}: {error}")
-    facts = {"seconds": round(time.monotonic() - started, 2), "executors": executors}
+    facts = {"seconds": round(time.monotonic() - started, 2), **seen}
     write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
     print(f"{given.stage} {plan.batch_id}: {result['summary']}", flush=True)
 

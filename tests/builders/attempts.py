@@ -112,12 +112,13 @@ class Attempts:
         )
 
     def start(
-        self, plan: Plan, stage: str, epoch: int, *, failpoint: str = "", lock: str = PIPELINE
+        self, plan: Plan, stage: str, epoch: int, *, failpoint: str = "", lock: str = ""
     ) -> Job:
         """One attempt of a Spark stage as the operator starts it; its pid is that of the JVM."""
         program = [str(SPARK_JOBS / "entry.py"), stage, f"{plan.folder}/plan.json", str(epoch)]
         holder = f"{plan.batch_id} {stage} epoch {epoch}"
-        return self._submit(program, f"{stage}.{epoch}", holder, failpoint, lock)
+        log = f"{self.pipeline}.{stage}.{epoch}"
+        return self._submit(program, log, holder, failpoint, lock or self.pipeline)
 
     def start_chain(self, plan: Plan, *, failpoint: str) -> Job:
         """All stages in one application, each with an epoch of its own."""
@@ -161,7 +162,9 @@ class Attempts:
         return process
 
     def log(self, stage: str, epoch: int) -> str:
-        return (self.settings.logs / f"{stage}.{epoch}.log").read_text(errors="replace")
+        return (self.settings.logs / f"{self.pipeline}.{stage}.{epoch}.log").read_text(
+            errors="replace"
+        )
 
     def everything(self) -> dict[str, Any]:
         with self.connect() as connection:

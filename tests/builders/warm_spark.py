@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Event
 
 import psutil
 
@@ -16,7 +18,7 @@ from assay.settings import SPARK_JOBS, Settings
 from assay.stack.paths import child_environment
 from assay.stack.ports import next_free_port
 from assay.stack.processes import working_folder
-from assay.stack.spark_server import clients_socket, is_listening
+from assay.stack.spark_server import clients_socket, is_ready
 
 PATIENCE = 120.0
 
@@ -35,13 +37,45 @@ class WarmSpark:
     def start_server(self) -> None:
         self.server = _start(self.settings, "server", "-m", "assay.stack.spark_server")
 
-    def start_host(self) -> None:
+    def start_host(self, restart_at: str = "") -> None:
+        """Start the host, which has the server start anew at so much memory."""
         program = str(SPARK_JOBS / "client_host.py")
-        self.host = _start(self.settings, "host", program, str(clients_socket(self.settings)))
+        settings = replace(self.settings, restart_at=restart_at)
+        self.host = _start(settings, "host", program, str(clients_socket(settings)))
+
+    def restart_host(self, restart_at: str = "") -> None:
+        self.host.kill()
+        self.host.wait()
+        self.start_host(restart_at)
+        self.wait()
+
+    def kill_server(self) -> None:
+        """As the kernel does for want of memory; the stand-in for the supervisor starts it anew."""
+        self.server.kill()
+        self.server.wait()
+        self.start_server()
+
+    @contextmanager
+    def supervised_server(self) -> Iterator[None]:
+        """Start the server anew whenever it ends, as the supervisor does."""
+        over = Event()
+
+        def supervise() -> None:
+            while not over.wait(0.1):
+                if self.server.poll() is not None:
+                    self.start_server()
+
+        with ThreadPoolExecutor(1) as threads:
+            watching = threads.submit(supervise)
+            try:
+                yield
+            finally:
+                over.set()
+                watching.result()
 
     def wait(self) -> None:
         deadline = time.monotonic() + PATIENCE
-        while not is_listening(self.settings):
+        while not is_ready(self.settings):
             assert self.server.poll() is None, self.log("server")
             assert self.host.poll() is None, self.log("host")
             assert time.monotonic() < deadline, "warm Spark does not start"
@@ -74,6 +108,7 @@ def _start(settings: Settings, name: str, *command: str) -> subprocess.Popen[byt
         "ASSAY_HOME": str(settings.home),
         "ASSAY_SPARK_MASTER": settings.spark_master,
         "ASSAY_DRIVER_MEMORY": settings.driver_memory,
+        "ASSAY_SPARK_RESTART_AT": settings.restart_at,
         "TZ": "UTC",
         "GX_ANALYTICS_ENABLED": "false",
     }

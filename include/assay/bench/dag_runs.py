@@ -31,6 +31,7 @@ class DagRun:
     batch_id: str
     state: str
     classes: dict[str, int]
+    queries: int
 
     @property
     def seconds(self) -> float:
@@ -65,7 +66,10 @@ def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
         raise StackError("another run of the DAG came between; run this part again")
     report = followed.reports[0]
     ran = _read_timeline(bench.settings, pipeline, followed.runs[0].run_id, report.batch_id)
-    return DagRun(ran, report.batch_id, report.state, report.classes)
+    queries = sum(
+        (a.metrics or {}).get("queries", 0) for a in _attempts(bench.settings, report.batch_id)
+    )
+    return DagRun(ran, report.batch_id, report.state, report.classes, queries)
 
 
 def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from statistics import median
 
-from assay.bench.commands import PROGRAMS, plain_environment, plain_spark_submit, run_timed
+from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.dag_runs import DagRun, load_everything, pipelines, run_dag
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.timeline import BareStarts, bare_chain, steps_table
@@ -28,7 +28,7 @@ def measure_day(bench: Workbench) -> PartResult:
         spark.append(_start_spark(bench))
         idle.append(_airflow_start(bench, next(iter(datasets))))
         for pipeline, fed in datasets.items():
-            days[pipeline].append(_run_day(bench, pipeline, fed, number))
+            days[pipeline].append(run_day(bench, pipeline, fed))
             took = days[pipeline][-1].seconds
             bench.say(f"{pipeline}, day {number} of {ROUNDS}: {took:.1f} s")
     bare = BareStarts(median(idle), median(spark))
@@ -42,8 +42,12 @@ def measure_day(bench: Workbench) -> PartResult:
         notes=[
             f"bare start: {bare.airflow:.1f} s ({min(idle):.1f} to {max(idle):.1f}) for a task "
             "that finds nothing to do, from the end of the task before to its own; with Spark, "
-            f"{bare.spark:.1f} s ({min(spark):.1f} to {max(spark):.1f}) more, which is a plain "
-            "spark-submit of an empty job",
+            f"{bare.spark:.1f} s ({min(spark):.1f} to {max(spark):.1f}) more, which is an empty "
+            "Spark job",
+            *(
+                f"{pipeline}: {runs[-1].queries} queries of Spark"
+                for pipeline, runs in days.items()
+            ),
         ],
     )
 
@@ -56,9 +60,8 @@ def _against_bare(
 
 
 def _start_spark(bench: Workbench) -> float:
-    """Seconds of an empty Spark job, started without anything of ours."""
-    command = plain_spark_submit([], PROGRAMS / "empty_job.py")
-    environment = plain_environment(bench.settings)
+    """Seconds of an empty Spark job, started as a task starts it."""
+    command, environment = as_operator_does(bench.settings, PROGRAMS / "empty_job.py")
     return run_timed(command, environment, bench.settings.logs / "empty.log").wall
 
 
@@ -70,8 +73,10 @@ def _airflow_start(bench: Workbench, pipeline: str) -> float:
     return run.timeline.steps[-1].seconds
 
 
-def _run_day(bench: Workbench, pipeline: str, datasets: list[str], number: int) -> DagRun:
+def run_day(bench: Workbench, pipeline: str, datasets: list[str]) -> DagRun:
     """One more day for every feed of a pipeline, all of its rows good."""
+    made = f"days of {pipeline}"
+    number = bench.made[made] = bench.made.get(made, 0) + 1
     for dataset in datasets:
         load = bench.truth_of(dataset).options
         truth = bench.generate(

@@ -1,4 +1,4 @@
-"""A committed batch made by the product's own stages, without Airflow and in one application."""
+"""A committed batch made by the product's own stages, without Airflow and in one session."""
 
 from __future__ import annotations
 
@@ -50,18 +50,16 @@ def committed_lake(bench: Workbench, files: int) -> Lake:
 
 def _make(bench: Workbench, name: str, files: int) -> Lake:
     paths = bench.full_files(files)
-    bench.prepare_spark()
-    bench.start_postgres()
+    bench.start_spark()
     bench.make_database(name, migrated=True)
     settings = dataclasses.replace(bench.settings, home=bench.settings.home / name)
     settings.home.mkdir()
-    bench.share_spark(settings)
     deliver(paths, settings.landing / PIPELINE)
-    bench.say(f"bringing {files:,} files into a lake, in one Spark application")
+    bench.say(f"bringing {files:,} files into a lake, in one session of Spark")
     run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())
-    plan = accept_files(settings, _connecting(bench, name), run, bench.say)
+    plan = accept_files(settings, connecting(bench, name), run, bench.say)
     command, environment = as_operator_does(
-        settings, PROGRAMS / "run_stages.py", f"{plan.folder}/plan.json"
+        bench.settings, PROGRAMS / "run_stages.py", f"{plan.folder}/plan.json"
     )
     done = run_timed(command, environment, bench.settings.logs / f"{name}.log")
     with psycopg.connect(dsn(bench.settings, "assay_loader", name)) as connection:
@@ -71,5 +69,6 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     return Lake(settings, name, plan, json.loads(done.output.splitlines()[-1]))
 
 
-def _connecting(bench: Workbench, database: str) -> Callable[[], psycopg.Connection[Any]]:
+def connecting(bench: Workbench, database: str) -> Callable[[], psycopg.Connection[Any]]:
+    """What opens connections of the loader to a database of the bench."""
     return lambda: psycopg.connect(dsn(bench.settings, "assay_loader", database))

@@ -11,11 +11,13 @@ from typing import Any
 
 from assay.bench.again import measure_again
 from assay.bench.against_duckdb import measure_against_duckdb
+from assay.bench.beside import measure_before, measure_growth
 from assay.bench.dag import measure_dag
 from assay.bench.datasets import measure_datasets
 from assay.bench.day import measure_day
 from assay.bench.figures import PartResult
 from assay.bench.publishing import measure_publish
+from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
 from assay.bench.workbench import Say, Workbench
 from assay.errors import AssayError
@@ -33,6 +35,9 @@ class Part(StrEnum):
     start = "start"
     publish = "publish"
     duckdb = "duckdb"
+    growth = "growth"
+    soak = "soak"
+    before = "before"
 
 
 MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
@@ -43,6 +48,9 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.start: measure_start,
     Part.publish: measure_publish,
     Part.duckdb: measure_against_duckdb,
+    Part.growth: measure_growth,
+    Part.soak: measure_soak,
+    Part.before: measure_before,
 }
 
 
@@ -53,13 +61,14 @@ def run_parts(
     rows: int,
     say: Say,
     keep: Callable[[Sequence[PartResult]], object] = len,
+    before: Path | None = None,
 ) -> list[PartResult]:
     """Measure the parts one after the other; nothing is left running or lying about.
 
     `keep` is told the results so far after each part, for a later one may be interrupted.
     """
     results: list[PartResult] = []
-    with Workbench(settings, files, rows, say) as bench:
+    with Workbench(settings, files, rows, say, before) as bench:
         for part in Part:
             if part in parts:
                 say(f"part {part}")

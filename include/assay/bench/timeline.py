@@ -9,8 +9,6 @@ from statistics import median
 
 from assay.bench.figures import Breakdown
 
-# The tasks that start a JVM; the stages between them run ahead in the first one's application.
-SPARK_TASKS = ("ingest_bronze", "commit")
 COLUMNS = ("task", "seconds", "waiting", "in the stage", "bare start", "multiple", "share")
 
 
@@ -18,7 +16,7 @@ COLUMNS = ("task", "seconds", "waiting", "in the stage", "bare start", "multiple
 class Step:
     """One task: `waiting` is from the end of the task before it to its own start.
 
-    `inside` is what its Spark stage took, in whatever application it ran.
+    `inside` is what its Spark stage took, from its session's start, and 0 where it has none.
     """
 
     task_id: str
@@ -51,8 +49,8 @@ class BareStarts:
     airflow: float
     spark: float
 
-    def of(self, task_id: str) -> float:
-        return self.airflow + (self.spark if task_id in SPARK_TASKS else 0)
+    def of(self, step: Step) -> float:
+        return self.airflow + (self.spark if step.inside else 0)
 
 
 def timeline(
@@ -77,7 +75,7 @@ def timeline(
 
 def bare_chain(run: Timeline, bare: BareStarts) -> float:
     """What the tasks of a run would cost if none of them did anything."""
-    return sum(bare.of(step.task_id) for step in run.steps)
+    return sum(bare.of(step) for step in run.steps)
 
 
 def steps_table(title: str, runs: Sequence[Timeline], bare: BareStarts) -> Breakdown:
@@ -87,7 +85,7 @@ def steps_table(title: str, runs: Sequence[Timeline], bare: BareStarts) -> Break
     for steps in zip(*(run.steps for run in runs), strict=True):
         name = steps[0].task_id
         found = [(step.seconds, step.waiting, step.inside) for step in steps]
-        rows.append(_row(name, found, bare.of(name), whole))
+        rows.append(_row(name, found, bare.of(steps[0]), whole))
     found = [
         (run.seconds, sum(s.waiting for s in run.steps) + run.closing, _inside(run)) for run in runs
     ]

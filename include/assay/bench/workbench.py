@@ -40,7 +40,7 @@ from assay.stack.programs import (
     start_supervisor,
 )
 from assay.stack.spark import prepare_spark
-from assay.stack.supervisor import down, up
+from assay.stack.supervisor import down, start_spark, up
 
 Say = Callable[[str], None]
 BOOT_SECONDS = 60.0
@@ -49,11 +49,15 @@ BOOT_SECONDS = 60.0
 class Workbench:
     """One run of the bench: `base` is the real home, `settings` are those of the bench's own.
 
-    `made` holds what is costly to make and shared by several parts, such as the first load.
+    `before` is a checkout to compare with. `made` holds what is costly to make and shared by
+    several parts, such as the first load.
     """
 
-    def __init__(self, base: Settings, files: int, rows: int, say: Say) -> None:
+    def __init__(
+        self, base: Settings, files: int, rows: int, say: Say, before: Path | None = None
+    ) -> None:
         self.base = base
+        self.before = before
         self.files = files
         self.rows = rows
         self.say = say
@@ -151,6 +155,12 @@ class Workbench:
         """Have the whole stack up."""
         if not find_supervisor(self.settings) or unhealthy_parts(self.settings):
             up(self.settings, self.say)
+
+    def start_spark(self) -> None:
+        """Have Postgres up, and the warm Spark where that is set."""
+        self.prepare_spark()
+        self.start_postgres()
+        start_spark(self.settings, self.say)
 
     def make_database(self, name: str, *, migrated: bool) -> None:
         """A new database, owned by assay_owner, in place of one of that name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,10 @@ def bench(
     ] = None,
     files: Annotated[int, typer.Option(min=1, help="Number of files of the full load.")] = 200,
     rows: Annotated[int, typer.Option(min=100, help="Records of each file.")] = 10_000,
+    before: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A checkout that the part before needs."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure speed and memory against baselines on this machine; takes about an hour.
@@ -46,7 +51,7 @@ def bench(
     def keep(results: Sequence[PartResult]) -> dict[str, Any]:
         return write_results(path, machine, results, files=files, rows=rows)
 
-    results = run_parts(settings, parts or list(Part), files, rows, say, keep)
+    results = run_parts(settings, _asked(parts, before), files, rows, say, keep, before)
     if as_json:
         print(json.dumps(keep(results), indent=1))
     else:
@@ -54,6 +59,10 @@ def bench(
     say(f"results: {path}")
     if any(result.trouble for result in results):
         raise typer.Exit(1)
+
+
+def _asked(parts: list[Part] | None, before: Path | None) -> list[Part]:
+    return parts or [part for part in Part if before or part != Part.before]
 
 
 def _show(results: list[PartResult], machine: dict[str, str]) -> None:

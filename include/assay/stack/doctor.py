@@ -14,6 +14,8 @@ from assay.stack.java import ensure_java
 from assay.stack.lake import objects
 from assay.stack.ports import load_ports
 from assay.stack.processes import find_supervisor
+from assay.stack.programs import SPARK, log_file
+from assay.stack.spark_server import find_server
 from assay.stack.storage import lake_storage
 
 
@@ -29,7 +31,7 @@ def examine(settings: Settings) -> list[Finding]:
     if settings.runs_elsewhere:
         checks += [others.postgres, others.airflow, others.spark]
     else:
-        checks += [_make, preflight.postgres, _ports]
+        checks += [_make, preflight.postgres, _spark, _ports]
     return [check(settings) for check in checks]
 
 
@@ -56,6 +58,23 @@ def _jars(settings: Settings) -> Finding:
         return Finding("jars", f"damaged: {', '.join(wrong)}", "run make up, which fetches them")
     found = f"{len(present)} of {len(jars)} fetched"
     return Finding("jars", found if len(present) == len(jars) else f"{found}; make up fetches them")
+
+
+def _spark(settings: Settings) -> Finding:
+    """Where jobs find Spark, and whether the machine is large enough for a warm one."""
+    if not settings.is_warm:
+        return Finding("spark", settings.spark_master.partition(";")[0])
+    limit = f"{settings.server_limit / preflight.GIB:.1f} GB"
+    if preflight.total_memory() < settings.server_limit + preflight.MEMORY_BESIDE_SPARK:
+        remedy = "set ASSAY_SPARK_MASTER=local[*], whose jobs give their memory back when they end"
+        return Finding("spark", f"a warm server keeps up to {limit}, too much here", remedy)
+    server = find_server(settings)
+    if server:
+        held = server.memory_info().rss / preflight.GIB
+        return Finding("spark", f"warm, {held:.1f} GB now; starts anew at {limit}")
+    if find_supervisor(settings):
+        return Finding("spark", "the server does not run", f"see {log_file(settings, SPARK)}")
+    return Finding("spark", f"warm; make up starts it, starts anew at {limit}")
 
 
 def _ports(settings: Settings) -> Finding:

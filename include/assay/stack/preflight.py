@@ -51,9 +51,14 @@ def disk(settings: Settings) -> Finding:
     return Finding("disk", f"{free / GIB:.1f} GB free for {place}", remedy)
 
 
+def total_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def memory(settings: Settings) -> Finding:
     """Whether the machine has what Spark may take, and 2 GiB for the rest."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    total = total_memory()
     found = f"{total / GIB:.1f} GB of memory, {settings.driver_memory} for Spark"
     if total >= settings.driver_bytes + MEMORY_BESIDE_SPARK:
         return Finding("memory", found)

@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import psutil
+
 from assay.errors import StackError
 from assay.files import write_whole
 from assay.settings import LOOPBACK, Settings, load_settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment, without_secrets
 from assay.stack.ports import load_ports
-from assay.stack.processes import short_socket, working_folder
+from assay.stack.processes import end_processes, short_socket, working_folder
 from assay.stack.spark import spark_environment, submit_conf
 
 CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -44,13 +46,17 @@ def access(settings: Settings) -> Mapping[str, str]:
 
 
 def is_listening(settings: Settings) -> bool:
-    """Whether the server of this home and the host of its clients take connections."""
-    with closing(socket.socket()) as server, closing(socket.socket(socket.AF_UNIX)) as host:
+    """Whether the server of this home takes connections."""
+    with closing(socket.socket()) as server:
         server.settimeout(1)
-        return (
-            server.connect_ex((LOOPBACK, load_ports(settings)["spark"])) == 0
-            and host.connect_ex(str(clients_socket(settings))) == 0
-        )
+        return server.connect_ex((LOOPBACK, load_ports(settings)["spark"])) == 0
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether the server and the host of its clients take connections."""
+    with closing(socket.socket(socket.AF_UNIX)) as host:
+        host.settimeout(1)
+        return is_listening(settings) and host.connect_ex(str(clients_socket(settings))) == 0
 
 
 def clients_socket(settings: Settings) -> Path:
@@ -76,9 +82,36 @@ def run_in_host(settings: Settings, command: Sequence[str], environment: Mapping
     return int(answer)
 
 
+def find_server(settings: Settings) -> psutil.Process | None:
+    """The living server of this home."""
+    try:
+        process = psutil.Process(int(_pid_file(settings).read_text()))
+        return process if CLASS in process.cmdline() else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def is_due(settings: Settings) -> bool:
+    """Whether the server has taken so much memory that it should start anew."""
+    server = find_server(settings)
+    return server is not None and server.memory_info().rss >= settings.server_limit
+
+
+def end_server(settings: Settings) -> None:
+    """End the server, which no job may be using; the supervisor starts it anew."""
+    server = find_server(settings)
+    if server:
+        end_processes([server])
+
+
+def _pid_file(settings: Settings) -> Path:
+    return settings.home / "run" / "spark.pid"
+
+
 def main() -> None:
     """Become the server."""
     settings = load_settings()
+    write_whole(_pid_file(settings), str(os.getpid()))
     pools = settings.home / "run" / "fairscheduler.xml"
     write_whole(pools, FAIR)
     conf = {

@@ -34,7 +34,7 @@ from assay.stack.programs import (
     start_supervisor,
 )
 from assay.stack.spark import ensure_start_cache, fetch_spark
-from assay.stack.spark_server import is_listening
+from assay.stack.spark_server import is_ready
 from assay.stack.storage import refuse_shared_storage
 
 Say = Callable[[str], None]
@@ -145,19 +145,20 @@ def _start_airflow(settings: Settings, say: Say, start_cache: Future[None]) -> N
     _wait(settings, lambda: "api-server" not in unhealthy_parts(settings), ["api-server"])
     ensure_pool(settings)
     start_cache.result()
-    _start_spark(settings, say)
+    start_spark(settings, say)
     for name in AIRFLOW_PROGRAMS:
         start_program(settings, name)
     _wait(settings, lambda: not unhealthy_parts(settings), AIRFLOW_PROGRAMS)
 
 
-def _start_spark(settings: Settings, say: Say) -> None:
+def start_spark(settings: Settings, say: Say) -> None:
+    """Have the warm Spark up, where jobs use one."""
     if not settings.is_warm:
         return
     started = [start_program(settings, name) for name in SPARK_PROGRAMS]
     if any(started):
         say(f"starting Spark on port {load_ports(settings)['spark']}")
-    _wait(settings, lambda: is_listening(settings), SPARK_PROGRAMS)
+    _wait(settings, lambda: is_ready(settings), SPARK_PROGRAMS)
 
 
 def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:

@@ -41,6 +41,8 @@ FOR_SMALL_INPUT = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 
+_watches: dict[int, Watch] = {}  # by session
+
 
 @contextmanager
 def session(name: str, *, input_bytes: float = SMALL_INPUT) -> Iterator[SparkSession]:
@@ -81,15 +83,18 @@ def _session_of(remote: str) -> Iterator[SparkSession]:
     book.write_text(own + "\n")
     spark = _connect(remote, own)
     try:
-        spark.registerProgressHandler(_progress(time.monotonic))
+        watch = _watches[id(spark)] = Watch(time.monotonic)
+        spark.registerProgressHandler(watch)  # type: ignore[arg-type]  # any callable does
         yield spark
     finally:
         _end_session(remote, own, spark)
         book.unlink(missing_ok=True)
+        _watches.pop(id(spark), None)
 
 
 def _connect(remote: str, session_id: str) -> SparkSession:
-    return SparkSession.builder.remote(f"{remote}/;session_id={session_id}").create()
+    parameters = "" if "/;" in remote else "/"
+    return SparkSession.builder.remote(f"{remote}{parameters};session_id={session_id}").create()
 
 
 def _end_session(remote: str, session_id: str, spark: SparkSession | None = None) -> None:
@@ -100,25 +105,39 @@ def _end_session(remote: str, session_id: str, spark: SparkSession | None = None
         spark.stop()
 
 
-def _progress(clock: Callable[[], float]) -> Any:
-    """A handler that prints, now and then, how far a query is."""
-    told = clock()
+class Watch:
+    """Hears of each query of a session: counts it, and prints now and then how far it is."""
 
-    def say(
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.queries = 0
+        self._clock = clock
+        self._told = clock()
+
+    def __call__(
+        self,
         stages: Iterable[StageInfo] | None,
         inflight_tasks: int,
         operation_id: str | None,
         done: bool,
     ) -> None:
-        nonlocal told
-        if done or clock() < told + SAY_EVERY:
-            return
-        told = clock()
-        known = [*(stages or ())]
-        tasks, over = sum(s.num_tasks for s in known), sum(s.num_completed_tasks for s in known)
-        print(f"spark: {over:,} of {tasks:,} tasks, {inflight_tasks} at work", flush=True)
+        if done:
+            self.queries += 1
+        elif self._clock() >= self._told + SAY_EVERY:
+            self._told = self._clock()
+            known = [*(stages or ())]
+            done_stages = sum(each.num_completed_tasks == each.num_tasks for each in known)
+            tasks, over = sum(s.num_tasks for s in known), sum(s.num_completed_tasks for s in known)
+            read = sum(each.num_bytes_read for each in known) >> 20
+            told = f"{done_stages} of {len(known)} stages, {over:,} of {tasks:,} tasks"
+            print(f"spark: {told}, {read:,} MB read", flush=True)
 
-    return say
+
+def queries_of(spark: SparkSession) -> int:
+    """How many queries and commands a server was asked for; in an application, with Delta's own."""
+    if os.environ.get(REMOTE):
+        return _watches[id(spark)].queries
+    spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
+    return int(spark._jsparkSession.sharedState().statusStore().executionsCount())
 
 
 def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Schema) -> DataFrame:

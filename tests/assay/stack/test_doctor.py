@@ -63,3 +63,12 @@ def test_status_of_a_stack_that_never_ran_says_how_to_start_it(settings: Setting
     result = CliRunner().invoke(app, ["status"], env={"ASSAY_HOME": str(settings.home)})
     assert result.exit_code == 1
     assert "make up" in result.stdout
+
+
+def test_a_machine_too_small_for_a_warm_spark_is_told_of_the_classic_one(
+    settings: Settings,
+) -> None:
+    assert finding(settings, "spark").ok
+    grown = dataclasses.replace(settings, restart_at="4000g")
+    assert "ASSAY_SPARK_MASTER=local[*]" in finding(grown, "spark").remedy
+    assert finding(dataclasses.replace(grown, spark_master="local[2]"), "spark").ok

@@ -1,4 +1,4 @@
-"""Runs the stages of a planned batch one after the other in one Spark application.
+"""Runs the stages of a planned batch one after the other in one session of Spark.
 
 Prints the seconds of each as JSON. Arguments: path of the plan, and `--gates` to run these too.
 """
@@ -25,7 +25,6 @@ def main(plan_path: str, *, gates: bool) -> None:
                 began = time.monotonic()
                 write_result(plan.folder, name, epoch, stage(spark, plan, epoch))
                 seconds[name] = time.monotonic() - began
-        spark.stop()
     print(json.dumps(seconds), flush=True)
 
 

@@ -1,0 +1,43 @@
+"""A second stack beside the one of the bench, of the same code or of another checkout's."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import TracebackType
+
+from assay.bench.commands import run_timed
+from assay.bench.workbench import Workbench
+from assay.errors import StackError
+from assay.stack.paths import child_environment
+
+
+class SecondStack(Workbench):
+    """A bench whose stack is started and stopped by the programs of a checkout."""
+
+    def __init__(self, first: Workbench, checkout: Path, files: int) -> None:
+        super().__init__(first.base, files, first.rows, first.say)
+        home = first.settings.home.with_name(f"{first.settings.home.name}-second")
+        self.settings = dataclasses.replace(first.settings, home=home)
+        self.program = checkout / ".venv" / "bin" / "assay"
+        if not self.program.exists():
+            raise StackError(f"{checkout} has no {self.program}; run make up there once")
+
+    def start_airflow(self) -> None:
+        """Have the whole stack up."""
+        self._assay("up")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if (self.settings.home / "ports.json").exists():
+            self._assay("down")
+        super().__exit__(kind, error, trace)
+
+    def _assay(self, command: str) -> None:
+        environment = child_environment({"ASSAY_HOME": str(self.settings.home)})
+        log = self.settings.logs / f"assay-{command}.log"
+        run_timed([str(self.program), command], environment, log)

@@ -1,0 +1,123 @@
+"""Clients of a warm Spark that are killed, or stopped and wake late, or have no token."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from uuid import uuid4
+
+import psutil
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql.connect.session import SparkSession as RemoteSession
+
+from assay.errors import FencedError
+from assay.generate.truth import Truth
+from assay.plan import Plan
+from assay.results import latest_result, read_failure
+from assay.stack.credentials import load_credentials
+from assay.stack.spark_server import TOKEN, clients_socket, remote_of
+from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
+from builders.warm_attempts import check_end, run_warm, stop_at
+from builders.warm_spark import WarmSpark
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_batch_whose_client_is_killed_at_any_time_ends_as_if_undisturbed(
+    attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    for stage in BUILD[:-1]:
+        victim = attempts.start(plan, stage, attempts.take_epoch())
+        wait_until(warm.clients, victim)
+        victim.kill()
+        run_warm(attempts, plan, stage)
+    attempts.stage(plan)
+    for point in ("before silver.trades", "after silver.trades"):
+        victim, _ = stop_at(attempts, warm, plan, point)
+        victim.kill()
+        victim.wait()
+        wait_for_no_client(warm)
+    run_warm(attempts, plan, "commit")
+    assert list(warm.settings.locks.glob("*.sessions")) == []
+    check_end(attempts, plan, trade_files)
+
+
+def wait_for_no_client(warm: WarmSpark) -> None:
+    _, alive = psutil.wait_procs(warm.clients(), timeout=5)
+    assert alive == []
+
+
+def test_a_client_that_wakes_after_its_successor_has_committed_is_fenced(
+    attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    """Its lock is not shared with the successor, as on another host."""
+    run_warm(attempts, plan, *BUILD[:-1])
+    attempts.stage(plan)
+    sleeper, old = stop_at(attempts, warm, plan, "before silver.trades")
+    (client,) = warm.clients()
+    (warm.settings.locks / "trades.lock").unlink()
+    attempts.run(plan, "commit")
+    before = attempts.everything()
+    client.send_signal(signal.SIGCONT)
+    assert sleeper.wait(PATIENCE) != 0
+    assert isinstance(read_failure(plan.folder, "commit", old), FencedError), sleeper.last_words()
+    assert latest_result(plan.folder, "commit")["epoch"] > old
+    assert attempts.everything() == before
+    check_end(attempts, plan, trade_files)
+
+
+def test_what_a_killed_client_left_running_is_ended_by_the_next_attempt(
+    attempts: Attempts, warm: WarmSpark, plan: Plan
+) -> None:
+    victim = attempts.start(plan, "ingest_bronze", attempts.take_epoch())
+    book = warm.settings.locks / "trades.sessions"
+    wait_until(lambda: book.is_file() and book.read_text(), victim)
+    victim.kill()
+    left = book.read_text().strip()
+    run_warm(attempts, plan, "ingest_bronze")
+    with pytest.raises(PySparkException, match="SESSION_CLOSED"):
+        connect(warm, left).range(1).collect()
+
+
+def test_a_client_without_the_token_is_refused(
+    warm: WarmSpark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for token in ("", ";token=guess"):
+        monkeypatch.delenv(TOKEN, raising=False)
+        with pytest.raises(PySparkException, match="token"):
+            RemoteSession(f"{remote_of(warm.settings)}/{token}").range(1).collect()
+    assert connect(warm, str(uuid4())).range(3).count() == 3
+
+
+def connect(warm: WarmSpark, session_id: str) -> RemoteSession:
+    token = load_credentials(warm.settings)["spark"]
+    return RemoteSession(f"{remote_of(warm.settings)}/;session_id={session_id};token={token}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_of_the_machine_can_reach_neither_token_nor_host(warm: WarmSpark) -> None:
+    """The folders of the home do not stand in the way here; the modes of both files do."""
+    settings = warm.settings
+    for path in (settings.secrets, clients_socket(settings)):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for folder in (settings.home, settings.home / "run"):
+        folder.chmod(0o755)
+    tries = f"""
+import socket
+for attempt in (
+    lambda: open({str(settings.secrets)!r}),
+    lambda: socket.socket(socket.AF_UNIX).connect({str(clients_socket(settings))!r}),
+    lambda: open("/proc/{warm.server.pid}/environ").read(),
+):
+    try:
+        attempt()
+    except PermissionError:
+        print("refused")
+"""
+    command = [sys.executable, "-I", "-c", tries]
+    done = subprocess.run(command, user="nobody", capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["refused"] * 3, done.stderr

@@ -1,0 +1,150 @@
+"""A warm Spark whose server is lost, starts anew, serves two pipelines, or has a full disk."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.generate.truth import Truth
+from assay.plan import Plan
+from assay.results import has_result, read_failure
+from assay.stack.spark_server import is_due
+from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
+from builders.deliveries import deliver, make_set
+from builders.small_disk import SmallDisk, small_disk
+from builders.warm_attempts import check_end, run_warm, stop_at
+from builders.warm_spark import WarmSpark
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def returns(attempts: Attempts, warm: WarmSpark, tmp_path: Path) -> Iterator[Attempts]:
+    """A second pipeline on the same server, with a batch's files delivered."""
+    second = Attempts(warm.settings, attempts.uri, attempts.spark, pipeline="product_returns")
+    made = make_set(tmp_path, "product_returns", files=2, rows=60, seed=4)
+    deliver(warm.settings.landing / "product_returns", sorted(made.options.out.iterdir()))
+    yield second
+    second.end_all()
+
+
+def test_a_server_that_is_lost_fails_the_stage_and_the_retry_succeeds(
+    attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    run_warm(attempts, plan, *BUILD[:-1])
+    attempts.stage(plan)
+    victim, epoch = stop_at(attempts, warm, plan, "before silver.trades")
+    warm.server.kill()
+    warm.server.wait()
+    (client,) = warm.clients()
+    client.send_signal(signal.SIGCONT)
+    warm.start_server()
+    warm.wait()
+    assert victim.wait(PATIENCE) != 0
+    assert read_failure(plan.folder, "commit", epoch) is None  # so that Airflow tries again
+    assert "Traceback" not in victim.last_words()
+    run_warm(attempts, plan, "commit")
+    check_end(attempts, plan, trade_files)
+
+
+def test_a_batch_whose_server_is_killed_in_each_stage_ends_as_if_undisturbed(
+    attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    """In one stage the client is killed with it."""
+    book = warm.settings.locks / "trades.sessions"
+    for stage in BUILD:
+        if stage == "commit":
+            attempts.stage(plan)
+        epoch = attempts.take_epoch()
+        victim = attempts.start(plan, stage, epoch)
+        wait_until(lambda: book.is_file() and book.read_text(), victim)
+        warm.kill_server()
+        if stage == "build_silver":
+            victim.kill()
+        assert victim.wait(PATIENCE) != 0
+        assert not has_result(plan.folder, stage, epoch)
+        run_warm(attempts, plan, stage)
+    check_end(attempts, plan, trade_files)
+
+
+def test_a_server_with_too_much_memory_starts_anew_between_two_jobs(
+    attempts: Attempts, returns: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    """The job at work ends undisturbed, and the one that comes waits for the new server."""
+    run_warm(attempts, plan, *BUILD[:-1])
+    attempts.stage(plan)
+    other = returns.accept("other")
+    with warm.supervised_server():
+        warm.restart_host(restart_at="64m")
+        worker, epoch = stop_at(attempts, warm, plan, "before silver.trades")
+        (client,) = warm.clients()
+        before = warm.server.pid
+        waiting = returns.start(other, "ingest_bronze", returns.take_epoch())
+        time.sleep(2)
+        assert (warm.server.pid, len(warm.clients()), waiting.poll()) == (before, 1, None)
+        client.send_signal(signal.SIGCONT)
+        assert worker.wait(PATIENCE) == 0, worker.last_words()
+        assert waiting.wait(PATIENCE) == 0, waiting.last_words()
+        assert warm.server.pid != before
+    warm.restart_host()
+    attempts.record_commit(plan, epoch)
+    check_end(attempts, plan, trade_files)
+
+
+def test_two_pipelines_work_at_once_and_a_server_lost_under_both_costs_each_a_try(
+    attempts: Attempts, returns: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    batches = ((attempts, plan), (returns, returns.accept("other")))
+    for stage in BUILD:
+        if stage == "commit":
+            for each, batch in batches:
+                each.stage(batch)
+        for lost in (True, False) if stage == "build_silver" else (False,):
+            started = [(each, batch, each.take_epoch()) for each, batch in batches]
+            jobs = [each.start(batch, stage, epoch) for each, batch, epoch in started]
+            wait_until(lambda: len(warm.clients()) == len(batches), jobs[0])
+            if lost:
+                wait_until(lambda: len([*warm.settings.locks.glob("*.sessions")]) == 2, jobs[0])
+                warm.kill_server()
+            codes = [job.wait(PATIENCE) for job in jobs]
+            assert all(codes) if lost else not any(codes), [job.last_words() for job in jobs]
+    for each, batch, epoch in started:
+        each.record_commit(batch, epoch)
+    returns.publish()
+    check_end(attempts, plan, trade_files)
+
+
+@pytest.fixture
+def disk(attempts: Attempts) -> Iterator[SmallDisk]:
+    with small_disk(attempts.settings.home / "lake", 64) as mounted:
+        yield mounted
+
+
+def test_a_full_disk_fails_the_stage_with_the_servers_error_and_the_retry_succeeds(
+    disk: SmallDisk, attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
+) -> None:
+    for stage in BUILD:
+        if stage == "commit":
+            attempts.stage(plan)
+        if stage in ("ingest_bronze", "commit"):  # these write into the lake
+            disk.fill()
+            failed = attempts.start(plan, stage, attempts.take_epoch())
+            assert failed.wait(PATIENCE) != 0
+            assert "No space left on device" in failed.last_words()
+            assert "Traceback" not in failed.last_words()
+            disk.free()
+        run_warm(attempts, plan, stage)
+    check_end(attempts, plan, trade_files)
+
+
+def test_the_server_is_no_larger_after_many_sessions(
+    attempts: Attempts, warm: WarmSpark, plan: Plan
+) -> None:
+    """The soak of `make bench`, shortened."""
+    for _ in range(12):
+        run_warm(attempts, plan, "ingest_bronze")
+    assert not is_due(warm.settings)
