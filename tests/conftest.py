@@ -33,20 +33,23 @@ from builders.small_disk import SmallDisk, small_disk
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-RUNNING_STACK = "tests/e2e/"
+SHARES = ("tests/e2e/", "tests/faults/")
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
 
 
-class TwoHalves(LoadScopeScheduling):
-    """Gives the tests of the running stack to one worker, and all others to the other."""
+class Shares(LoadScopeScheduling):
+    """Gives the tests of the running stack to one worker, and all others to the other.
+
+    But for the faults: who is through first, in practice the former, takes them.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "stack" if nodeid.startswith(RUNNING_STACK) else "session"
+        return next((share for share in SHARES if nodeid.startswith(share)), "session")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoHalves:
-    return TwoHalves(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+    return Shares(config, log)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,11 @@ TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  # the name of a variab
 # Jobs of one pipeline do not wait until those of another are through.
 FAIR = """\
 <?xml version="1.0"?>
-<allocations><pool name="default"><schedulingMode>FAIR</schedulingMode></pool></allocations>
+<allocations>
+  <pool name="default">
+    <schedulingMode>FAIR</schedulingMode> <minShare>0</minShare> <weight>1</weight>
+  </pool>
+</allocations>
 """
 
 

@@ -94,7 +94,17 @@ def _session_of(remote: str) -> Iterator[SparkSession]:
 
 def _connect(remote: str, session_id: str) -> SparkSession:
     parameters = "" if "/;" in remote else "/"
-    return SparkSession.builder.remote(f"{remote}{parameters};session_id={session_id}").create()
+    spark = SparkSession.builder.remote(f"{remote}{parameters};session_id={session_id}").create()
+    spark.client.set_retry_policies([_often()])
+    return spark
+
+
+def _often() -> Any:
+    """How a client waits for its server: often, for it is back in seconds."""
+    # An application of its own has no need of what this imports.
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    return DefaultPolicy(max_retries=90, initial_backoff=50, backoff_multiplier=2, max_backoff=1000)
 
 
 def _end_session(remote: str, session_id: str, spark: SparkSession | None = None) -> None:
