@@ -59,7 +59,7 @@ def pipelines(bench: Workbench) -> dict[str, list[str]]:
 
 def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     """Trigger the DAG, and wait for its end. Raises StackError when the run fails."""
-    followed = run_pipeline(bench.settings, {}, _tell(bench), bench.say, pipeline)
+    followed = run_pipeline(bench.settings, {}, tell(bench), bench.say, pipeline)
     if followed.failed:
         raise StackError(explain_failure(bench.settings, followed.failed[0]))
     if len(followed.reports) != 1:
@@ -83,7 +83,7 @@ def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     bench.say(f"{pipeline}: a run without files, so that the schedule's own first run is over")
     runs = AirflowRuns(bench.settings, pipeline)
     runs.unpause()
-    follow_everything({runs: [runs.trigger({})]}, _tell(bench))
+    follow_everything({runs: [runs.trigger({})]}, tell(bench))
     for dataset in datasets:
         deliver(bench.full_files(dataset=dataset), bench.settings.landing / dataset)
     records = sum(truth.records for truth in truths)
@@ -137,7 +137,7 @@ def _read_timeline(settings: Settings, dag_id: str, run_id: str, batch_id: str) 
     return timeline(moment(run["queued_at"]), tasks, moment(run["end_date"]), inside)
 
 
-def _tell(bench: Workbench) -> Callable[[RunState], None]:
+def tell(bench: Workbench) -> Callable[[RunState], None]:
     """One line for each task that has ended."""
     told: set[tuple[str, str]] = set()
 

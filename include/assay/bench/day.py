@@ -73,7 +73,7 @@ def _airflow_start(bench: Workbench, pipeline: str) -> float:
     return run.timeline.steps[-1].seconds
 
 
-def run_day(bench: Workbench, pipeline: str, datasets: list[str]) -> DagRun:
+def deliver_day(bench: Workbench, pipeline: str, datasets: list[str]) -> None:
     """One more day for every feed of a pipeline, all of its rows good."""
     made = f"days of {pipeline}"
     number = bench.made[made] = bench.made.get(made, 0) + 1
@@ -87,6 +87,11 @@ def run_day(bench: Workbench, pipeline: str, datasets: list[str]) -> DagRun:
             **dict.fromkeys(("defects", "duplicates", "updates", "late"), 0.0),
         )
         deliver([truth.options.out / truth.files[0].name], bench.settings.landing / dataset)
+
+
+def run_day(bench: Workbench, pipeline: str, datasets: list[str]) -> DagRun:
+    """Deliver one more day, and run the pipeline on it."""
+    deliver_day(bench, pipeline, datasets)
     run = run_dag(bench, pipeline)
     # A fund that is known gets newer holdings; in every other feed the rows are new.
     taken = run.classes["new"] + run.classes["updated"]

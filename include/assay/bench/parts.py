@@ -19,6 +19,7 @@ from assay.bench.figures import PartResult
 from assay.bench.publishing import measure_publish
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
+from assay.bench.together import measure_together
 from assay.bench.workbench import Say, Workbench
 from assay.errors import AssayError
 from assay.files import write_whole
@@ -35,6 +36,7 @@ class Part(StrEnum):
     start = "start"
     publish = "publish"
     duckdb = "duckdb"
+    together = "together"
     growth = "growth"
     soak = "soak"
     before = "before"
@@ -48,6 +50,7 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.start: measure_start,
     Part.publish: measure_publish,
     Part.duckdb: measure_against_duckdb,
+    Part.together: measure_together,
     Part.growth: measure_growth,
     Part.soak: measure_soak,
     Part.before: measure_before,

@@ -1,0 +1,52 @@
+"""Part `together`: a day of every pipeline at the same time, by one Spark job at once and by two."""
+
+from __future__ import annotations
+
+import time
+
+from assay.airflow_runs import AirflowRuns
+from assay.bench.dag_runs import load_everything, pipelines, tell
+from assay.bench.day import deliver_day
+from assay.bench.figures import PartResult, Ratio
+from assay.bench.workbench import Workbench
+from assay.errors import StackError
+from assay.follow import follow_everything
+from assay.stack.airflow import SPARK_POOL, api_client
+
+ROUNDS = 3
+
+
+def measure_together(bench: Workbench) -> PartResult:
+    """What `jobs_at_once` of `assay.stack.spark` follows from."""
+    fed = pipelines(bench)
+    for pipeline in fed:
+        load_everything(bench, pipeline)
+    took: dict[int, list[float]] = {1: [], 2: []}
+    for number in range(1, ROUNDS + 1):
+        for slots, seconds in took.items():
+            _set_slots(bench, slots)
+            seconds.append(_run_all(bench, fed))
+            bench.say(f"round {number} of {ROUNDS}: {slots} at once, {seconds[-1]:.1f} s")
+    name = f"a day of {len(fed)} pipelines, two Spark jobs at once / one"
+    return PartResult("together", [Ratio(name, took[2], took[1])])
+
+
+def _run_all(bench: Workbench, fed: dict[str, list[str]]) -> float:
+    for pipeline, datasets in fed.items():
+        deliver_day(bench, pipeline, datasets)
+    began = time.monotonic()
+    wanted = {}
+    for pipeline in fed:
+        runs = AirflowRuns(bench.settings, pipeline)
+        wanted[runs] = [runs.trigger({})]
+    failed = [run for run in follow_everything(wanted, tell(bench)) if run.state == "failed"]
+    if failed:
+        raise StackError(f"{failed[0].run_id} failed")
+    return time.monotonic() - began
+
+
+def _set_slots(bench: Workbench, slots: int) -> None:
+    pool = {"name": SPARK_POOL, "slots": slots}
+    with api_client(bench.settings) as api:
+        path = f"/api/v2/pools/{SPARK_POOL}"
+        api.patch(path, params={"update_mask": "slots"}, json=pool).raise_for_status()
