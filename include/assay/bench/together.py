@@ -1,4 +1,4 @@
-"""Part `together`: a day of every pipeline at the same time, by one Spark job at once and by two."""
+"""Part `together`: a day of every pipeline at once, by one Spark job at a time and by two."""
 
 from __future__ import annotations
 
