@@ -46,8 +46,9 @@ def main() -> None:
     except PySparkException as error:
         if not is_remote():
             raise
-        # What the server says; where in the client that came up says nothing more.
-        sys.exit(f"Spark's server: {type(error).__name__}: {error}")
+        # What the server says, once; where in its code, and in the client's, its own log has.
+        said = str(error).partition("\n\nJVM stacktrace:")[0]
+        sys.exit(f"Spark's server: {type(error).__name__}: {said}")
     facts = {"seconds": round(time.monotonic() - started, 2), **seen}
     write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
     print(f"{given.stage} {plan.batch_id}: {result['summary']}", flush=True)

@@ -108,17 +108,19 @@ def test_two_pipelines_work_at_once_and_a_server_lost_under_both_costs_each_a_tr
         if stage == "commit":
             for each, batch in batches:
                 each.stage(batch)
-        for lost in (True, False) if stage == "build_silver" else (False,):
-            started = [(each, batch, each.take_epoch()) for each, batch in batches]
-            jobs = [each.start(batch, stage, epoch) for each, batch, epoch in started]
-            wait_until(lambda: len(warm.clients()) == len(batches), jobs[0])
-            if lost:
-                wait_until(lambda: len([*warm.settings.locks.glob("*.sessions")]) == 2, jobs[0])
-                warm.kill_server()
-            codes = [job.wait(PATIENCE) for job in jobs]
-            assert all(codes) if lost else not any(codes), [job.last_words() for job in jobs]
-    for each, batch, epoch in started:
-        each.record_commit(batch, epoch)
+        started = [(each, batch, each.take_epoch()) for each, batch in batches]
+        jobs = [each.start(batch, stage, epoch) for each, batch, epoch in started]
+        wait_until(lambda: len(warm.clients()) == len(batches), jobs[0])
+        if stage == "build_silver":
+            wait_until(lambda: len([*warm.settings.locks.glob("*.sessions")]) == 2, jobs[0])
+            warm.kill_server()
+        for job, (each, batch, epoch) in zip(jobs, started, strict=True):
+            # A client that had asked for nothing yet goes on with the new server.
+            if job.wait(PATIENCE) != 0:
+                assert stage == "build_silver", job.last_words()
+                run_warm(each, batch, stage)
+            elif stage == "commit":
+                each.record_commit(batch, epoch)
     returns.publish()
     check_end(attempts, plan, trade_files)
 
@@ -140,7 +142,7 @@ def test_a_full_disk_fails_the_stage_with_the_servers_error_and_the_retry_succee
             failed = attempts.start(plan, stage, attempts.take_epoch())
             assert failed.wait(PATIENCE) != 0
             assert "No space left on device" in failed.last_words()
-            assert "Traceback" not in failed.last_words()
+            assert "\tat org.apache" not in failed.last_words()
             disk.free()
         run_warm(attempts, plan, stage)
     check_end(attempts, plan, trade_files)
