@@ -89,7 +89,8 @@ def _session_of(remote: str) -> Iterator[SparkSession]:
 
 
 def _connect(remote: str, session_id: str) -> SparkSession:
-    return SparkSession.builder.remote(f"{remote}/;session_id={session_id}").create()
+    more = ";" if "/;" in remote else "/;"
+    return SparkSession.builder.remote(f"{remote}{more}session_id={session_id}").create()
 
 
 def _end_session(remote: str, session_id: str, spark: SparkSession | None = None) -> None:
