@@ -69,7 +69,7 @@ class Settings:
 
     @property
     def is_cluster(self) -> bool:
-        """Whether executors are on other machines, or in other containers, and may be others."""
+        """Whether executors are elsewhere, and may be another user of our group."""
         return self.spark_master.startswith(("spark://", "sc://"))
 
     @property

@@ -20,12 +20,12 @@ esac
 case $part in
   api-server) [[ $answer == HTTP/1.?200* ]] ;;
   spark-master) [[ $answer == *'"status":"ALIVE"'* ]] ;;
-  # One line for each worker, of which one is on this machine.
   spark-connect)
     (exec 3<>/dev/tcp/connect/15002)
     [[ $answer == *'"status":"ALIVE"'* ]]
     [[ ${answer%%'"completedapps"'*} == *'"name":"assay"'* ]] || { kill 1 && exit 1; }
     ;;
+  # One line for each worker, of which one is on this machine.
   spark-worker) sed 's/"id":/\n&/g' <<<"$answer" | grep -q "\"host\":\"$HOSTNAME\".*\"state\":\"ALIVE\"" ;;
   *) [[ $answer == *"\"${part//-/_}\":{\"status\":\"healthy\""* ]] ;;
 esac

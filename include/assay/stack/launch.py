@@ -31,7 +31,7 @@ def launch(settings: Settings, *, lock: str, holder: str) -> SparkLaunch:
         environment={
             **spark_environment(settings),
             "ASSAY_HOME": str(settings.home),
-            # Airflow shows this. A server's parameters the job has from the task's environment.
+            # Airflow shows these, and a parameter may be a token: it is inherited from the task.
             **({} if settings.spark_parameters else {"ASSAY_SPARK_MASTER": settings.spark_master}),
             "ASSAY_SPARK_LOCK": str(settings.locks / f"{lock}.lock"),
             "ASSAY_SPARK_HOLDER": holder,

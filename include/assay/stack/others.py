@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -71,12 +70,10 @@ def _server(settings: Settings) -> Finding:
     except OSError as error:
         found = f"{settings.spark_master} does not answer ({error})"
         return Finding("spark", found, "start it: docker compose up -d spark-connect")
-    return _probe_lake(settings, PROBE_TASKS)
+    return _probe_lake(settings, PROBE_TASKS, {})
 
 
-def _probe_lake(
-    settings: Settings, files: int, conf: Mapping[str, str] = MappingProxyType({})
-) -> Finding:
+def _probe_lake(settings: Settings, files: int, conf: Mapping[str, str]) -> Finding:
     """Run the job in which executors write into the lake, as a task would."""
     job = launch(settings, lock="doctor", holder="assay doctor")
     command = [job.program, "--master", settings.spark_master, "--driver-memory", "512m"]
