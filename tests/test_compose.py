@@ -12,6 +12,7 @@ import yaml
 
 from assay.settings import REPOSITORY, load_settings
 from assay.stack.postgres import OPTIONS
+from assay.stack.service import CONNECT_NAME, CONNECT_PORT
 
 FILE = REPOSITORY / "docker-compose.yaml"
 ONCE = ("secrets", "airflow-init", "demo", "test")
@@ -71,6 +72,14 @@ def test_no_part_has_rights_and_what_it_leaves_is_limited(services: dict[str, An
     assert services["postgres"]["user"] == "postgres"
 
 
+def networks(services: dict[str, Any]) -> dict[str, set[str]]:
+    """Which networks each service is in."""
+    return {
+        name: set(facts.get("networks", [] if "network_mode" in facts else ["default"]))
+        for name, facts in services.items()
+    }
+
+
 def mounted(facts: dict[str, Any]) -> dict[str, str]:
     """Where each volume of a service is."""
     return dict(volume.split(":")[:2] for volume in facts["volumes"])
@@ -102,24 +111,48 @@ def test_secrets_are_where_they_are_needed(services: dict[str, Any]) -> None:
     assert theirs == {"secrets", "postgres"}
 
 
-def test_the_cluster_reaches_its_drivers_and_no_other_part(services: dict[str, Any]) -> None:
-    networks = {
-        name: set(facts.get("networks", ["default"] if "network_mode" not in facts else []))
-        for name, facts in services.items()
-    }
-    assert {name for name, own in networks.items() if "spark" in own} == {
+def test_the_cluster_reaches_its_driver_and_no_other_part(services: dict[str, Any]) -> None:
+    known = networks(services)
+    assert {name for name, own in known.items() if "spark" in own} == {
         "spark-master",
         "spark-worker",
-        "airflow-scheduler",
+        "spark-connect",
         "s3",
     }
-    assert networks["spark-worker"] == networks["spark-master"] == {"spark"}
+    assert known["spark-worker"] == known["spark-master"] == {"spark"}
+
+
+def test_the_server_takes_work_from_the_scheduler_alone(services: dict[str, Any]) -> None:
+    """It runs what it is sent; so it listens at a name that no other container can look up."""
+    known, server = networks(services), services["spark-connect"]
+    assert {name for name, own in known.items() if "connect" in own} == {
+        "airflow-scheduler",
+        "spark-connect",
+    }
+    assert known["spark-connect"] == {"connect", "spark"}
+    assert server["networks"] == {"connect": {"aliases": [CONNECT_NAME]}, "spark": None}
+    assert mounted(server) == {"state": "/var/lib/assay", "drivers": "/var/lib/assay/tmp"}
+    assert "ports" not in server
+    remote = services["airflow-scheduler"]["environment"]["ASSAY_SPARK_MASTER"]
+    assert remote == f"sc://{server['hostname']}:{CONNECT_PORT}"
+
+
+def test_the_parameters_of_a_server_elsewhere_are_told_to_the_scheduler_alone() -> None:
+    """One of them may be a token."""
+    told = yaml.safe_load(FILE.read_text())["services"]
+    by_user = {
+        name
+        for name, facts in told.items()
+        if "$" in facts.get("environment", {}).get("ASSAY_SPARK_MASTER", "")
+    }
+    assert by_user == {"airflow-scheduler"}
 
 
 def test_the_scheduler_stops_before_what_its_jobs_need(services: dict[str, Any]) -> None:
     scheduler = services["airflow-scheduler"]
-    needed = {"airflow-api-server", "spark-master", "spark-worker"}
+    needed = {"airflow-api-server", "spark-connect", "spark-worker"}
     assert scheduler["depends_on"].keys() == needed
+    assert services["spark-connect"]["depends_on"].keys() == {"spark-master"}
     assert "TINI_KILL_PROCESS_GROUP" in scheduler["environment"]
     assert scheduler["init"]
     assert scheduler["stop_grace_period"] == "1m"
@@ -136,7 +169,7 @@ def test_only_who_asks_s3_has_its_keys(services: dict[str, Any]) -> None:
         for name, facts in services.items()
         if "AWS_SECRET_ACCESS_KEY" in facts.get("environment", {})
     }
-    assert holders == {"airflow-init", "airflow-scheduler", "demo", "s3"}
+    assert holders == {"airflow-init", "airflow-scheduler", "demo", "s3", "spark-connect"}
 
 
 def test_postgres_has_the_options_of_the_embedded_one(services: dict[str, Any]) -> None:
@@ -151,6 +184,7 @@ def test_every_service_gets_settings_that_can_be_read(services: dict[str, Any]) 
             settings = load_settings(facts["environment"])
             assert settings.runs_elsewhere, name
             assert settings.is_cluster, name
+            assert settings.is_remote == (not name.startswith("spark-")), name
 
 
 def test_the_example_has_every_setting_with_its_default_and_no_password() -> None:

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay.addresses import ObjectPath, Place, read_address
@@ -19,7 +19,9 @@ SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
 LOOPBACK = "127.0.0.1"
 WARM = "warm"
 BESIDE_HEAP = 1 << 30  # classes, compiled code and buffers of a server that is well
-MASTERS = WARM + r"|local\[(\*|[1-9][0-9]*)\]|(spark|sc)://[^/\s;]+:[0-9]+"
+PLACE = r"://[^/\s;@]+:[0-9]+"
+MASTERS = WARM + r"|local\[(\*|[1-9][0-9]*)\]|spark" + PLACE
+SERVER = rf"(?P<master>sc{PLACE})/?(?P<parameters>(;[^\s;=]+=[^\s;=]+)*);?"
 Address = tuple[str, int]
 
 
@@ -31,8 +33,9 @@ class Settings:
     """
 
     home: Path
-    spark_master: str
+    spark_master: str  # without the parameters of a server, of which one may be a token
     driver_memory: str
+    spark_parameters: str = field(default="", repr=False)
     executor_memory: str = "1g"
     listen: str = LOOPBACK
     postgres: Address | None = None
@@ -61,9 +64,15 @@ class Settings:
         return self.is_warm or self.spark_master.startswith("sc://")
 
     @property
+    def spark_remote(self) -> str:
+        """The Spark server as its clients have to be told it. May hold a secret."""
+        parameters = self.spark_parameters
+        return f"{self.spark_master}/;{parameters}" if parameters else self.spark_master
+
+    @property
     def is_cluster(self) -> bool:
-        """Whether jobs run on other machines, or in other containers, than their driver."""
-        return self.spark_master.startswith("spark://")
+        """Whether executors are elsewhere, and may be another user of our group."""
+        return self.spark_master.startswith(("spark://", "sc://"))
 
     @property
     def driver_bytes(self) -> int:
@@ -142,9 +151,11 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingsError, naming the variable, when a value cannot be used.
     """
+    master, parameters = _spark_master(environ)
     settings = Settings(
         home=_folder(environ, "ASSAY_HOME") or REPOSITORY / ".assay",
-        spark_master=_spark_master(environ),
+        spark_master=master,
+        spark_parameters=parameters,
         driver_memory=_memory(environ, "ASSAY_DRIVER_MEMORY", "4g"),
         executor_memory=_memory(environ, "ASSAY_EXECUTOR_MEMORY", "1g"),
         listen=_listen(environ),
@@ -168,7 +179,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             "ASSAY_SPARK_MASTER is not set, and warm Spark is of the embedded stack only; in"
             " containers, name a server, a cluster, or local[*]"
         )
-    if settings.is_cluster and settings.listen == LOOPBACK:
+    if settings.is_cluster and not settings.is_remote and settings.listen == LOOPBACK:
         raise SettingsError(
             f"ASSAY_SPARK_MASTER={settings.spark_master!r} is a cluster, whose workers cannot "
             "reach a driver that listens on loopback only; set ASSAY_LISTEN=0.0.0.0"
@@ -199,14 +210,20 @@ def _yes(environ: Mapping[str, str], name: str) -> bool:
     return text == "yes"
 
 
-def _spark_master(environ: Mapping[str, str]) -> str:
-    master = environ.get("ASSAY_SPARK_MASTER") or WARM
-    if not re.fullmatch(MASTERS, master):
+def _spark_master(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Where Spark is, and the parameters of a server, such as token=…;use_ssl=true."""
+    text = environ.get("ASSAY_SPARK_MASTER") or WARM
+    server = re.fullmatch(SERVER, text)
+    if server:
+        return server["master"], server["parameters"].removeprefix(";")
+    if not re.fullmatch(MASTERS, text):
+        # What follows may be a token.
+        shown = text.partition(";")[0]
         raise SettingsError(
-            f"ASSAY_SPARK_MASTER={master!r} is none of warm, sc://host:15002, local[*], local[2]"
-            " and spark://host:7077"
+            f"ASSAY_SPARK_MASTER={shown!r} is none of warm, sc://host:15002, local[*], local[2]"
+            " and spark://host:7077; only sc:// takes parameters, each as ;name=value"
         )
-    return master
+    return text, ""
 
 
 def _listen(environ: Mapping[str, str]) -> str:

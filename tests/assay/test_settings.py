@@ -88,6 +88,24 @@ def test_a_cluster_needs_a_driver_that_its_workers_reach() -> None:
         load_settings({**CONTAINER, "ASSAY_LISTEN": ""})
 
 
+@pytest.mark.parametrize("form", ["sc://host:443/;{}", "sc://host:443;{}", "sc://host:443/;{};"])
+def test_the_parameters_of_a_server_are_kept_from_whoever_prints_settings(form: str) -> None:
+    parameters = "token=canary;x-databricks-cluster-id=1"
+    settings = load_settings({**CONTAINER, "ASSAY_SPARK_MASTER": form.format(parameters)})
+    assert settings.is_remote
+    assert settings.is_cluster, "its executors are elsewhere"
+    assert settings.spark_master == "sc://host:443"
+    assert settings.spark_remote == f"sc://host:443/;{parameters}"
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize("master", ["spark://host:7077", "sc://host", "sc://me:canary@host:1"])
+def test_a_refused_server_is_named_without_its_parameters(master: str) -> None:
+    with pytest.raises(SettingsError, match="ASSAY_SPARK_MASTER='s") as refused:
+        load_settings({**CONTAINER, "ASSAY_SPARK_MASTER": f"{master};token=canary"})
+    assert "token=canary" not in str(refused.value)
+
+
 @pytest.mark.parametrize("master", ["sc://spark-connect:15002", "local[*]"])
 def test_containers_name_their_spark_for_there_is_no_warm_one(master: str) -> None:
     assert load_settings({**CONTAINER, "ASSAY_SPARK_MASTER": master}).spark_master == master

@@ -52,7 +52,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     return {
         **spark_environment(settings),
         "ASSAY_HOME": str(settings.home),
-        "ASSAY_SPARK_MASTER": settings.spark_master,
+        "ASSAY_SPARK_MASTER": settings.spark_remote,
         "ASSAY_DRIVER_MEMORY": settings.driver_memory,
         "AIRFLOW_HOME": str(settings.home / "airflow"),
         "PYTHONWARNINGS": "ignore",

@@ -63,7 +63,7 @@ def _jars(settings: Settings) -> Finding:
 def _spark(settings: Settings) -> Finding:
     """Where jobs find Spark, and whether the machine is large enough for a warm one."""
     if not settings.is_warm:
-        return Finding("spark", settings.spark_master.partition(";")[0])
+        return Finding("spark", settings.spark_master)
     limit = f"{settings.server_limit / preflight.GIB:.1f} GB"
     if preflight.total_memory() < settings.server_limit + preflight.MEMORY_BESIDE_SPARK:
         remedy = "set ASSAY_SPARK_MASTER=local[*], whose jobs give their memory back when they end"

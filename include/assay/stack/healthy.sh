@@ -1,6 +1,8 @@
 #!/bin/bash
 # The health check of one part of a stack in containers, by default of the one that this container
 # runs: exits with 1 unless Airflow's API, or the Spark master, reports this part to be well.
+# A Connect server that listens and that its master does not know, for it has restarted or given the
+# application up, would never get an executor again: it is ended, and Docker starts it anew.
 # No Python: it runs twice a minute in each container.
 set -euo pipefail
 part=${1:-$(tr '\0' '\n' </proc/1/cmdline | tail -1)}
@@ -18,6 +20,11 @@ esac
 case $part in
   api-server) [[ $answer == HTTP/1.?200* ]] ;;
   spark-master) [[ $answer == *'"status":"ALIVE"'* ]] ;;
+  spark-connect)
+    (exec 3<>/dev/tcp/connect/15002)
+    [[ $answer == *'"status":"ALIVE"'* ]]
+    [[ ${answer%%'"completedapps"'*} == *'"name":"assay"'* ]] || { kill 1 && exit 1; }
+    ;;
   # One line for each worker, of which one is on this machine.
   spark-worker) sed 's/"id":/\n&/g' <<<"$answer" | grep -q "\"host\":\"$HOSTNAME\".*\"state\":\"ALIVE\"" ;;
   *) [[ $answer == *"\"${part//-/_}\":{\"status\":\"healthy\""* ]] ;;

@@ -31,7 +31,8 @@ def launch(settings: Settings, *, lock: str, holder: str) -> SparkLaunch:
         environment={
             **spark_environment(settings),
             "ASSAY_HOME": str(settings.home),
-            "ASSAY_SPARK_MASTER": settings.spark_master,
+            # Airflow shows these, and a parameter may be a token: it is inherited from the task.
+            **({} if settings.spark_parameters else {"ASSAY_SPARK_MASTER": settings.spark_master}),
             "ASSAY_SPARK_LOCK": str(settings.locks / f"{lock}.lock"),
             "ASSAY_SPARK_HOLDER": holder,
             **({"ASSAY_SPARK_UMASK": f"{CLUSTER_UMASK:o}"} if settings.is_cluster else {}),

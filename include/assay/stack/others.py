@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -12,14 +14,16 @@ import httpx
 from assay.settings import SPARK_JOBS, Settings
 from assay.stack.airflow import airflow_url, unhealthy_parts
 from assay.stack.finding import Finding
+from assay.stack.launch import launch
 from assay.stack.paths import SPARK_HOME, child_environment
 from assay.stack.ports import address
 from assay.stack.postgres import login_refusal
-from assay.stack.spark import CLUSTER_UMASK, spark_environment, submit_conf
+from assay.stack.spark import submit_conf
 from assay.stack.start_cache import TROUBLE
 
 MASTER_PAGE = 8080
 PROBE_SECONDS = 90
+PROBE_TASKS = 16  # for a server, which does not tell its cores
 
 
 def postgres(settings: Settings) -> Finding:
@@ -38,7 +42,9 @@ def airflow(settings: Settings) -> Finding:
 
 
 def spark(settings: Settings) -> Finding:
-    """Whether the master is there and of our version, and what its executors can do."""
+    """Whether it is there and of our version, and what its executors can do."""
+    if settings.is_remote:
+        return _server(settings)
     if not settings.is_cluster:
         return Finding("spark", f"{settings.spark_master}, inside each job")
     try:
@@ -47,34 +53,48 @@ def spark(settings: Settings) -> Finding:
         found = f"{settings.spark_master} does not answer ({error})"
         return Finding("spark", found, "start it: docker compose up -d spark-master")
     finding = judge_master(settings, page, state)
-    return _probe_lake(settings, state["cores"]) if finding.ok else finding
-
-
-def _probe_lake(settings: Settings, cores: int) -> Finding:
-    """Run the job in which executors write into the lake."""
-    files = 2 * cores
+    if not finding.ok:
+        return finding
+    cores = state["cores"]
     everyone = {
         "spark.cores.max": str(cores),
         "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     }
-    command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", settings.spark_master]
-    command += ["--driver-memory", "512m"]
-    for name, value in {**submit_conf(settings), **everyone}.items():
+    return _probe_lake(settings, 2 * cores, {**submit_conf(settings), **everyone})
+
+
+def _server(settings: Settings) -> Finding:
+    host, _, port = settings.spark_master.removeprefix("sc://").rpartition(":")
+    try:  # its client would ask again and again, for minutes
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        found = f"{settings.spark_master} does not answer ({error})"
+        return Finding("spark", found, "start it: docker compose up -d spark-connect")
+    return _probe_lake(settings, PROBE_TASKS, {})
+
+
+def _probe_lake(settings: Settings, files: int, conf: Mapping[str, str]) -> Finding:
+    """Run the job in which executors write into the lake, as a task would."""
+    job = launch(settings, lock="doctor", holder="assay doctor")
+    command = [job.program, "--master", settings.spark_master, "--driver-memory", "512m"]
+    for name, value in conf.items():
         command += ["--conf", f"{name}={value}"]
     try:
         done = subprocess.run(  # noqa: S603
             [*command, str(SPARK_JOBS / "probe_lake.py"), str(settings.lake), str(files)],
-            env=child_environment(spark_environment(settings)),
+            env=child_environment(job.environment),
             capture_output=True,
             text=True,
             timeout=PROBE_SECONDS,
-            umask=CLUSTER_UMASK,
             check=False,
         )
     except subprocess.TimeoutExpired:
         found = f"no executor did a task of ours within {PROBE_SECONDS} s"
-        remedy = "see the master's page: a running job may have all cores; else docker compose logs"
-        return Finding("spark", found, f"{remedy} spark-worker")
+        remedy = (
+            "see the master's page: a running job may have all cores, or no worker the memory of"
+            f" ASSAY_EXECUTOR_MEMORY={settings.executor_memory}; else docker compose logs"
+        )
+        return Finding("spark", found, f"{remedy} spark-connect spark-worker")
     return judge_probe(settings, files, done.stdout, done.stderr)
 
 
@@ -86,11 +106,15 @@ def judge_probe(settings: Settings, files: int, output: str, errors: str) -> Fin
         lines = [line.strip() for line in errors.splitlines() if TROUBLE.search(line)]
         cause = (lines or ["no message"])[0][:300]
         return Finding("spark", f"executors cannot write {settings.lake}: {cause}", remedy)
-    facts = json.loads(told[-1])
-    found = f"{our_version()}, executors on {len(facts['tasks'])} workers write {settings.lake}"
-    if facts["files"] == files:
-        return Finding("spark", found)
-    return Finding("spark", f"{found}, but not where the driver does", remedy)
+    facts, ours = json.loads(told[-1]), our_version()
+    if facts["version"].partition(".")[0] != ours.partition(".")[0]:
+        found = f"the server is {facts['version']}, we are {ours}"
+        return Finding("spark", found, "run one image everywhere: make compose-up")
+    if facts["files"] != files:
+        found = f"of {files} files that executors wrote below {settings.lake}, {facts['files']} are"
+        return Finding("spark", f"{found} seen here", remedy)
+    found = f"{facts['version']}, executors on {len(facts['tasks'])} workers write {settings.lake}"
+    return Finding("spark", found)
 
 
 def _ask_master(settings: Settings, path: str) -> httpx.Response:

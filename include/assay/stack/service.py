@@ -19,6 +19,7 @@ from assay.stack.paths import BIN, SPARK_HOME, child_environment
 from assay.stack.postgres import ensure_databases, login_refusal
 from assay.stack.programs import AIRFLOW_PROGRAMS, QUIET
 from assay.stack.spark import CLUSTER_UMASK, spark_environment
+from assay.stack.spark_server import server_command
 from assay.stack.storage import refuse_shared_storage
 from assay.stack.supervisor import migrate_warehouse
 
@@ -28,6 +29,9 @@ SPARK_CLASSES = {
     "spark-master": "org.apache.spark.deploy.master.Master",
     "spark-worker": "org.apache.spark.deploy.worker.Worker",
 }
+CONNECT = "spark-connect"
+# In the network of its clients. To workers the server has no such name, and no such address.
+CONNECT_NAME, CONNECT_PORT = "connect", 15002
 # Folders of the home that are closed to Spark's workers from the start, and those not closed.
 CLOSED = ("data_docs", "exports", "locks", "logs", "truth")
 SHARED = ("accepted", "batches", "lake", "tmp")
@@ -36,7 +40,7 @@ MASTER_OPTIONS = (
     "-Dspark.ui.killEnabled=false -Dspark.master.ui.decommission.allow.mode=DENY"
     " -Dspark.master.rest.enabled=false"
 )
-PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES)
+PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES, CONNECT)
 
 
 def make_secrets(settings: Settings) -> None:
@@ -83,7 +87,8 @@ def share_home(settings: Settings) -> None:
 
 def run_part(settings: Settings, part: str) -> None:
     """Become the process of this part. Does not return."""
-    if part in SPARK_CLASSES:
+    folder = settings.home / "tmp" if part == CONNECT else settings.home  # clients upload there
+    if part in (*SPARK_CLASSES, CONNECT):
         os.umask(CLUSTER_UMASK)
         command, environment = _spark_command(settings, part), spark_environment(settings)
         environment["SPARK_MASTER_OPTS"] = MASTER_OPTIONS
@@ -94,7 +99,7 @@ def run_part(settings: Settings, part: str) -> None:
             ensure_pool(settings)
         command = [str(BIN / "airflow"), part, *QUIET.get(part, [])]
         environment = airflow_environment(settings)
-    os.chdir(settings.home)
+    os.chdir(folder)
     os.execve(command[0], command, child_environment(environment))  # noqa: S606
 
 
@@ -114,9 +119,13 @@ def wait_for_postgres(settings: Settings, patience: float = PATIENCE) -> None:
 
 
 def _spark_command(settings: Settings, part: str) -> list[str]:
-    host, _, port = settings.spark_master.removeprefix("spark://").rpartition(":")
-    if not settings.is_cluster:
+    if not settings.spark_master.startswith("spark://"):
         raise StackError(f"{part} needs ASSAY_SPARK_MASTER, such as spark://spark-master:7077")
+    if part == CONNECT:
+        return server_command(
+            settings, settings.spark_master, (_address_for_clients(), CONNECT_PORT)
+        )
+    host, _, port = settings.spark_master.removeprefix("spark://").rpartition(":")
     command = [str(SPARK_HOME / "bin" / "spark-class"), SPARK_CLASSES[part]]
     if part == "spark-master":
         return [*command, "--host", host, "--port", port, "--webui-port", str(MASTER_PAGE)]
@@ -124,6 +133,17 @@ def _spark_command(settings: Settings, part: str) -> list[str]:
     work.mkdir(parents=True, exist_ok=True)
     here = ["--host", socket.gethostname(), "--work-dir", str(work)]
     return [*command, *here, settings.spark_master]
+
+
+def _address_for_clients() -> str:
+    """The only address that the server may listen on: it runs the code of whoever reaches it."""
+    try:
+        return socket.gethostbyname(CONNECT_NAME)
+    except OSError as error:
+        raise StackError(
+            f"{CONNECT} has no address of the name {CONNECT_NAME} ({error}); give it that name in a"
+            " network that Spark's workers are not in"
+        ) from error
 
 
 def _require_elsewhere(settings: Settings) -> None:

@@ -103,7 +103,7 @@ def spark_environment(settings: Settings) -> dict[str, str]:
 def jobs_at_once(settings: Settings) -> int:
     """How many Spark jobs this machine holds: one for two cores, as far as there is memory.
 
-    A cluster gives all it has to its first job.
+    A cluster gives all it has to its first job, and how much a server elsewhere has is not known.
     """
     if settings.is_cluster:
         return 1

@@ -1,6 +1,7 @@
-"""The warm Spark of the embedded stack: one Connect server, which all jobs share.
+"""The Connect server of a stack, which all jobs share.
 
-It listens on loopback, and takes work from those alone who can read the stack's secrets.
+That of the embedded stack, the warm Spark, listens on loopback, and takes work from those alone who
+can read the stack's secrets. That of a stack in containers is a part of its own (`service`).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import psutil
 
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.settings import LOOPBACK, Settings, load_settings
+from assay.settings import LOOPBACK, Address, Settings, load_settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment, without_secrets
 from assay.stack.ports import load_ports
 from assay.stack.processes import end_processes, short_socket, working_folder
 from assay.stack.spark import spark_environment, submit_conf
 
+NAME = "assay"  # of the application; healthy.sh asks the master for it
 CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  # the name of a variable
 # Jobs of one pipeline do not wait until those of another are through.
@@ -39,7 +41,7 @@ FAIR = """\
 def remote_of(settings: Settings) -> str:
     """Where a job finds its Spark server. With a token, Spark wants the name, not the number."""
     if not settings.is_warm:
-        return settings.spark_master
+        return settings.spark_remote
     return f"sc://localhost:{load_ports(settings)['spark']}"
 
 
@@ -112,27 +114,31 @@ def _pid_file(settings: Settings) -> Path:
     return settings.home / "run" / "spark.pid"
 
 
-def main() -> None:
-    """Become the server."""
-    settings = load_settings()
-    write_whole(_pid_file(settings), str(os.getpid()))
-    pools = settings.home / "run" / "fairscheduler.xml"
+def server_command(settings: Settings, master: str, listen: Address) -> list[str]:
+    """What starts a server that takes the work of its clients at one address only."""
+    pools = settings.home / "tmp" / "fairscheduler.xml"
     write_whole(pools, FAIR)
     conf = {
         **submit_conf(settings),
-        "spark.connect.grpc.binding.address": LOOPBACK,
-        "spark.connect.grpc.binding.port": str(load_ports(settings)["spark"]),
+        "spark.connect.grpc.binding.address": listen[0],
+        "spark.connect.grpc.binding.port": str(listen[1]),
         "spark.scheduler.mode": "FAIR",
         "spark.scheduler.allocation.file": pools.as_uri(),
     }
     options = [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
-    program = str(BIN / "spark-submit")
-    command = [program, "--class", CLASS, "--name", "assay", "--master", "local[*]"]
-    command += ["--driver-memory", settings.driver_memory, *options]
+    command = [str(BIN / "spark-submit"), "--class", CLASS, "--name", NAME, "--master", master]
+    return [*command, "--driver-memory", settings.driver_memory, *options]
+
+
+def main() -> None:
+    """Become the server of the embedded stack."""
+    settings = load_settings()
+    write_whole(_pid_file(settings), str(os.getpid()))
+    command = server_command(settings, "local[*]", (LOOPBACK, load_ports(settings)["spark"]))
     environment = without_secrets(child_environment(spark_environment(settings)))
     os.chdir(working_folder(settings))
     environment[TOKEN] = load_credentials(settings)["spark"]
-    os.execve(program, command, environment)  # noqa: S606
+    os.execve(command[0], command, environment)  # noqa: S606
 
 
 if __name__ == "__main__":

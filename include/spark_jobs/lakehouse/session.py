@@ -93,8 +93,8 @@ def _session_of(remote: str) -> Iterator[SparkSession]:
 
 
 def _connect(remote: str, session_id: str) -> SparkSession:
-    parameters = "" if "/;" in remote else "/"
-    spark = SparkSession.builder.remote(f"{remote}{parameters};session_id={session_id}").create()
+    more = ";" if "/;" in remote else "/;"
+    spark = SparkSession.builder.remote(f"{remote}{more}session_id={session_id}").create()
     spark.client.set_retry_policies([_often()])
     return spark
 

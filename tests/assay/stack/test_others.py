@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -51,11 +52,17 @@ def test_a_master_is_judged_by_version_and_workers(
     assert judged.ok == (not remedy)
 
 
+def probed(**facts: object) -> str:
+    return json.dumps({"version": our_version(), "tasks": {"a": 4}, "files": 4, **facts})
+
+
 @pytest.mark.parametrize(
     ("output", "errors", "found", "ok"),
     [
-        ('{"tasks": {"a": 2, "b": 2}, "files": 4}', "", "executors on 2 workers write", True),
-        ('{"tasks": {"a": 4}, "files": 0}', "", "but not where the driver does", False),
+        (probed(tasks={"a": 2, "b": 2}), "", "executors on 2 workers write", True),
+        (probed(files=0, tasks={}), "", "of 4 files that executors wrote below", False),
+        (probed(version="3.5.6"), "", "the server is 3.5.6", False),
+        (probed(version="4.0.1"), "", "4.0.1, executors", True),
         ("", "x\njava.io.IOException: Mkdirs failed\n", "IOException: Mkdirs failed", False),
     ],
 )
@@ -67,12 +74,20 @@ def test_a_lake_is_judged_by_what_executors_wrote(
     assert judged.ok == ok
 
 
-def test_parts_that_do_not_answer_are_named_with_the_remedy(elsewhere: Settings) -> None:
-    found = {each.subject: each for each in examine(elsewhere)}
+@pytest.mark.parametrize(
+    ("master", "part"),
+    [("spark://nobody.invalid:7077", "spark-master"), ("sc://127.0.0.1:9", "spark-connect")],
+)
+def test_parts_that_do_not_answer_are_named_with_the_remedy(
+    elsewhere: Settings, master: str, part: str
+) -> None:
+    asked = dataclasses.replace(elsewhere, spark_master=master, spark_parameters="token=canary")
+    found = {each.subject: each for each in examine(asked)}
     assert "make" not in found
+    assert "canary" not in str(found)
     for subject, remedy in {
         "postgres": "docker compose logs postgres",
         "airflow": "docker compose ps",
-        "spark": "docker compose up -d spark-master",
+        "spark": f"docker compose up -d {part}",
     }.items():
         assert remedy in found[subject].remedy, subject

@@ -104,6 +104,56 @@ def test_jobs_of_a_cluster_leave_their_folders_open_to_the_group(
     assert "ASSAY_SPARK_UMASK" not in alone.environment
 
 
+def test_jobs_of_a_server_leave_their_files_open_to_the_group_too(
+    container: Settings, spark_settings: Settings
+) -> None:
+    remote = dataclasses.replace(
+        container,
+        home=spark_settings.home,
+        spark_master="sc://spark-connect:15002",
+        spark_parameters="token=canary",
+    )
+    given = launch(remote, lock="x", holder="x")
+    assert given.environment["ASSAY_SPARK_UMASK"] == "2"
+    assert "canary" not in str(given), "Airflow shows it"
+    told = airflow_environment(remote)
+    assert told["ASSAY_SPARK_MASTER"] == "sc://spark-connect:15002/;token=canary"
+    assert json.loads(told["AIRFLOW_CONN_ASSAY_SPARK"])["host"] == "sc://spark-connect:15002"
+
+
+def test_the_server_listens_where_only_its_clients_are(
+    container: Settings, spark_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became: list[list[str]] = []
+    server = dataclasses.replace(container, home=spark_settings.home)
+    monkeypatch.setattr(socket, "gethostbyname", {"connect": "192.0.2.7"}.__getitem__)
+    monkeypatch.setattr(os, "execve", lambda _, command, __: became.append(command))
+    monkeypatch.setattr(os, "umask", lambda _: 0o022)
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    service.run_part(server, "spark-connect")
+    ((*command,),) = became
+    assert command[command.index("--class") + 1].endswith(".SparkConnectServer")
+    assert command[command.index("--master") + 1] == "spark://spark-master:7077"
+    conf = dict(command[n + 1].split("=", 1) for n, word in enumerate(command) if word == "--conf")
+    assert conf["spark.connect.grpc.binding.address"] == "192.0.2.7"
+    assert conf["spark.connect.grpc.binding.port"] == "15002"
+    assert conf["spark.driver.host"] == socket.gethostname()
+    assert conf["spark.scheduler.mode"] == "FAIR"
+    assert conf["spark.hadoop.fs.permissions.umask-mode"] == "002"
+
+
+def test_a_server_without_a_network_of_its_own_does_not_start(
+    container: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: str) -> str:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(os, "umask", lambda _: 0o022)
+    monkeypatch.setattr(socket, "gethostbyname", unknown)
+    with pytest.raises(StackError, match="network that Spark's workers are not in"):
+        service.run_part(container, "spark-connect")
+
+
 def test_the_page_of_the_spark_master_kills_nothing(container: Settings) -> None:
     """With the options that its container gets, for whoever can make a browser post there."""
     port, page = next_free_port(17077, set()), next_free_port(18081, set())
@@ -180,6 +230,6 @@ def test_the_embedded_stack_and_one_in_containers_are_not_mixed_up(
     for call in (up, down):
         with pytest.raises(StackError, match="docker compose"):
             call(container, print)
-    for part in ("scheduler", "spark-worker"):
+    for part in ("scheduler", "spark-worker", "spark-connect"):
         with pytest.raises(StackError, match=r"ASSAY_POSTGRES|ASSAY_SPARK_MASTER"):
             service.run_part(settings, part)

@@ -30,4 +30,5 @@ def test_one_job_for_two_cores_as_far_as_there_is_memory(
     machine = dataclasses.replace(settings, driver_memory=driver_memory)
 
     assert jobs_at_once(machine) == jobs
-    assert jobs_at_once(dataclasses.replace(machine, spark_master="spark://there:7077")) == 1
+    for there in ("spark://there:7077", "sc://there:15002"):
+        assert jobs_at_once(dataclasses.replace(machine, spark_master=there)) == 1
