@@ -9,6 +9,7 @@ from types import TracebackType
 from assay.bench.commands import run_timed
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
+from assay.settings import Settings
 from assay.stack.paths import child_environment
 
 
@@ -22,6 +23,10 @@ class SecondStack(Workbench):
         self.program = checkout / ".venv" / "bin" / "assay"
         if not self.program.exists():
             raise StackError(f"{checkout} has no {self.program}; run make up there once")
+
+    def share_spark(self, settings: Settings) -> None:
+        """Share the JARs alone: the start-up cache is made anew by whoever finds another's."""
+        self.link(settings, self.base.jars)
 
     def start_airflow(self) -> None:
         """Have the whole stack up."""

@@ -95,9 +95,12 @@ class Workbench:
     def share_spark(self, settings: Settings) -> None:
         """Give another home the JARs and the Java of the real one."""
         for shared in (self.base.jars, self.base.home / "java"):
-            link = settings.home / shared.name
-            if not link.is_symlink():
-                link.symlink_to(shared.resolve())
+            self.link(settings, shared)
+
+    def link(self, settings: Settings, shared: Path) -> None:
+        link = settings.home / shared.name
+        if not link.is_symlink():
+            link.symlink_to(shared.resolve())
 
     @property
     def truth(self) -> Truth:
