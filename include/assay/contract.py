@@ -263,6 +263,11 @@ def _source(facts: dict[str, Any] | None) -> Source | None:
     return Source(**{**facts, "patterns": tuple(facts["patterns"]), "limits": limits})
 
 
+def dataset_names() -> list[str]:
+    """Every dataset that has contracts, in alphabetical order."""
+    return sorted(path.stem for path in (CONTRACTS / "bronze").glob("*.yaml"))
+
+
 def all_contracts(layer: Layer) -> list[Contract]:
     """Every contract of a layer, by name."""
     return [load_contract(layer, path.stem) for path in sorted((CONTRACTS / layer).glob("*.yaml"))]
@@ -280,10 +285,9 @@ def measured_columns(contract: Contract) -> list[str]:
     """
     if contract.layer == "gold":
         return [*contract.totals]
-    gold = [load_contract("gold", path.stem) for path in (CONTRACTS / "gold").glob("*.yaml")]
     paired = {
         column
-        for table in gold
+        for table in all_contracts("gold")
         if contract.name in table.datasets
         for column in table.totals_of(contract.name).values()
     }

@@ -14,6 +14,7 @@ from assay.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTRACTS = REPOSITORY / "include" / "contracts"
+PIPELINES = REPOSITORY / "include" / "pipelines.yaml"
 SQL = REPOSITORY / "include" / "sql"
 SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
 LOOPBACK = "127.0.0.1"
