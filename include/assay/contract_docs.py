@@ -21,8 +21,8 @@ PAGE = REPOSITORY / "docs" / "datasets.md"
 HEAD = """\
 # Datasets
 
-`make docs` writes this page from the contracts in `include/contracts/`; `tests/test_docs.py` fails
-when it is stale. Change a contract, not this page.
+`make docs` writes this page from the contracts in `include/datasets/` and `include/gold/`;
+`tests/test_docs.py` fails when it is stale. Change a contract, not this page.
 
 Bronze holds every column as text. Silver has the types below; a record that breaks a rule is
 quarantined with every reason, named `<column>.missing`, `.unparseable`, `.unknown`,
