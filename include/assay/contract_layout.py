@@ -11,13 +11,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from assay.facts import Facts, nearest, unknown_keys
+from assay.standard_expectations import all_expectations
 
 FILES = {"bronze": "dataset.yaml", "silver": "dataset.yaml", "gold": "table.yaml"}
 GRAIN_OF_BRONZE = "one physical record of one delivered file"
 OF_FILES = ("archive_days", "history_days", "expect_every_days")
-OF_SILVER = ("keys", "event_time", "sequence", "on_equal_version", "serving")
+OF_SILVER = ("keys", "event_time", "sequence", "on_equal_version", "serving", "most_quarantined")
 OF_GOLD = ("datasets", "keys", "touched_by", "totals", "parameters")
-OF_TABLES = ("owner", "description", "grain", "partition_by", "retention_days")
+OF_TABLES = ("owner", "description", "grain", "one_row_per", "partition_by", "retention_days")
+ONLY_TO_EXPECT = ("one_row_per", "most_quarantined")
 REQUIRED = ("owner", "description", "grain", "columns")
 SOURCE = ("system", "description", "patterns", "settle_seconds", "delimiter", "encoding")
 LIMITS = ("unpacked_bytes", "records", "array_bytes", "json_values", "nesting")
@@ -25,23 +27,27 @@ LIMITS = ("unpacked_bytes", "records", "array_bytes", "json_values", "nesting")
 OF_TEXT = ("header", "headers", "required")
 OF_VALUE = (
     *("type", "nullable", "description", "money", "sensitive", "allowed", "minimum", "maximum"),
-    *("max_length", "when", "standardise", "synonyms", "categories", "hash_of"),
+    *("max_length", "when", "standardise", "synonyms", "categories", "hash_of", "expect"),
 )
 WHEN = ("column", "is", "nullable", "minimum", "maximum")
 EXPECTATION = ("name", "type", "frame", "kwargs", "severity", "overridable")
 
 
 def facts_of_layer(layer: str, facts: Facts) -> Facts:
-    """The facts of one contract, of a file that has no fault."""
-    if layer == "gold":
-        return facts
-    written = facts.get("expectations", {}).get(layer, [])
-    if layer == "bronze":
-        return _bronze(facts) | {"expectations": written}
-    left_out = {"source", *OF_FILES}
+    """The facts of one contract, of a file that has no fault; every expectation is among them."""
+    own = facts
+    if layer != "gold":
+        written = (facts.get("expectations") or {}).get(layer)
+        own = (_bronze if layer == "bronze" else _silver)(facts) | {"expectations": written}
+    told = {**own, "expectations": all_expectations(layer, own)}
+    told["columns"] = [{k: v for k, v in c.items() if k != "expect"} for c in own["columns"]]
+    return {key: fact for key, fact in told.items() if key not in ONLY_TO_EXPECT}
+
+
+def _silver(facts: Facts) -> Facts:
     columns = [_only(c, *OF_VALUE, "source") for c in facts["columns"] if "only" not in c]
-    own = {key: fact for key, fact in facts.items() if key not in left_out}
-    return own | {"columns": columns, "expectations": written}
+    own = {key: fact for key, fact in facts.items() if key not in ("source", *OF_FILES)}
+    return own | {"columns": columns}
 
 
 def _bronze(facts: Facts) -> Facts:
@@ -72,6 +78,9 @@ def layout_faults(layer: str, facts: Facts) -> Iterator[str]:
     yield from unknown_keys(facts, (*OF_TABLES, *own, "columns", "expectations"))
     asked = (*REQUIRED, *(("datasets",) if is_gold else ("source",)))
     yield from (f"{key} is missing" for key in asked if key not in facts)
+    share = facts.get("most_quarantined", 0)
+    if not (isinstance(share, int | float) and 0 <= share <= 1):
+        yield f"most_quarantined: {share!r} is not a share from 0 to 1"
     shapes: Collection[str] = ()
     if "source" in facts and not is_gold:
         yield from _source_faults(facts["source"])
@@ -111,8 +120,23 @@ def _column_faults(column: Facts, is_gold: bool, shapes: Collection[str]) -> Ite
     for shape in column.get("headers", {}):
         if shape not in shapes:
             yield f"headers: source.shapes has no {shape}{nearest(shape, shapes)}"
+    yield from _expect_faults(column)
     for place, condition in _named("when", column.get("when", [])):
         yield from (f"{place}: {fault}" for fault in unknown_keys(condition, WHEN))
+
+
+def _expect_faults(column: Facts) -> Iterator[str]:
+    """What is expected has to be a fact of the column: a gate asks for no more than silver does."""
+    grounds = {
+        "not_null": "nullable: false" if column.get("nullable") is not False else "",
+        "known": "" if {"allowed", "categories"} & column.keys() else "allowed or categories",
+        "in_range": "" if {"minimum", "maximum"} & column.keys() else "minimum or maximum",
+    }
+    for kind in column.get("expect", {}):
+        if kind not in grounds:
+            yield f"expect.{kind}: no such key{nearest(kind, grounds)}"
+        elif grounds[kind]:
+            yield f"expect.{kind}: needs {grounds[kind]}"
 
 
 def _expectations_faults(written: object, is_gold: bool) -> Iterator[str]:

@@ -22,6 +22,7 @@ from assay.errors import ContractError
 
 ALL = [contract for layer in get_args(Layer) for contract in all_contracts(layer)]
 Facts = dict[str, Any]
+ODD: Facts = {"frame": "rows", "type": "expect_column_to_exist", "kwargs": {"column": "a"}}
 
 
 def changed(folder: Path, change: Facts | Callable[[Facts], object]) -> Path:
@@ -85,6 +86,13 @@ def test_a_column_is_in_the_layers_that_it_belongs_to() -> None:
         ({"expectations": []}, "expectations: is not a mapping of bronze and silver to lists"),
         ({"expectations": {"silver": [{"nam": "x"}]}}, r"nam: no such key; did you mean name\?"),
         ({"expectations": {"silver": [{"name": "x"}]}}, "expectations: x: kwargs is missing"),
+        ({"columns": [{"name": "a", "expect": {"known": "x"}}]}, "known: needs allowed or categ"),
+        ({"columns": [{"name": "a", "expect": {"knwn": "x"}}]}, r"knwn: no such key; .* known\?"),
+        ({"most_quarantined": 10}, "most_quarantined: 10 is not a share"),
+        (
+            {"expectations": {"silver": [{**ODD, "name": "x"}, {**ODD, "name": "x"}]}},
+            "expectation 'x' is given twice",
+        ),
         ({"event_time": ""}, "a contract of silver needs event_time"),
         ({"source": {"system": "x"}}, r"source\.patterns is missing"),
     ],
@@ -141,3 +149,4 @@ def test_a_version_moves_with_what_its_layer_is_told_and_with_nothing_else(tmp_p
     assert versions(lambda facts: facts["columns"][4].update(minimum="1")) == (False, True)
     assert versions(lambda facts: facts["columns"].append({"name": "desk"})) == (True, True)
     assert versions(lambda facts: facts.update(expect_every_days=1)) == (True, False)
+    assert versions(lambda facts: facts.update(most_quarantined=0.2)) == (False, True)
