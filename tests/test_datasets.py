@@ -43,7 +43,7 @@ def test_every_contract_has_its_module_its_test_and_a_scenario(layer: str, stem:
         folder = f"spark_jobs/transformations/{layer}"
         wanted += [f"include/{folder}/{stem}.py", f"tests/{folder}/test_{stem}.py"]
     if layer == "gold":
-        wanted += [f"include/sql/audit/{stem}.sql"]
+        wanted += [f"include/gold/{stem}/audit.sql"]
     assert_nothing(missing(wanted))
 
 
