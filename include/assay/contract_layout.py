@@ -85,8 +85,13 @@ def layout_faults(layer: str, facts: Facts) -> Iterator[str]:
     if "source" in facts and not is_gold:
         yield from _source_faults(facts["source"])
         shapes = facts["source"].get("shapes", ()) if isinstance(facts["source"], dict) else ()
-    for place, column in _named("columns", facts.get("columns", [])):
+    columns = [*_named("columns", facts.get("columns", []))]
+    delivered = [str(column.get("name")) for _, column in columns if "source" not in column]
+    for place, column in columns:
         yield from (f"{place}: {fault}" for fault in _column_faults(column, is_gold, shapes))
+        if "source" in column and column["source"] not in delivered:
+            source = str(column["source"])
+            yield f"{place}: source: bronze has no {source}{nearest(source, delivered)}"
     yield from _expectations_faults(facts.get("expectations"), is_gold)
 
 

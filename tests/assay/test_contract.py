@@ -83,6 +83,10 @@ def test_a_column_is_in_the_layers_that_it_belongs_to() -> None:
             {"columns": [{"name": "a", "headers": {"old": "A"}}]},
             "source.shapes has no old",
         ),
+        (
+            {"columns": [{"name": "amount"}, {"name": "a", "source": "amuont"}]},
+            r"columns: a: source: bronze has no amuont; did you mean amount\?",
+        ),
         ({"expectations": []}, "expectations: is not a mapping of bronze and silver to lists"),
         ({"expectations": {"silver": [{"nam": "x"}]}}, r"nam: no such key; did you mean name\?"),
         ({"expectations": {"silver": [{"name": "x"}]}}, "expectations: x: kwargs is missing"),
