@@ -40,10 +40,11 @@ def assert_nothing(lacking: list[str]) -> None:
 def test_every_contract_has_its_module_its_test_and_a_scenario(layer: str, stem: str) -> None:
     wanted = [f"tests/scenarios/{layer}/{stem}/*/expect.csv"]
     if layer != "bronze":
-        folder = f"spark_jobs/transformations/{layer}"
-        wanted += [f"include/{folder}/{stem}.py", f"tests/{folder}/test_{stem}.py"]
+        wanted += [f"tests/spark_jobs/transformations/{layer}/test_{stem}.py"]
+    if layer == "silver":
+        wanted += [f"include/spark_jobs/transformations/silver/{stem}.py"]
     if layer == "gold":
-        wanted += [f"include/gold/{stem}/audit.sql"]
+        wanted += [f"include/gold/{stem}/build.py", f"include/gold/{stem}/audit.sql"]
     assert_nothing(missing(wanted))
 
 
