@@ -23,7 +23,6 @@ from assay_airflow.dag_factory import batch_actions_dag
 
 dag: DAG = batch_actions_dag(
     "batch_actions",
-    pipelines=["cross_dataset_gold", "ecommerce_events", "finance", "product_returns", "trades"],
     owner="data-platform",
     tags=["batch_actions", "actions"],
     doc_md=__doc__,

@@ -2,7 +2,7 @@
 ### Gold across datasets: what became of each product, from events and returns
 
 Runs whenever `ecommerce_events` or `product_returns` has released silver, or when triggered; it
-reads only what is released. Owner: product-analytics.
+reads only what is released.
 
 **Where to look.** Postgres: `gold.product_performance`, and its view with the return rate. The
 Assets page shows which release led to which.
@@ -15,12 +15,6 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from assay_airflow.dag_factory import gold_dag
+from assay_airflow.dag_factory import pipeline_dag
 
-dag: DAG = gold_dag(
-    "cross_dataset_gold",
-    datasets=["ecommerce_events", "product_returns"],
-    owner="product-analytics",
-    tags=["medallion", "cross_dataset_gold"],
-    doc_md=__doc__,
-)
+dag: DAG = pipeline_dag("cross_dataset_gold", doc_md=__doc__)

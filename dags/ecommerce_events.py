@@ -1,9 +1,8 @@
 """
 ### Shop events: landing files → bronze → silver → gold → Postgres
 
-Takes every event file (`*.csv`, `*.csv.gz`) that is complete in `landing/ecommerce_events/`, every
-day at 04:00 UTC, or when triggered. Both spellings of the header may be in one batch: `event_type`,
-`event_time`, and `action`, `timestamp`. Owner: web-analytics.
+Takes every event file (`*.csv`, `*.csv.gz`) that is complete in `landing/ecommerce_events/`. All
+spellings of the header may be in one batch: `event_type`, `event_time`, and `action`, `timestamp`.
 
 **Where to look.** Postgres: `serving.ecommerce_event` (also as `serving.user_activity` and
 `serving.events`), `gold.hourly_product_activity`, `gold.daily_conversion`; `ops.release` says what
@@ -22,11 +21,4 @@ from airflow.sdk import DAG
 
 from assay_airflow.dag_factory import pipeline_dag
 
-dag: DAG = pipeline_dag(
-    "ecommerce_events",
-    datasets=["ecommerce_events"],
-    schedule="0 4 * * *",
-    owner="web-analytics",
-    tags=["medallion", "ecommerce_events", "daily"],
-    doc_md=__doc__,
-)
+dag: DAG = pipeline_dag("ecommerce_events", doc_md=__doc__)

@@ -2,8 +2,8 @@
 ### Finance: quotes of stocks and holdings of mutual funds → bronze → silver → gold → Postgres
 
 Takes every JSON file (`*.jsonl`, `*.ndjson`, `*.json`, plain or `.gz`) that is complete in
-`landing/stocks/` and `landing/mutual_funds/`, every day at 04:00 UTC, or when triggered. A run
-takes both feeds as one batch; either may be empty. Owner: market-data.
+`landing/stocks/` and `landing/mutual_funds/`. A run takes both feeds as one batch; either may be
+empty.
 
 **Where to look.** Postgres: `serving.stock_prices`, `serving.stocks` (latest quotes),
 `serving.mutual_funds`, `gold.fund_holdings_value`, `gold.sector_totals`, `gold.adjusted_prices`;
@@ -22,11 +22,4 @@ from airflow.sdk import DAG
 
 from assay_airflow.dag_factory import pipeline_dag
 
-dag: DAG = pipeline_dag(
-    "finance",
-    datasets=["stocks", "mutual_funds"],
-    schedule="0 4 * * *",
-    owner="market-data",
-    tags=["medallion", "finance", "daily"],
-    doc_md=__doc__,
-)
+dag: DAG = pipeline_dag("finance", doc_md=__doc__)

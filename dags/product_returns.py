@@ -1,10 +1,9 @@
 """
 ### Product returns: landing files → bronze → silver → gold → Postgres
 
-Takes every file of returns that is complete in `landing/product_returns/`, every day at 04:30 UTC,
-or when triggered: CSV, JSON lines or one JSON array (each also as `.gz`), and Parquet, in today's
-spelling of the columns or in the older one (`return_reason`, `refund_amount`, `product_id`).
-Owner: returns-operations.
+Takes every file of returns that is complete in `landing/product_returns/`: CSV, JSON lines or one
+JSON array (each also as `.gz`), and Parquet, in today's spelling of the columns or in the older one
+(`return_reason`, `refund_amount`, `product_id`).
 
 **Where to look.** Postgres: `serving.product_return`, `gold.returns_by_sku_reason`,
 `gold.daily_returns` and, with each category's share of its day, `gold.daily_returns_shares`;
@@ -23,11 +22,4 @@ from airflow.sdk import DAG
 
 from assay_airflow.dag_factory import pipeline_dag
 
-dag: DAG = pipeline_dag(
-    "product_returns",
-    datasets=["product_returns"],
-    schedule="30 4 * * *",
-    owner="returns-operations",
-    tags=["medallion", "product_returns", "daily"],
-    doc_md=__doc__,
-)
+dag: DAG = pipeline_dag("product_returns", doc_md=__doc__)

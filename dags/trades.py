@@ -1,8 +1,7 @@
 """
 ### Trades: landing files → bronze → silver → gold → Postgres
 
-Takes every trade file (`*.csv`, `*.csv.gz`) that is complete in `landing/trades/`, every day at
-03:00 UTC, or when triggered. Owner: trade-operations.
+Takes every trade file (`*.csv`, `*.csv.gz`) that is complete in `landing/trades/`.
 
 **Where to look.** Postgres: `serving.trade_event`, `gold.daily_trade_summary`,
 `gold.customer_exposure`; `ops.release` says what is published, `ops.row_ledger` where each record
@@ -20,11 +19,4 @@ from airflow.sdk import DAG
 
 from assay_airflow.dag_factory import pipeline_dag
 
-dag: DAG = pipeline_dag(
-    "trades",
-    datasets=["trades"],
-    schedule="0 3 * * *",
-    owner="trade-operations",
-    tags=["medallion", "trades", "daily"],
-    doc_md=__doc__,
-)
+dag: DAG = pipeline_dag("trades", doc_md=__doc__)

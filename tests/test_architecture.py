@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.settings import REPOSITORY, SPARK_JOBS
+from assay.settings import GOLD, REPOSITORY, SPARK_JOBS
 
 PYTHON = [
     path
@@ -26,7 +26,7 @@ BANNED_AT_TOP: dict[str, tuple[str, ...]] = {
 }
 BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
     "plugins": ("pyspark", "delta", "great_expectations", "spark_jobs", "dags"),
-    "include/assay": ("airflow", "assay_airflow", "dags"),
+    "include/assay": ("airflow", "assay_airflow", "dags", "gold"),
     "include/assay/verify": (
         "assay.landing",
         "assay.publish",
@@ -39,18 +39,20 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
     "include/spark_jobs/lakehouse": ("spark_jobs.transformations", "great_expectations"),
 }
 # folder → all that its modules may import
+PURE = (
+    "__future__.",
+    "collections.abc.",
+    "dataclasses.",
+    "functools.",
+    "operator.",
+    "pyspark.sql.",
+    "assay.contract.",
+    "spark_jobs.transformations.",
+)
 ALLOWED: dict[str, tuple[str, ...]] = {
     "dags": ("__future__.", "airflow.sdk.", "assay_airflow."),
-    "include/spark_jobs/transformations": (
-        "__future__.",
-        "collections.abc.",
-        "dataclasses.",
-        "functools.",
-        "operator.",
-        "pyspark.sql.",
-        "assay.contract.",
-        "spark_jobs.transformations.",
-    ),
+    "include/spark_jobs/transformations": PURE,
+    "include/gold": PURE,
 }
 # The baselines of the benchmarks are programs for spark-submit, no part of the chain.
 EXEMPT = ("include/assay/bench/programs",)
@@ -107,7 +109,7 @@ def test_dags_and_transformations_import_nothing_but_what_they_are_made_of() -> 
 
 def test_transformations_ask_neither_clock_nor_chance() -> None:
     impure = r"\b(current_timestamp|current_date|now|rand|randn|uuid|monotonically_increasing_id)\("
-    for path in (SPARK_JOBS / "transformations").rglob("*.py"):
+    for path in (*(SPARK_JOBS / "transformations").rglob("*.py"), *GOLD.rglob("*.py")):
         assert not re.search(impure, path.read_text()), path.name
 
 

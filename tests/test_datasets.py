@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from assay.contract import Contract, all_contracts, load_contract
+from assay.contract import (
+    Contract,
+    Layer,
+    all_contracts,
+    contract_names,
+    dataset_names,
+    load_contract,
+)
 from assay.generate.recipes import RECIPES
-from assay.settings import CONTRACTS, REPOSITORY
+from assay.pipelines import all_pipelines, pipelines_started_by
+from assay.settings import REPOSITORY
 from builders.silver_rules import RULES
 
 README = REPOSITORY / "README.md"
-DATASETS = sorted(path.stem for path in (CONTRACTS / "bronze").glob("*.yaml"))
-
-
-def dags_made_by(*makers: str) -> Iterator[tuple[str, list[str]]]:
-    """The DAGs that these functions of the factory make, each with its datasets."""
-    for path in sorted((REPOSITORY / "dags").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in makers:
-                given = {keyword.arg: keyword.value for keyword in node.keywords}
-                yield path.stem, ast.literal_eval(given["datasets"])
-
-
-PIPELINES = [*dags_made_by("pipeline_dag")]
-BUILDERS = [*dags_made_by("pipeline_dag", "gold_dag")]
+DATASETS = dataset_names()
+CARRIED = {dataset for each in pipelines_started_by("files") for dataset in each.datasets}
 
 
 def missing(patterns: list[str]) -> list[str]:
@@ -39,39 +33,42 @@ def assert_nothing(lacking: list[str]) -> None:
     assert not lacking, f"docs/adding-a-dataset.md asks for {', '.join(lacking)}"
 
 
-@pytest.mark.parametrize("path", sorted(CONTRACTS.glob("*/*.yaml")), ids=lambda p: p.stem)
-def test_every_contract_has_its_module_its_test_and_a_scenario(path: Path) -> None:
-    layer, stem = path.parent.name, path.stem
+@pytest.mark.parametrize(
+    ("layer", "stem"),
+    [(layer, name) for layer in get_args(Layer) for name in contract_names(layer)],
+)
+def test_every_contract_has_its_module_its_test_and_a_scenario(layer: str, stem: str) -> None:
     wanted = [f"tests/scenarios/{layer}/{stem}/*/expect.csv"]
     if layer != "bronze":
-        folder = f"spark_jobs/transformations/{layer}"
-        wanted += [f"include/{folder}/{stem}.py", f"tests/{folder}/test_{stem}.py"]
+        wanted += [f"tests/spark_jobs/transformations/{layer}/test_{stem}.py"]
+    if layer == "silver":
+        wanted += [f"include/spark_jobs/transformations/silver/{stem}.py"]
     if layer == "gold":
-        wanted += [f"include/sql/audit/{stem}.sql"]
+        wanted += [f"include/gold/{stem}/build.py", f"include/gold/{stem}/audit.sql"]
     assert_nothing(missing(wanted))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_nothing_of_a_dataset_is_forgotten(dataset: str) -> None:
     there = {
-        "one DAG that carries it": sum(dataset in carried for _, carried in PIPELINES) == 1,
+        "a pipeline that carries it": dataset in CARRIED,
         "a generator in RECIPES": dataset in RECIPES,
         "its rules in tests/builders/silver_rules.py": dataset in RULES,
         "a row in the README": f"(docs/datasets.md#{dataset})" in README.read_text(),
     }
-    wanted = [f"include/contracts/silver/{dataset}.yaml", f"samples/landing/{dataset}/*"]
-    assert_nothing([*missing(wanted), *(what for what, holds in there.items() if not holds)])
+    wanted = missing([f"samples/landing/{dataset}/*"])
+    assert_nothing([*wanted, *(what for what, holds in there.items() if not holds)])
 
 
-def test_pipelines_carry_datasets_that_have_contracts() -> None:
-    for dag, carried in PIPELINES:
-        assert {*carried} <= {*DATASETS}, dag
+def test_every_pipeline_has_its_dag_file() -> None:
+    assert_nothing(missing([f"dags/{name}.py" for name in all_pipelines()]))
 
 
 @pytest.mark.parametrize("gold", all_contracts("gold"), ids=lambda contract: contract.name)
 def test_gold_adds_up_columns_that_silver_has(gold: Contract) -> None:
     assert {*gold.datasets} <= {*DATASETS}
-    assert any({*gold.datasets} <= {*carried} for _, carried in BUILDERS), "no DAG builds it"
+    carried = [{*pipeline.datasets} for pipeline in all_pipelines().values()]
+    assert any({*gold.datasets} <= each for each in carried), "no pipeline builds it"
     paired = {dataset: gold.totals_of(dataset) for dataset in gold.datasets}
     assert {name for totals in paired.values() for name in totals} == {*gold.totals}
     for dataset, totals in paired.items():

@@ -11,14 +11,12 @@ import httpx
 
 from assay.errors import StackError
 from assay.notes import as_note
-from assay.settings import REPOSITORY, Settings
+from assay.settings import Settings
 from assay.stack.airflow import api_client
 
 ENDED = ("success", "failed")
 FIRST_PARSE_SECONDS = 120
 OUTAGE_SECONDS = 60
-# Tags that tell what starts a pipeline: its files, or the releases of other pipelines.
-FROM_LANDING, FROM_RELEASES = "from-landing", "from-releases"
 
 
 class AwayError(StackError):
@@ -43,17 +41,6 @@ class RunState:
     state: str
     tasks: list[TaskState]
     dag_id: str = ""
-
-
-def dags_tagged(settings: Settings, tag: str) -> list[str]:
-    """The DAGs with a tag, by name, once Airflow has parsed every DAG file of ours."""
-    wanted = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
-    for dag_id in wanted:
-        AirflowRuns(settings, dag_id).wait_until_parsed()
-    with api_client(settings) as api:
-        answer = api.get("/api/v2/dags", params={"tags": tag, "limit": 100})
-    found = {dag["dag_id"] for dag in answer.raise_for_status().json()["dags"]}
-    return sorted(found & wanted)
 
 
 class AirflowRuns:

@@ -7,6 +7,7 @@ expressions. Everything that is true of a table is read from here and written no
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from assay.contract_faults import faults_of
+from assay.contract_layout import FILES, facts_of_layer, layout_faults
 from assay.errors import ContractError
+from assay.facts import Facts, read_facts, refuse
 from assay.settings import CONTRACTS
 
 Layer = Literal["bronze", "silver", "gold"]
@@ -202,43 +203,51 @@ class Contract:
 
 
 def contract_path(layer: Layer, name: str) -> Path:
-    return CONTRACTS / layer / f"{name}.yaml"
+    """The file that a contract is in; bronze and silver of a dataset share one."""
+    return CONTRACTS / ("gold" if layer == "gold" else "datasets") / name / FILES[layer]
 
 
 @cache
 def load_contract(layer: Layer, name: str) -> Contract:
-    """Load `include/contracts/<layer>/<name>.yaml`.
+    """Load a contract from `datasets/<name>/dataset.yaml` or `gold/<name>/table.yaml`.
 
-    Raises ContractError, naming file and key, for anything missing, unknown or contradictory.
+    Raises ContractError, naming file and key, for all that is missing, unknown or contradictory.
     """
-    return read_contract(contract_path(layer, name))
+    return read_contract(layer, contract_path(layer, name))
 
 
-def read_contract(path: Path) -> Contract:
-    """Load one contract file; see `load_contract`."""
-    if not path.is_file():
-        raise ContractError(f"{path}: no such contract")
-    text = path.read_bytes()
-    facts = yaml.safe_load(text)
+def read_contract(layer: Layer, path: Path) -> Contract:
+    """Load the contract of a layer from a file; see `load_contract`."""
+    facts = read_facts(path)
     try:
-        contract = Contract(
-            **{
-                **facts,
-                "columns": tuple(_column(c, facts.get("keys", ())) for c in facts["columns"]),
-                "expectations": tuple(Expectation(**e) for e in facts["expectations"]),
-                "keys": tuple(facts.get("keys", ())),
-                "datasets": tuple(facts.get("datasets", ())),
-                "touched_by": tuple(facts.get("touched_by", facts.get("keys", ()))),
-                "source": _source(facts.get("source")),
-                "path": path,
-                "version": hashlib.sha256(text).hexdigest()[:12],
-            }
-        )
-    except (KeyError, TypeError) as error:
+        refuse(path, layout_faults(layer, facts))
+        contract = _contract(layer, path, facts_of_layer(layer, facts))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractError(f"{path}: {error}") from error
-    for fault in faults_of(contract):
-        raise ContractError(f"{path}: {fault}")
+    refuse(path, faults_of(contract))
     return contract
+
+
+def _contract(layer: Layer, path: Path, facts: Facts) -> Contract:
+    """The version is that of what the layer is told, however the file is written."""
+    name = path.parent.name
+    told = json.dumps(facts, default=str)
+    lists = {key: tuple(facts.get(key, ())) for key in ("keys", "datasets")}
+    made: Facts = {
+        **facts,
+        **lists,
+        "columns": tuple(_column(c, lists["keys"]) for c in facts["columns"]),
+        "expectations": tuple(Expectation(**e) for e in facts["expectations"]),
+        "touched_by": tuple(facts.get("touched_by", lists["keys"])),
+        "source": _source(facts.get("source")),
+    }
+    return Contract(
+        table=f"{layer}.{name}",
+        dataset="" if layer == "gold" else name,
+        path=path,
+        version=hashlib.sha256(told.encode()).hexdigest()[:12],
+        **made,
+    )
 
 
 def _column(facts: dict[str, Any], keys: Sequence[str]) -> Column:
@@ -263,9 +272,20 @@ def _source(facts: dict[str, Any] | None) -> Source | None:
     return Source(**{**facts, "patterns": tuple(facts["patterns"]), "limits": limits})
 
 
+def contract_names(layer: Layer) -> list[str]:
+    """Every table of a layer that has a contract, in alphabetical order."""
+    path = contract_path(layer, "*")
+    return sorted(found.parent.name for found in path.parents[1].glob(f"*/{path.name}"))
+
+
+def dataset_names() -> list[str]:
+    """Every dataset, in alphabetical order."""
+    return contract_names("bronze")
+
+
 def all_contracts(layer: Layer) -> list[Contract]:
     """Every contract of a layer, by name."""
-    return [load_contract(layer, path.stem) for path in sorted((CONTRACTS / layer).glob("*.yaml"))]
+    return [load_contract(layer, name) for name in contract_names(layer)]
 
 
 def gold_contracts(datasets: Sequence[str]) -> list[Contract]:
@@ -280,10 +300,9 @@ def measured_columns(contract: Contract) -> list[str]:
     """
     if contract.layer == "gold":
         return [*contract.totals]
-    gold = [load_contract("gold", path.stem) for path in (CONTRACTS / "gold").glob("*.yaml")]
     paired = {
         column
-        for table in gold
+        for table in all_contracts("gold")
         if contract.name in table.datasets
         for column in table.totals_of(contract.name).values()
     }

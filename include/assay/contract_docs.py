@@ -6,15 +6,23 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from assay.contract import Column, Condition, Contract, Expectation, Layer, Source, load_contract
-from assay.settings import CONTRACTS, REPOSITORY
+from assay.contract import (
+    Column,
+    Condition,
+    Contract,
+    Expectation,
+    Source,
+    all_contracts,
+    load_contract,
+)
+from assay.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "datasets.md"
 HEAD = """\
 # Datasets
 
-`make docs` writes this page from the contracts in `include/contracts/`; `tests/test_docs.py` fails
-when it is stale. Change a contract, not this page.
+`make docs` writes this page from the contracts in `include/datasets/` and `include/gold/`;
+`tests/test_docs.py` fails when it is stale. Change a contract, not this page.
 
 Bronze holds every column as text. Silver has the types below; a record that breaks a rule is
 quarantined with every reason, named `<column>.missing`, `.unparseable`, `.unknown`,
@@ -38,7 +46,7 @@ EQUAL_VERSIONS = {
 
 def render_page() -> str:
     """The whole page."""
-    datasets = [load_contract("silver", name) for name in _names("silver")]
+    datasets = all_contracts("silver")
     return "\n".join(
         [HEAD, *_overview(datasets), *(line for d in datasets for line in _dataset(d))]
     )
@@ -47,10 +55,6 @@ def render_page() -> str:
 def write_page(path: Path = PAGE) -> None:
     """Write the page where readers look for it."""
     path.write_text(render_page())
-
-
-def _names(layer: Layer) -> list[str]:
-    return sorted(path.stem for path in (CONTRACTS / layer).glob("*.yaml"))
 
 
 def _overview(datasets: Sequence[Contract]) -> Iterator[str]:
@@ -64,8 +68,7 @@ def _overview(datasets: Sequence[Contract]) -> Iterator[str]:
 
 def _gold_of(dataset: str) -> list[Contract]:
     """Gold tables of which this dataset is the first source, so that each is shown once."""
-    contracts = [load_contract("gold", name) for name in _names("gold")]
-    return [contract for contract in contracts if contract.datasets[0] == dataset]
+    return [gold for gold in all_contracts("gold") if gold.datasets[0] == dataset]
 
 
 def _dataset(silver: Contract) -> Iterator[str]:

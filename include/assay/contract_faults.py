@@ -19,8 +19,8 @@ ON_EQUAL_VERSION = ("conflict", "latest_delivery")
 INDEX_ROW_BYTES = 2_600
 # What a contract of a layer cannot be without, besides what every contract has.
 ASKED = {
-    "bronze": ("dataset", "source"),
-    "silver": ("dataset", "keys", "event_time"),
+    "bronze": ("source",),
+    "silver": ("keys", "event_time"),
     "gold": ("datasets", "keys"),
 }
 
@@ -41,16 +41,15 @@ def faults_of(contract: Contract) -> Iterator[str]:
 
 
 def _layer_faults(contract: Contract) -> Iterator[str]:
-    if contract.table != f"{contract.path.parent.name}.{contract.path.stem}":
-        yield f"table is {contract.table}, but the file is {contract.path.name}"
-    if contract.dataset not in ("", contract.name):
-        yield f"dataset is {contract.dataset}, but the file is {contract.path.name}"
     for name in ASKED[contract.layer]:
         if not getattr(contract, name):
             yield f"a contract of {contract.layer} needs {name}"
     if not contract.expectations:
         yield "expectations are empty; a gate without expectations proves nothing"
+    names = [expectation.name for expectation in contract.expectations]
     for expectation in contract.expectations:
+        if names.count(expectation.name) > 1:
+            yield f"expectation {expectation.name!r} is given twice; verdicts go by name"
         if expectation.severity not in ("fail", "warn"):
             yield f"expectation {expectation.name!r}: severity is fail or warn"
     if contract.on_equal_version not in ON_EQUAL_VERSION:

@@ -14,12 +14,9 @@ from pathlib import Path
 import psycopg
 
 from assay.airflow_runs import (
-    FROM_LANDING,
-    FROM_RELEASES,
     AirflowRuns,
     RunState,
     TaskState,
-    dags_tagged,
 )
 from assay.errors import AssayError
 from assay.follow import Say, Watch, follow_everything, follow_run
@@ -29,6 +26,7 @@ from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
 from assay.landing.moves import move_file
 from assay.ledger.reports import BatchReport, batch_reports
+from assay.pipelines import all_pipelines
 from assay.settings import Settings
 from assay.stack.postgres import dsn
 
@@ -96,17 +94,17 @@ def _same_files(one: SetOptions, other: SetOptions) -> bool:
 def run_everything(settings: Settings, watch: Watch) -> FollowedRuns:
     """Run every pipeline that has files, beside those that their releases start."""
     since = database_time(settings)
-    from_landing = dags_tagged(settings, FROM_LANDING)
-    dag_ids = [*from_landing, *dags_tagged(settings, FROM_RELEASES)]
-    pipelines = {dag_id: AirflowRuns(settings, dag_id) for dag_id in dag_ids}
-    for runs in pipelines.values():
+    pipelines = {AirflowRuns(settings, each.name): each for each in all_pipelines().values()}
+    for runs in pipelines:
         runs.unpause()
     wanted = {
-        runs: [runs.trigger({})] if dag_id in from_landing else []
-        for dag_id, runs in pipelines.items()
+        runs: [runs.trigger({})] if pipeline.trigger == "files" else []
+        for runs, pipeline in pipelines.items()
     }
     followed = follow_everything(wanted, watch, linger=SCHEDULER_SECONDS)
-    reports = [report for dag_id in dag_ids for report in read_reports(settings, dag_id, since)]
+    reports = [
+        report for dag_id in all_pipelines() for report in read_reports(settings, dag_id, since)
+    ]
     return FollowedRuns(followed, reports)
 
 

@@ -15,13 +15,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from assay import ledger
-from assay.contract import Contract, load_contract
+from assay.contract import Contract, contract_names, load_contract
 from assay.errors import ExportError
 from assay.export_formats import WRITERS, Format, write_file
 from assay.files import written_whole
 from assay.ledger.query import Connection
 from assay.publish.targets import LINEAGE
-from assay.settings import CONTRACTS, Settings
+from assay.settings import Settings
 
 Progress = Callable[[str, int], None]
 LAYERS: tuple[Literal["gold", "silver"], ...] = ("gold", "silver")
@@ -96,11 +96,7 @@ def export_release(
 
 
 def _find_contract(table: str) -> Contract:
-    known = {
-        f"{layer}.{path.stem}": (layer, path.stem)
-        for layer in LAYERS
-        for path in sorted((CONTRACTS / layer).glob("*.yaml"))
-    }
+    known = {f"{layer}.{name}": (layer, name) for layer in LAYERS for name in contract_names(layer)}
     if table not in known:
         raise ExportError(f"{table}: no such table; there are {', '.join(known)}")
     return load_contract(*known[table])

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Sequence
 
 from assay.contract import contracts_of
-from assay.settings import SPARK_JOBS
+from assay.settings import GOLD, SPARK_JOBS
 
 
 def rules_version(datasets: Sequence[str]) -> str:
     """Hash of the datasets' contracts and of every transformation; written into each commit."""
     contracts = [contract.version for contract in contracts_of(datasets)]
-    sources = sorted((SPARK_JOBS / "transformations").rglob("*.py"))
+    shared = sorted((SPARK_JOBS / "transformations").rglob("*.py"))
+    sources = [*shared, *sorted(GOLD.glob("*/build.py"))]
     content = "".join(contracts).encode() + b"".join(path.read_bytes() for path in sources)
     return hashlib.sha256(content).hexdigest()[:12]

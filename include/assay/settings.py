@@ -13,7 +13,9 @@ from assay.addresses import ObjectPath, Place, read_address
 from assay.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONTRACTS = REPOSITORY / "include" / "contracts"
+CONTRACTS = REPOSITORY / "include"  # datasets/<name>/dataset.yaml and gold/<table>/table.yaml
+PIPELINES = REPOSITORY / "include" / "pipelines.yaml"
+GOLD = CONTRACTS / "gold"
 SQL = REPOSITORY / "include" / "sql"
 SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
 LOOPBACK = "127.0.0.1"

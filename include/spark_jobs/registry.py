@@ -1,4 +1,4 @@
-"""Finds the transformation of a dataset or gold table by its name: the stem is the key."""
+"""Finds the transformation of a dataset or gold table by its name."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def silver_function(dataset: str) -> SilverFunction:
 
 
 def gold_functions(table: str) -> tuple[Grain, Summary]:
-    """`transformations/gold/<table>.py`: its `grain` and its `summarise`."""
-    module = import_module(f"spark_jobs.transformations.gold.{table}")
+    """`gold/<table>/build.py`, beside its contract: its `grain` and its `summarise`."""
+    module = import_module(f"gold.{table}.build")
     return module.grain, module.summarise

@@ -9,8 +9,8 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.action_params import ROLLBACK_PARAMS, action_params
-from assay.airflow_runs import FROM_LANDING, FROM_RELEASES
 from assay.params import MAINTENANCE_PARAMS, schemas_of
+from assay.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (
     AcceptFilesOperator,
@@ -28,47 +28,56 @@ from assay_airflow.operators import (
 from assay_airflow.timetables import OnlyAhead
 
 SPARK_POOL = "spark"
+# For the list of DAGs, where a person filters by what starts a pipeline.
+TRIGGER_TAGS: dict[Trigger, str] = {"files": "from-landing", "releases": "from-releases"}
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def pipeline_dag(
-    dag_id: str,
-    *,
-    datasets: Sequence[str],
-    schedule: str,
-    owner: str,
-    tags: Sequence[str],
-    doc_md: str | None,
-) -> DAG:
-    """One pipeline from landing files to Postgres.
+def pipeline_dag(name: str, *, doc_md: str | None) -> DAG:
+    """The DAG of a pipeline of `include/pipelines.yaml`, from what starts it to its release.
 
     Infrastructure failures are retried with back-off; a failed gate, a refused param or an error
     that a person must act on is not (see `attempts`).
     """
-    params = schemas_of(datasets)
-    with _dag(dag_id, schedule, owner, [*tags, FROM_LANDING], doc_md, params) as dag:
-        accept = AcceptFilesOperator(task_id="accept_files", pipeline=dag_id, datasets=datasets)
+    pipeline = find_pipeline(name)
+    build = {"files": _from_files, "releases": _from_releases}[pipeline.trigger]
+    when = f"`{pipeline.schedule}` (UTC)" if pipeline.schedule else "after each release of these"
+    facts = f"Datasets: {', '.join(pipeline.datasets)}. Runs: {when}, or when triggered."
+    return build(pipeline, f"{doc_md}\n{facts} Owner: {pipeline.owner}.")
+
+
+def _from_files(pipeline: Pipeline, doc_md: str) -> DAG:
+    with _pipeline_dag(pipeline, pipeline.schedule, doc_md) as dag:
+        accept = AcceptFilesOperator(
+            task_id="accept_files", pipeline=pipeline.name, datasets=pipeline.datasets
+        )
         with TaskGroup("bronze", prefix_group_id=False, tooltip="As delivered"):
             bronze = [_stage("ingest_bronze"), _gate("bronze")]
         with TaskGroup("silver", prefix_group_id=False, tooltip="Typed, one row per key"):
             silver = [_stage("build_silver"), _gate("silver")]
-        silver_assets = [silver_asset(dataset) for dataset in datasets]
-        chain(accept, *bronze, *silver, *_gold_and_release(silver_assets, archives=True))
+        released = [silver_asset(dataset) for dataset in pipeline.datasets]
+        chain(accept, *bronze, *silver, *_gold_and_release(released, archives=True))
     return dag
 
 
-def gold_dag(
-    dag_id: str, *, datasets: Sequence[str], owner: str, tags: Sequence[str], doc_md: str | None
-) -> DAG:
+def _from_releases(pipeline: Pipeline, doc_md: str) -> DAG:
     """The gold tables of datasets of several pipelines, whenever one of these is released."""
-    schedule = AssetAny(*(silver_asset(dataset) for dataset in datasets))
-    params = schemas_of(datasets)
-    with _dag(dag_id, schedule, owner, [*tags, FROM_RELEASES], doc_md, params) as dag:
+    schedule = AssetAny(*(silver_asset(dataset) for dataset in pipeline.datasets))
+    with _pipeline_dag(pipeline, schedule, doc_md) as dag:
         accept = AcceptFilesOperator(
-            task_id="accept_releases", pipeline=dag_id, datasets=datasets, from_silver=True
+            task_id="accept_releases",
+            pipeline=pipeline.name,
+            datasets=pipeline.datasets,
+            from_silver=True,
         )
-        chain(accept, *_gold_and_release([Asset(f"gold.{dag_id}")], archives=False))
+        chain(accept, *_gold_and_release([Asset(f"gold.{pipeline.name}")], archives=False))
     return dag
+
+
+def _pipeline_dag(pipeline: Pipeline, schedule: str | AssetAny | None, doc_md: str) -> DAG:
+    tags = ["medallion", pipeline.name, *pipeline.tags, TRIGGER_TAGS[pipeline.trigger]]
+    params = schemas_of(pipeline.datasets)
+    return _dag(pipeline.name, schedule, pipeline.owner, tags, doc_md, params)
 
 
 def maintenance_dag(
@@ -85,11 +94,9 @@ def maintenance_dag(
     return dag
 
 
-def batch_actions_dag(
-    dag_id: str, *, pipelines: Sequence[str], owner: str, tags: Sequence[str], doc_md: str | None
-) -> DAG:
-    """The ways out of a stuck batch of one of the pipelines."""
-    params = action_params(pipelines)
+def batch_actions_dag(dag_id: str, *, owner: str, tags: Sequence[str], doc_md: str | None) -> DAG:
+    """The ways out of a stuck batch of any pipeline."""
+    params = action_params(sorted(all_pipelines()))
     return actions_dag(
         dag_id, BatchActionOperator, params=params, owner=owner, tags=tags, doc_md=doc_md
     )

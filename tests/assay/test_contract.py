@@ -1,26 +1,47 @@
-"""Contracts load whole, and a wrong one names its file and its fault."""
+"""Contracts load whole, and a wrong one names its file and every fault."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from assay.contract import gold_contracts, load_contract, read_contract
+from assay.contract import (
+    Contract,
+    Layer,
+    all_contracts,
+    contract_path,
+    gold_contracts,
+    load_contract,
+    read_contract,
+)
 from assay.errors import ContractError
-from assay.settings import CONTRACTS
 
-ALL = sorted(CONTRACTS.glob("*/*.yaml"))
+ALL = [contract for layer in get_args(Layer) for contract in all_contracts(layer)]
+Facts = dict[str, Any]
+ODD: Facts = {"frame": "rows", "type": "expect_column_to_exist", "kwargs": {"column": "a"}}
 
 
-@pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}.{path.stem}")
-def test_every_contract_loads(path: Path) -> None:
-    contract = read_contract(path)
+def changed(folder: Path, change: Facts | Callable[[Facts], object]) -> Path:
+    """The file of trades with some facts changed."""
+    facts = yaml.safe_load(contract_path("silver", "trades").read_text())
+    if callable(change):
+        change(facts)
+    else:
+        facts.update(change)
+    path = folder / "trades" / "dataset.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(facts, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize("contract", ALL, ids=lambda contract: contract.table)
+def test_every_contract_loads(contract: Contract) -> None:
     assert contract.expectations
     assert all(column.description for column in contract.columns if contract.layer != "bronze")
-    names = [expectation.name for expectation in contract.expectations]
-    assert len(names) == len(set(names)), "verdicts are recorded by name"
 
 
 def test_the_three_layers_of_trades_have_enough_expectations() -> None:
@@ -29,57 +50,107 @@ def test_the_three_layers_of_trades_have_enough_expectations() -> None:
     assert sum(len(contract.expectations) for contract in contracts) >= 14
 
 
+def test_a_column_is_in_the_layers_that_it_belongs_to() -> None:
+    bronze, silver = load_contract("bronze", "stocks"), load_contract("silver", "stocks")
+    assert [c.name for c in bronze.columns][-3:] == ["timestamp", "exchange", "sector"]
+    assert [c.name for c in silver.columns][-3:] == ["stock_timestamp", "exchange", "sector"]
+    assert {c.type for c in bronze.columns} == {"string"}
+    sector = bronze.columns[-1]
+    assert (sector.header, sector.required, sector.description) == ("details.sector", False, "")
+    moment = silver.columns[-3]
+    assert (moment.source, moment.header, moment.nullable) == ("timestamp", "", False)
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"table": "silver.other"}, "the file is trades.yaml"),
+        ({"table": "silver.other"}, "table: no such key"),
         ({"keys": ["nobody"]}, "nobody is named as key, time, total or condition but is no column"),
         ({"event_time": "nobody"}, "nobody is named as key, time, total"),
-        ({"expectations": []}, "expectations are empty"),
-        ({"colums": []}, "colums"),
+        ({"colums": []}, r"colums: no such key; did you mean columns\?"),
         ({"columns": [{"name": "a", "type": "varchar"}]}, "type varchar is not one of"),
         ({"columns": [{"name": "a", "type": "decimal(18)"}]}, r"type decimal\(18\) is not one of"),
         ({"columns": [{"name": "a"}, {"name": "a"}]}, "column a is given twice"),
         ({"columns": [{"name": "a", "standardise": "Upper"}]}, "standardise is one of trim, upper"),
         ({"columns": [{"name": "a", "type": "int", "minimum": "zero"}]}, "bound 'zero' must be"),
         ({"columns": [{"name": "a", "type": "int", "maximum": 9}]}, "bound 9 must be a value"),
+        ({"columns": [{"name": "a", "nulable": False}]}, r"columns: a: nulable: .* nullable\?"),
+        ({"columns": ["a"]}, "columns: 1: is not a mapping with a name"),
+        ({"columns": [{"name": "a", "only": "gold"}]}, "only: 'gold' is not bronze"),
+        ({"columns": [{"name": "a", "only": "bronze", "type": "int"}]}, "so type has no meaning"),
+        ({"columns": [{"name": "a", "source": "b", "header": "B"}]}, "so header has no meaning"),
+        (
+            {"columns": [{"name": "a", "headers": {"old": "A"}}]},
+            "source.shapes has no old",
+        ),
+        (
+            {"columns": [{"name": "amount"}, {"name": "a", "source": "amuont"}]},
+            r"columns: a: source: bronze has no amuont; did you mean amount\?",
+        ),
+        ({"expectations": []}, "expectations: is not a mapping of bronze and silver to lists"),
+        ({"expectations": {"silver": [{"nam": "x"}]}}, r"nam: no such key; did you mean name\?"),
+        ({"expectations": {"silver": [{"name": "x"}]}}, "expectations: x: kwargs is missing"),
+        ({"columns": [{"name": "a", "expect": {"known": "x"}}]}, "known: needs allowed or categ"),
+        ({"columns": [{"name": "a", "expect": {"knwn": "x"}}]}, r"knwn: no such key; .* known\?"),
+        ({"most_quarantined": 10}, "most_quarantined: 10 is not a share"),
+        (
+            {"expectations": {"silver": [{**ODD, "name": "x"}, {**ODD, "name": "x"}]}},
+            "expectation 'x' is given twice",
+        ),
         ({"event_time": ""}, "a contract of silver needs event_time"),
-        ({"dataset": "trade"}, "dataset is trade, but the file is trades.yaml"),
-        ({"source": {"system": "x", "patterns": ["*"], "settle_seconds": -1}}, "is -1, not a num"),
-        ({"source": {"system": "x", "patterns": ["*"], "settle_seconds": "5"}}, "is '5', not a n"),
+        ({"source": {"system": "x"}}, r"source\.patterns is missing"),
     ],
 )
-def test_a_wrong_contract_names_its_fault(
-    tmp_path: Path, change: dict[str, object], fault: str
-) -> None:
-    facts = yaml.safe_load((CONTRACTS / "silver" / "trades.yaml").read_text())
-    path = tmp_path / "silver" / "trades.yaml"
-    path.parent.mkdir()
-    path.write_text(yaml.safe_dump({**facts, **change}))
+def test_a_wrong_contract_names_its_fault(tmp_path: Path, change: Facts, fault: str) -> None:
+    path = changed(tmp_path, change)
     with pytest.raises(ContractError, match=fault) as caught:
-        read_contract(path)
+        read_contract("silver", path)
     assert str(path) in str(caught.value)
 
 
+def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    path = changed(tmp_path, {"ownr": "x", "source": 7, "columns": [{"name": "a", "typ": "int"}]})
+    with pytest.raises(ContractError) as caught:
+        read_contract("bronze", path)
+    assert str(caught.value).splitlines() == [
+        f"{path}: ownr: no such key; did you mean owner?",
+        f"{path}: source: is not a mapping",
+        f"{path}: columns: a: typ: no such key; did you mean type?",
+    ]
+
+
 def test_a_missing_contract_names_its_file() -> None:
-    with pytest.raises(ContractError, match=r"silver/nothing\.yaml: no such contract"):
+    with pytest.raises(ContractError, match=r"nothing/dataset\.yaml: no such file"):
         load_contract("silver", "nothing")
 
 
 @pytest.mark.parametrize(
-    ("limits", "fault"),
+    ("source", "fault"),
     [
-        ({"records": 0}, "source.limits.records: 0 is not from 1 to any number"),
-        ({"nesting": 5_000}, "source.limits.nesting: 5000 is not from 1 to 900"),
-        ({"rows": 1}, "unexpected keyword argument 'rows'"),
+        ({"settle_seconds": -1}, "settle_seconds is -1, not a number"),
+        ({"settle_seconds": "5"}, "settle_seconds is '5', not a number"),
+        ({"limits": {"records": 0}}, "source.limits.records: 0 is not from 1 to any number"),
+        ({"limits": {"nesting": 5_000}}, "source.limits.nesting: 5000 is not from 1 to 900"),
+        ({"limits": {"rows": 1}}, "source.limits.rows: no such key"),
+        ({"delimeter": ";"}, r"source.delimeter: no such key; did you mean delimiter\?"),
     ],
 )
-def test_limits_of_a_file_are_bounded_by_what_spark_reads(
-    tmp_path: Path, limits: dict[str, int], fault: str
-) -> None:
-    facts = yaml.safe_load((CONTRACTS / "bronze" / "trades.yaml").read_text())
-    path = tmp_path / "bronze" / "trades.yaml"
-    path.parent.mkdir()
-    path.write_text(yaml.safe_dump({**facts, "source": {**facts["source"], "limits": limits}}))
+def test_a_wrong_source_names_its_fault(tmp_path: Path, source: Facts, fault: str) -> None:
+    path = changed(tmp_path, lambda facts: facts["source"].update(source))
     with pytest.raises(ContractError, match=fault):
-        read_contract(path)
+        read_contract("bronze", path)
+
+
+def test_a_version_moves_with_what_its_layer_is_told_and_with_nothing_else(tmp_path: Path) -> None:
+    def versions(change: Callable[[Facts], object]) -> tuple[bool, bool]:
+        path = changed(tmp_path, change)
+        found = (read_contract("bronze", path), read_contract("silver", path))
+        return found[0].version != bronze.version, found[1].version != silver.version
+
+    bronze, silver = load_contract("bronze", "trades"), load_contract("silver", "trades")
+    assert versions(lambda facts: None) == (False, False)
+    assert versions(lambda facts: facts["columns"][0].update(header="Id")) == (True, False)
+    assert versions(lambda facts: facts["columns"][4].update(minimum="1")) == (False, True)
+    assert versions(lambda facts: facts["columns"].append({"name": "desk"})) == (True, True)
+    assert versions(lambda facts: facts.update(expect_every_days=1)) == (True, False)
+    assert versions(lambda facts: facts.update(most_quarantined=0.2)) == (False, True)

@@ -11,15 +11,17 @@ import pytest
 from assay import rules
 from assay.contract import Contract
 from assay.rules import rules_version
-from assay.settings import SPARK_JOBS
+from assay.settings import GOLD, SPARK_JOBS
 
 
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the transformations that a test may change."""
     shutil.copytree(SPARK_JOBS / "transformations", tmp_path / "transformations")
+    shutil.copytree(GOLD, tmp_path / "gold")
     monkeypatch.setattr(rules, "SPARK_JOBS", tmp_path)
-    return tmp_path / "transformations"
+    monkeypatch.setattr(rules, "GOLD", tmp_path / "gold")
+    return tmp_path
 
 
 def test_the_same_rules_have_the_same_version(jobs: Path) -> None:
@@ -28,7 +30,14 @@ def test_the_same_rules_have_the_same_version(jobs: Path) -> None:
     assert len(version) == 12
 
 
-@pytest.mark.parametrize("name", ["conform.py", "silver/trades.py", "gold/customer_exposure.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "transformations/conform.py",
+        "transformations/silver/trades.py",
+        "gold/daily_returns/build.py",
+    ],
+)
 def test_a_changed_transformation_changes_the_version(jobs: Path, name: str) -> None:
     before = rules_version(["trades"])
     path = jobs / name

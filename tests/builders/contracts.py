@@ -17,14 +17,20 @@ from assay.settings import CONTRACTS
 Facts = dict[str, Any]
 
 
+def copy_contracts(folder: Path) -> None:
+    """Put every contract into a folder, where a test may change them."""
+    for name in ("datasets", "gold"):
+        shutil.copytree(CONTRACTS / name, folder / name, dirs_exist_ok=True)
+
+
 @contextmanager
 def changed_contracts(
     folder: Path, changes: dict[str, Callable[[Facts], object]]
 ) -> Iterator[None]:
-    """All contracts from `folder`, each of `changes` as its function leaves it."""
-    shutil.copytree(CONTRACTS, folder, dirs_exist_ok=True)
-    for name, change in changes.items():
-        path = folder / f"{name}.yaml"
+    """All contracts from `folder`, each dataset of `changes` as its function leaves it."""
+    copy_contracts(folder)
+    for dataset, change in changes.items():
+        path = folder / "datasets" / dataset / "dataset.yaml"
         facts = yaml.safe_load(path.read_text())
         change(facts)
         path.write_text(yaml.safe_dump(facts, sort_keys=False))

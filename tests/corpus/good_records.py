@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from assay.contract import Column, Contract, load_contract
-from assay.settings import CONTRACTS
+from assay.contract import Column, Contract, dataset_names, load_contract
 
-DATASETS = sorted(path.stem for path in (CONTRACTS / "bronze").glob("*.yaml"))
+DATASETS = dataset_names()
 NUMERIC = {"int", "bigint"}
 TEXTS = {
     "int": "7",

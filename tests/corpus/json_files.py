@@ -169,7 +169,7 @@ class JsonCases:
             return array.replace(b"{", f'{{"unknown": {value}, '.encode(), 1)
 
         deep = "JSON array nested too deep; deliver one record a line"
-        limit = f"source.limits.nesting in contracts/bronze/{self.dataset}.yaml"
+        limit = f"source.limits.nesting in datasets/{self.dataset}/dataset.yaml"
         nested = f"more than 500 levels of nesting; deliver one record a line, or raise {limit}"
         half = "record 1 of the JSON array has half a character, such as \\ud800"
         names = (

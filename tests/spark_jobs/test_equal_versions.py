@@ -42,7 +42,7 @@ def pipeline(
 
 @pytest.fixture
 def latest_wins(tmp_path: Path) -> Iterator[None]:
-    change = {f"silver/{FUNDS}": lambda facts: facts.update(on_equal_version="latest_delivery")}
+    change = {FUNDS: lambda facts: facts.update(on_equal_version="latest_delivery")}
     with changed_contracts(tmp_path / "contracts", change):
         yield
 

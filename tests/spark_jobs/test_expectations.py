@@ -6,16 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import Contract, Expectation, load_contract, read_contract
+from assay.contract import Contract, Expectation, Layer, all_contracts, load_contract
 from assay.errors import ContractError
-from assay.settings import CONTRACTS
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
 from spark_jobs.expectations import GateFrame, open_context, run_gate
@@ -24,7 +22,7 @@ from spark_jobs.validate_bronze import FILE_COUNTS
 from spark_jobs.validate_gold import TOTALS
 from spark_jobs.validate_silver import CLASSES
 
-CONTRACT_FILES = sorted(CONTRACTS.glob("*/*.yaml"))
+CONTRACTS = [contract for layer in get_args(Layer) for contract in all_contracts(layer)]
 LOCATED = ("source_file", "record_number")
 
 
@@ -166,11 +164,10 @@ def test_expectation_that_cannot_run_is_not_met_and_says_why(
     assert "colour" in verdict["observed"]
 
 
-@pytest.mark.parametrize("path", CONTRACT_FILES, ids=lambda path: f"{path.parent.name}.{path.stem}")
-def test_great_expectations_takes_every_expectation_of_a_contract(path: Path) -> None:
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.table)
+def test_great_expectations_takes_every_expectation_of_a_contract(contract: Contract) -> None:
     from great_expectations.expectations.registry import get_expectation_impl
 
-    contract = read_contract(path)
     frames = columns_of_frames(contract)
     for expectation in contract.expectations:
         made = get_expectation_impl(expectation.type)(**expectation.kwargs)

@@ -48,11 +48,10 @@ NAMES = (*TABLES, QUARANTINE, "bronze/trades")
 
 
 def gain_desk(facts: Facts) -> None:
-    is_bronze = facts["table"].startswith("bronze")
-    facts["columns"].append({"name": "desk", **({"header": "Desk"} if is_bronze else {})})
+    facts["columns"].append({"name": "desk", "header": "Desk"})
 
 
-GROWN = {"bronze/trades": gain_desk, "silver/trades": gain_desk}
+GROWN = {"trades": gain_desk}
 
 
 def maintain(lake: Lake, kept: dict[str, int], *, dry_run: bool = False) -> list[str]:
@@ -196,7 +195,7 @@ def purge(database: Database, lake: Lake) -> None:
 
 
 def gain_strict_column(facts: Facts) -> None:
-    facts["columns"].append({"name": "strict", "nullable": False})
+    facts["columns"].append({"name": "strict", "source": "trade_id", "nullable": False})
 
 
 def change(name: str, /, **facts: Any) -> Any:
@@ -216,7 +215,9 @@ def change(name: str, /, **facts: Any) -> Any:
         ),
         (change("created_by", name="entered_by"), "column created_by is in the lake"),
         (
-            lambda facts: facts["columns"].append({"name": "x", "nullable": False}),
+            lambda facts: facts["columns"].append(
+                {"name": "x", "source": "trade_id", "nullable": False}
+            ),
             "column x is new",
         ),
         (lambda facts: facts.update(keys=["trade_id"]), "column trade_id,customer_id was the key"),
@@ -231,7 +232,7 @@ def test_any_other_change_of_shape_asks_for_a_rebuild_before_anything_is_written
 ) -> None:
     lake, plan = grown
     stood = versions(lake)
-    with changed_contracts(tmp_path, {"silver/trades": apply}):
+    with changed_contracts(tmp_path, {"trades": apply}):
         contract = load_contract("silver", "trades")
         with pytest.raises(ContractError, match=rf"silver\.trades: {told}.*full_rebuild"):
             require_shape(plan.table("silver", "trades"), contract)
@@ -249,12 +250,17 @@ def test_rebuild_gives_the_table_its_new_shape(grown: tuple[Lake, Plan], tmp_pat
     def reshape(facts: Facts) -> None:
         change("to_cost", type="decimal(20,2)")(facts)
         facts["partition_by"] = "to_currency"
-        facts["columns"] = [each for each in facts["columns"] if each["name"] != "created_by"]
+        facts["columns"] = [
+            {"name": "created_by", "header": "Created_By", "only": "bronze"}
+            if each["name"] == "created_by"
+            else each
+            for each in facts["columns"]
+        ]
 
     names = [name for name in SILVER.column_names if name != "created_by"]
     before = table(lake, TABLES[0]).select(*names).orderBy(*SILVER.keys).collect()
     plan = lake.plan("rebuild", source="bronze", rebuild_batches=["b1", "b2"], generation=2)
-    with changed_contracts(tmp_path / "contracts", {"silver/trades": reshape}):
+    with changed_contracts(tmp_path / "contracts", {"trades": reshape}):
         lake.run(plan, *BUILD)
         assert (
             require_shape(plan.table("silver", "trades"), load_contract("silver", "trades")) == []

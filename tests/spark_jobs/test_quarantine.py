@@ -6,7 +6,6 @@ Of funds, for they have no gold of their own, which keeps five batches short.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +20,10 @@ from assay.maintenance.adoption import adopt_lake
 from assay.plan import Plan
 from assay.publish import waive_rows
 from assay.quarantine.selection import require_open
-from assay.settings import CONTRACTS, load_settings
+from assay.settings import load_settings
 from builders.attempts import Attempts
 from builders.content import hash_delta, hash_postgres
+from builders.contracts import copy_contracts
 from builders.deliveries import age
 from spark_jobs.chain import STAGES
 from spark_jobs.validate_bronze import bronze_gate
@@ -49,13 +49,13 @@ def pipeline(
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Change a text of the silver contract, in a copy of all contracts."""
+    """Change a text of the dataset's contract, in a copy of all contracts."""
     copy = tmp_path / "contracts"
-    shutil.copytree(CONTRACTS, copy)
+    copy_contracts(copy)
     monkeypatch.setattr(contract, "CONTRACTS", copy)
 
     def change(old: str, new: str) -> None:
-        path = copy / "silver" / f"{FUNDS}.yaml"
+        path = copy / "datasets" / FUNDS / "dataset.yaml"
         assert path.read_text().count(old) == 1
         path.write_text(path.read_text().replace(old, new))
         contract.load_contract.cache_clear()
@@ -128,8 +128,8 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     # While the strict rules stand, funds 2 and 3 have too large a holding, 5 to 7 none or no time.
     rules('maximum: "9000000000"', 'maximum: "50"')
     rules(
-        "{name: name, type: string, nullable",
-        "{name: name, allowed: [a fund], type: string, nullable",
+        "{name: name, required: true",
+        "{name: name, allowed: [a fund], required: true",
     )
     deliver(
         pipeline,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -17,9 +16,10 @@ from assay import contract
 from assay.errors import BatchError, FencedError
 from assay.plan import Plan
 from assay.rollback import Request, find_pipeline, roll_back
-from assay.settings import CONTRACTS, load_settings
+from assay.settings import load_settings
 from builders.attempts import Attempts, is_stopped, wait_until
 from builders.content import hash_delta, hash_postgres
+from builders.contracts import copy_contracts
 from builders.deliveries import age, make_set
 from builders.deliveries import deliver as deliver_files
 from spark_jobs.commit import commit_batch
@@ -52,13 +52,13 @@ def pipeline(
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Change a text of the silver contract, in a copy of all contracts."""
+    """Change a text of the dataset's contract, in a copy of all contracts."""
     copy = tmp_path / "contracts"
-    shutil.copytree(CONTRACTS, copy)
+    copy_contracts(copy)
     monkeypatch.setattr(contract, "CONTRACTS", copy)
 
     def change(old: str, new: str) -> None:
-        path = copy / "silver" / f"{FUNDS}.yaml"
+        path = copy / "datasets" / FUNDS / "dataset.yaml"
         path.write_text(path.read_text().replace(old, new))
         contract.load_contract.cache_clear()
 

@@ -15,7 +15,7 @@ from assay.contract import Column, Contract, all_contracts, load_contract
 from assay.contract_faults import INDEX_ROW_BYTES
 from assay.landing.filenames import file_date
 from assay.migrations import DDL, migrate
-from spark_jobs.transformations.gold.product_performance import PRODUCT
+from gold.product_performance.build import PRODUCT
 from spark_jobs.transformations.silver.stocks import TURNOVER_BELOW
 
 if TYPE_CHECKING:

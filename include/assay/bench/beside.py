@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from assay.bench.dag_runs import DagRun, load_everything, pipelines, run_dag
+from assay.bench.dag_runs import DagRun, load_everything, run_dag
 from assay.bench.day import ROWS, run_day
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.second_stack import SecondStack
 from assay.bench.workbench import Workbench
 from assay.demo import PIPELINE
 from assay.errors import StackError
+from assay.pipelines import find_pipeline
 from assay.settings import REPOSITORY
 
 ROUNDS = 5
@@ -47,7 +48,7 @@ def _days_in_turn(
 ) -> tuple[list[DagRun], list[DagRun]]:
     for each in (bench, other):
         load_everything(each, pipeline)
-    fed = pipelines(bench)[pipeline]
+    fed = find_pipeline(pipeline).datasets
     return _in_turn(bench, other, lambda each: run_day(each, pipeline, fed))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import psycopg
 
 from assay import ledger
-from assay.airflow_runs import FROM_LANDING, AirflowRuns, RunState, dags_tagged
+from assay.airflow_runs import AirflowRuns, RunState
 from assay.bench.figures import Breakdown
 from assay.bench.timeline import Timeline, timeline
 from assay.bench.workbench import Workbench, deliver
@@ -18,6 +18,7 @@ from assay.demo import PIPELINE, explain_failure, run_pipeline
 from assay.errors import StackError
 from assay.follow import follow_everything
 from assay.ledger.tasks import TaskAttempt
+from assay.pipelines import find_pipeline
 from assay.settings import Settings
 from assay.stack.airflow import api_client
 from assay.stack.postgres import dsn
@@ -39,24 +40,6 @@ class DagRun:
         return self.timeline.seconds
 
 
-def pipelines(bench: Workbench) -> dict[str, list[str]]:
-    """The DAGs that take files, each with its feeds: those whose silver it says it releases."""
-    bench.prepare_spark()
-    bench.start_airflow()
-    dags = dags_tagged(bench.settings, FROM_LANDING)
-    with api_client(bench.settings) as api:
-        answer = api.get("/api/v2/assets", params={"limit": 100, "dag_ids": dags})
-    assets = answer.raise_for_status().json()["assets"]
-    return {
-        dag_id: [
-            asset["name"].removeprefix("silver.")
-            for asset in assets
-            if dag_id in [task["dag_id"] for task in asset["producing_tasks"]]
-        ]
-        for dag_id in dags
-    }
-
-
 def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     """Trigger the DAG, and wait for its end. Raises StackError when the run fails."""
     followed = run_pipeline(bench.settings, {}, tell(bench), bench.say, pipeline)
@@ -74,11 +57,13 @@ def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
 
 def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     """The first load: all files of a pipeline into an empty home, once per run of the bench."""
+    bench.prepare_spark()
+    bench.start_airflow()
     made = f"first load of {pipeline}"
     if made in bench.made:
         known: DagRun = bench.made[made]
         return known
-    datasets = pipelines(bench)[pipeline]
+    datasets = find_pipeline(pipeline).datasets
     truths = [bench.truth_of(dataset) for dataset in datasets]
     bench.say(f"{pipeline}: a run without files, so that the schedule's own first run is over")
     runs = AirflowRuns(bench.settings, pipeline)

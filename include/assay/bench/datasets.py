@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from assay.bench.dag_runs import load_everything, pipelines
+from assay.bench.dag_runs import load_everything
 from assay.bench.figures import Breakdown, PartResult
 from assay.bench.workbench import Workbench
+from assay.pipelines import pipelines_started_by
 
 COLUMNS = ("pipeline", "datasets", "files", "records", "seconds", "rows per second")
 
@@ -12,10 +13,17 @@ COLUMNS = ("pipeline", "datasets", "files", "records", "seconds", "rows per seco
 def measure_datasets(bench: Workbench) -> PartResult:
     """The first load of every pipeline, from its trigger to the end of its run."""
     rows = []
-    for pipeline, datasets in pipelines(bench).items():
-        first = load_everything(bench, pipeline)
-        files = bench.files * len(datasets)
+    for pipeline in pipelines_started_by("files"):
+        first = load_everything(bench, pipeline.name)
+        files = bench.files * len(pipeline.datasets)
         records = sum(first.classes.values())
         figures = [f"{files:,}", f"{records:,}", f"{first.seconds:.1f}"]
-        rows.append([pipeline, ", ".join(datasets), *figures, f"{records / first.seconds:,.0f}"])
+        rows.append(
+            [
+                pipeline.name,
+                ", ".join(pipeline.datasets),
+                *figures,
+                f"{records / first.seconds:,.0f}",
+            ]
+        )
     return PartResult("datasets", breakdowns=[Breakdown("first loads", COLUMNS, rows)])

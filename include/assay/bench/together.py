@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from assay.airflow_runs import AirflowRuns
-from assay.bench.dag_runs import load_everything, pipelines, tell
+from assay.bench.dag_runs import load_everything, tell
 from assay.bench.day import deliver_day
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
 from assay.follow import follow_everything
+from assay.pipelines import Pipeline, pipelines_started_by
 from assay.stack.airflow import SPARK_POOL, api_client
 
 ROUNDS = 3
@@ -18,9 +20,9 @@ ROUNDS = 3
 
 def measure_together(bench: Workbench) -> PartResult:
     """What `jobs_at_once` of `assay.stack.spark` follows from."""
-    fed = pipelines(bench)
+    fed = pipelines_started_by("files")
     for pipeline in fed:
-        load_everything(bench, pipeline)
+        load_everything(bench, pipeline.name)
     took: dict[int, list[float]] = {1: [], 2: []}
     for number in range(1, ROUNDS + 1):
         for slots, seconds in took.items():
@@ -31,13 +33,13 @@ def measure_together(bench: Workbench) -> PartResult:
     return PartResult("together", [Ratio(name, took[2], took[1])])
 
 
-def _run_all(bench: Workbench, fed: dict[str, list[str]]) -> float:
-    for pipeline, datasets in fed.items():
-        deliver_day(bench, pipeline, datasets)
+def _run_all(bench: Workbench, fed: Sequence[Pipeline]) -> float:
+    for pipeline in fed:
+        deliver_day(bench, pipeline.name, pipeline.datasets)
     began = time.monotonic()
     wanted = {}
     for pipeline in fed:
-        runs = AirflowRuns(bench.settings, pipeline)
+        runs = AirflowRuns(bench.settings, pipeline.name)
         wanted[runs] = [runs.trigger({})]
     failed = [run for run in follow_everything(wanted, tell(bench)) if run.state == "failed"]
     if failed:

@@ -18,7 +18,8 @@ from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError
 from assay.ledger import summary_of_run
 from assay.params import resolve_params
-from assay.quarantine.listing import Filter, count_rows, export_rows, open_rows, pipeline_of
+from assay.pipelines import pipeline_carrying
+from assay.quarantine.listing import Filter, count_rows, export_rows, open_rows, require_open_rows
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
 
@@ -148,7 +149,8 @@ def _run(dataset: str, conf: dict[str, Any], *, as_json: bool) -> None:
     resolve_params(conf)
     settings = load_settings()
     with _reader() as connection:
-        pipeline = pipeline_of(connection, dataset)
+        require_open_rows(connection, dataset)
+    pipeline = pipeline_carrying(dataset).name
     console = Console(stderr=as_json, highlight=False)
     with watch_tasks(console) as watch:
         followed = run_pipeline(settings, conf, watch, saying(console), pipeline)

@@ -16,5 +16,5 @@ def refuse_above(contract: Contract, limit: str, found: int, what: str, remedy: 
         cure = f"{remedy}, or raise" if remedy else "raise"
         raise FileRejectedError(
             f"more than {most:,} {what}; {cure} source.limits.{limit}"
-            f" in contracts/bronze/{contract.name}.yaml"
+            f" in datasets/{contract.name}/dataset.yaml"
         )

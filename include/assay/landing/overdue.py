@@ -34,5 +34,5 @@ def describe_overdue(connection: Connection, datasets: Sequence[str]) -> str:
         return ""
     return (
         f"{'; '.join(told)}. All that has landed is released. Next: ask the sender, or correct"
-        " expect_every_days in include/contracts/bronze"
+        " expect_every_days in include/datasets"
     )

@@ -136,17 +136,8 @@ def _fields(row: Row) -> dict[str, str]:
     return fields
 
 
-def pipeline_of(connection: Connection, dataset: str) -> str:
-    """The pipeline whose batches brought the dataset's rows into quarantine.
-
-    Raises BatchError when there are none.
-    """
-    pipeline: str | None = fetch_value(
-        connection,
-        "SELECT batch.pipeline FROM ops.quarantine_open AS row JOIN ops.batch USING (batch_id)"
-        " WHERE row.dataset = %s LIMIT 1",
-        [dataset],
-    )
-    if pipeline is None:
+def require_open_rows(connection: Connection, dataset: str) -> None:
+    """Raises BatchError when no row of the dataset is in quarantine."""
+    has_rows = "SELECT EXISTS (SELECT FROM ops.quarantine_open WHERE dataset = %s)"
+    if not fetch_value(connection, has_rows, [dataset]):
         raise BatchError(f"{dataset}: no row is in quarantine; see assay quarantine list")
-    return pipeline

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from deltalake import DeltaTable
 
-from assay.contract import Contract, read_contract
+from assay.contract import Contract, Layer, contract_path, load_contract
 from assay.objects import sizes_below
-from assay.settings import CONTRACTS
 from assay.verify.books import LIVE, Row
 from assay.verify.delta_log import LogEntry, files_at
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
 
-GATED = ("bronze", "silver", "gold")
+GATED: dict[str, Layer] = {layer: layer for layer in get_args(Layer)}
 BUILT_BY = {"bronze": "ingest_bronze", "silver": "build_silver", "gold": "build_gold"}
 KEPT_UNLESS_TOLD = timedelta(days=7)
 
@@ -28,14 +28,15 @@ def check_gates(evidence: Evidence, check: Check) -> None:
     judged under the contract as it is today; under an older one, those that were recorded.
     """
     for table in evidence.table_names():
-        if table.split(".")[0] not in GATED:
+        owner, _, name = table.partition(".")
+        layer = GATED.get(owner)
+        if layer is None:
             continue
-        path = CONTRACTS / f"{table.replace('.', '/')}.yaml"
-        if not path.is_file():
+        if not contract_path(layer, name).is_file():
             check.saw("tables that have no contract any more")
             continue
         with check.reading(table):
-            contract = read_contract(path)
+            contract = load_contract(layer, name)
             commits = {entry.batch_id: entry for entry in evidence.log(table) if entry.batch_id}
             for batch_id, entry in commits.items():
                 batch = evidence.books.batches.get(batch_id)

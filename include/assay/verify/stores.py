@@ -11,7 +11,6 @@ from typing import Any
 import duckdb
 
 from assay.contract import Contract
-from assay.settings import SQL
 from assay.verify.content import compare_rows, fingerprint
 from assay.verify.evidence import Evidence, ReleasedTable, exact
 from assay.verify.report import Check
@@ -71,14 +70,14 @@ def _sources_of(evidence: Evidence, gold: ReleasedTable) -> list[ReleasedTable]:
 
 
 def audit_query(database: duckdb.DuckDBPyConnection, gold: Contract) -> str:
-    """What computes a gold table anew, from `sql/audit/<table>.sql`; empty when there is none.
+    """What computes a gold table anew: the `audit.sql` beside its contract, or nothing.
 
     It reads views named after the table's datasets, and the contract's parameters as variables
     of the database.
     """
     for name, value in gold.parameters.items():
         database.execute(f"SET VARIABLE {name} = '{value}'")
-    file = SQL / "audit" / f"{gold.name}.sql"
+    file = gold.path.with_name("audit.sql")
     return file.read_text() if file.is_file() else ""
 
 

@@ -45,7 +45,7 @@ def test_text_above_a_limit_is_rejected_with_the_key_that_raises_it(
     tmp_path: Path, name: str, content: bytes, limits: dict[str, int], what: str, remedy: str
 ) -> None:
     ((limit, most),) = limits.items()
-    key = f"source.limits.{limit} in contracts/bronze/trades.yaml"
+    key = f"source.limits.{limit} in datasets/trades/dataset.yaml"
     reason = f"more than {most} {what}; {remedy}, or raise {key}"
     assert refusal(tmp_path / name, content, limited(TRADES, **limits)) == reason
     assert inspect_file(tmp_path / name, TRADES)
@@ -64,7 +64,7 @@ def test_array_above_a_limit_is_rejected(tmp_path: Path, limits: dict[str, int],
     reason = refusal(tmp_path / "a.json", content, limited(RETURNS, **limits))
     ((limit, most),) = limits.items()
     assert reason.startswith(f"more than {most} {what}; deliver ")
-    assert f"raise source.limits.{limit} in contracts/bronze/product_returns.yaml" in reason
+    assert f"raise source.limits.{limit} in datasets/product_returns/dataset.yaml" in reason
     assert inspect_file(tmp_path / "a.json", RETURNS).records == 3
 
 
@@ -99,7 +99,7 @@ def test_parquet_above_a_limit_is_rejected_by_its_footer(
     reason = refusal(tmp_path / "a.parquet", spoilt, limited(RETURNS, **limits))
     ((limit, most),) = limits.items()
     assert reason.startswith(f"more than {most} {what}; deliver several files, or raise")
-    assert f"source.limits.{limit} in contracts/bronze/product_returns.yaml" in reason
+    assert f"source.limits.{limit} in datasets/product_returns/dataset.yaml" in reason
 
 
 def test_parquet_of_one_long_text_many_times_is_not_unpacked(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.contract import load_contract
+from assay.contract import load_contract, read_contract
 from assay.errors import ContractError
 from assay.maintenance.tables import Request, plan_upkeep, read_request, retained, write_request
 from assay.plan import write_plan
@@ -68,11 +68,8 @@ def test_upkeep_names_every_table_its_writers_and_what_is_in_use(
 
 
 def test_days_that_are_no_number_are_refused(tmp_path: Path) -> None:
-    from assay.contract import read_contract
-
-    folder = tmp_path / "silver"
-    folder.mkdir()
-    text = SILVER.path.read_text()
-    (folder / "trades.yaml").write_text(f"{text}retention_days: 0\n")
+    path = tmp_path / "trades" / "dataset.yaml"
+    path.parent.mkdir()
+    path.write_text(f"{SILVER.path.read_text()}retention_days: 0\n")
     with pytest.raises(ContractError, match="retention_days"):
-        read_contract(folder / "trades.yaml")
+        read_contract("silver", path)

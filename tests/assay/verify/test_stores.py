@@ -18,7 +18,7 @@ def test_audit_query_makes_the_columns_of_the_contract_without_a_float(gold: Con
             columns = ", ".join(f'"{c.name}" {duck_type(c)}' for c in silver.columns)
             database.execute(f"CREATE TABLE {dataset} ({columns})")
         query = audit_query(database, gold)
-        assert query, f"include/sql/audit/{gold.name}.sql is missing"
+        assert query, f"include/gold/{gold.name}/audit.sql is missing"
         made = database.sql(query)
         assert made.columns == gold.column_names
         assert not {"FLOAT", "DOUBLE"} & {str(kind) for kind in made.types}

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from assay.contract import load_contract
 from builders.typed_rows import silver_rows
-from spark_jobs.transformations.gold.adjusted_prices import grain, summarise
+from gold.adjusted_prices.build import grain, summarise
 
 ADJUSTED = load_contract("gold", "adjusted_prices")
 

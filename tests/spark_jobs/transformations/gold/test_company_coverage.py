@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
 from builders.typed_rows import silver_rows
-from spark_jobs.transformations.gold.company_coverage import grain, summarise
+from gold.company_coverage.build import grain, summarise
 
 
 def test_what_has_no_counterpart_is_counted_too(spark: SparkSession) -> None:

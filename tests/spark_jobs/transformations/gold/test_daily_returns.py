@@ -10,7 +10,7 @@ from pyspark.testing import assertDataFrameEqual
 
 from assay.contract import load_contract
 from builders.typed_rows import silver_rows
-from spark_jobs.transformations.gold.daily_returns import grain, summarise
+from gold.daily_returns.build import grain, summarise
 
 
 def test_reasons_of_one_category_are_one_group_of_their_day(spark: SparkSession) -> None:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assay.contract import load_contract
 from builders.typed_rows import silver_rows
-from spark_jobs.transformations.gold.fund_holdings_value import grain, summarise
+from gold.fund_holdings_value.build import grain, summarise
 
 VALUE = load_contract("gold", "fund_holdings_value")
 

@@ -9,7 +9,7 @@ from pyspark.testing import assertDataFrameEqual
 
 from assay.contract import load_contract
 from builders.typed_rows import silver_rows
-from spark_jobs.transformations.gold.returns_by_sku_reason import grain, summarise
+from gold.returns_by_sku_reason.build import grain, summarise
 
 
 def test_one_row_for_each_article_and_reason(spark: SparkSession) -> None:

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
 from builders.typed_rows import silver_rows
-from spark_jobs.transformations.gold.sector_totals import grain, summarise
+from gold.sector_totals.build import grain, summarise
 
 
 def test_turnover_is_summed_exactly_and_a_missing_name_is_unknown(spark: SparkSession) -> None:

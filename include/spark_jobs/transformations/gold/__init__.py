@@ -1,1 +1,0 @@
-"""Gold: one module per table, with its grain and its summary."""

@@ -1,0 +1,79 @@
+"""What the gates expect without being told: it follows from keys, columns and totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assay.contract import load_contract
+from assay.standard_expectations import all_expectations
+
+Facts = dict[str, Any]
+
+
+def expected(layer: str, **facts: Any) -> dict[str, Facts]:
+    listed = all_expectations(layer, {"columns": [], "keys": ["a"], **facts})
+    found = {each["name"]: each for each in listed}
+    assert len(found) == len(listed), "verdicts are recorded by name"
+    return found
+
+
+def test_bronze_expects_the_same_of_every_dataset() -> None:
+    assert [*expected("bronze")] == [
+        "every record of every file is in bronze",
+        "every file of the batch is in bronze",
+        "the batch has records",
+        "record numbers start at one",
+        "few records are malformed",
+        "no unknown column",
+    ]
+    overridable = {e.name for e in load_contract("bronze", "trades").expectations if e.overridable}
+    assert overridable == {"few records are malformed", "no unknown column"}
+
+
+def test_a_column_of_silver_is_expected_to_be_what_it_names() -> None:
+    columns = [
+        {"name": "a", "nullable": False},
+        {"name": "b", "minimum": "0", "maximum": "9.5", "expect": {"in_range": "b fits"}},
+        {"name": "c", "allowed": ["X"], "expect": {"known": "known c", "not_null": "c is there"}},
+        {"name": "d", "categories": {"x": "1", "y": "2", "z": "1"}, "expect": {"known": "known d"}},
+        {"name": "e", "minimum": "2020-01-01", "expect": {"in_range": "e fits"}},
+        {"name": "f", "minimum": "0"},
+    ]
+    *_, unique, key, c, known_c, known_d, b, e = expected("silver", columns=columns).values()
+    assert unique["kwargs"] == {"column": "a"}
+    assert (key["name"], key["overridable"]) == ("every row has a", False)
+    assert (c["kwargs"], "overridable" in c) == ({"column": "c"}, False)
+    assert known_c["kwargs"] == {"column": "c", "value_set": ["X"]}
+    assert known_d["kwargs"] == {"column": "d", "value_set": ["1", "2"]}
+    assert b["kwargs"] == {"column": "b", "min_value": 0, "max_value": 9.5}
+    assert e["kwargs"] == {"column": "e", "min_value": "2020-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "mostly"),
+    [
+        ({}, "at most a tenth of the records is quarantined", 0.9),
+        ({"most_quarantined": 0.2}, "at most a fifth of the records is quarantined", 0.8),
+        ({"most_quarantined": 0.03}, "at most 3.0% of the records is quarantined", 0.97),
+    ],
+)
+def test_the_share_that_may_be_quarantined_is_in_the_name(
+    facts: Facts, name: str, mostly: float
+) -> None:
+    assert expected("silver", **facts)[name]["kwargs"]["mostly"] == mostly
+
+
+def test_gold_is_unique_and_adds_up() -> None:
+    assert [*expected("gold", keys=["a", "b"])] == ["one row per a and b"]
+    found = expected("gold", keys=["a", "b"], one_row_per="day and pair", totals={"n": "rows"})
+    assert [*found] == ["one row per day and pair", "totals equal silver"]
+    assert found["one row per day and pair"]["kwargs"] == {"column_list": ["a", "b"]}
+
+
+def test_a_written_expectation_stands_in_the_place_of_a_derived_one() -> None:
+    strict = {"name": "few records are malformed", "kwargs": {"mostly": 1}}
+    found = expected("bronze", expectations=[strict])
+    assert len(found) == 6
+    assert found["few records are malformed"] == strict
