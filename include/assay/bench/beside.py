@@ -25,14 +25,15 @@ def measure_before(bench: Workbench) -> PartResult:
     if bench.before is None:
         raise StackError("name the checkout to compare with: --before FOLDER")
     with SecondStack(bench, bench.before, bench.files) as other:
-        ratios = []
+        ratios, notes = [], []
         for pipeline in COMPARED:
             ours, theirs = _days_in_turn(bench, other, pipeline)
             name = f"{pipeline}: a day of {ROWS:,} new rows / the same of {bench.before.name}"
             ratios.append(Ratio(name, _seconds(ours), _seconds(theirs), GOAL_DAY))
+            notes.append(f"{pipeline}: a day asks Spark for {ours[-1].queries} queries")
         ours, theirs = _in_turn(bench, other, run_dag)
         ratios.append(Ratio("nothing new", _seconds(ours), _seconds(theirs), GOAL_NOTHING))
-    return PartResult("before", ratios=ratios)
+    return PartResult("before", ratios=ratios, notes=notes)
 
 
 def measure_growth(bench: Workbench) -> PartResult:
