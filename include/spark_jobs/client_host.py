@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +26,7 @@ from pathlib import Path
 from assay.settings import Settings, load_settings
 from assay.stack.spark_server import end_server, is_due, is_listening
 
-LONGEST_REQUEST = 1 << 20
+LONGEST_READ = 1 << 16
 OUTPUTS = 2
 PATIENCE = 120.0  # seconds for the server to start anew
 LOOK_EVERY = 0.02  # seconds between two looks for clients that have ended
@@ -92,15 +93,21 @@ def _restart_server(settings: Settings) -> None:
 def _tell_end(client: Client, status: int, ready: selectors.BaseSelector) -> None:
     if client.launcher in ready.get_map():
         ready.unregister(client.launcher)
-        client.launcher.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        with suppress(OSError):  # it was killed a moment ago
+            client.launcher.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     client.launcher.close()
 
 
 def _start(listener: socket.socket) -> Client | None:
-    """Fork a client for the next launcher; None when that only asked whether we are there."""
+    """Fork a client for the next launcher; None when that asked for nothing, or is gone."""
     launcher, _ = listener.accept()
-    request, outputs, _, _ = socket.recv_fds(launcher, LONGEST_REQUEST, OUTPUTS)
+    request, outputs, _, _ = socket.recv_fds(launcher, LONGEST_READ, OUTPUTS)
+    while request and not request.endswith(b"\n"):  # a long one comes in pieces
+        more = launcher.recv(LONGEST_READ)
+        request = request + more if more else b""
     if not request:
+        for descriptor in outputs:
+            os.close(descriptor)
         launcher.close()
         return None
     pid = os.fork()

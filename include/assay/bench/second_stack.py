@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from types import TracebackType
 
 from assay.bench.commands import run_timed
 from assay.bench.workbench import Workbench
@@ -32,15 +31,9 @@ class SecondStack(Workbench):
         """Have the whole stack up."""
         self._assay("up")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if (self.settings.home / "ports.json").exists():
-            self._assay("down")
-        super().__exit__(kind, error, trace)
+    def stop(self) -> None:
+        """Leave nothing running."""
+        self._assay("down")
 
     def _assay(self, command: str) -> None:
         environment = child_environment({"ASSAY_HOME": str(self.settings.home)})

@@ -76,8 +76,12 @@ class Workbench:
         trace: TracebackType | None,
     ) -> None:
         if find_supervisor(self.settings):
-            down(self.settings, self.say)
+            self.stop()
         shutil.rmtree(self.settings.home, ignore_errors=True)
+
+    def stop(self) -> None:
+        """Leave nothing running."""
+        down(self.settings, self.say)
 
     def keep_logs(self) -> Path:
         """Copy the logs to where they outlive the bench; errors name the originals."""

@@ -75,11 +75,13 @@ def run_in_host(settings: Settings, command: Sequence[str], environment: Mapping
 
     Raises StackError when the host does not answer.
     """
-    request = {"command": command, "environment": environment, "folder": str(Path.cwd())}
+    asked = {"command": command, "environment": environment, "folder": str(Path.cwd())}
+    request = json.dumps(asked).encode() + b"\n"
     with socket.socket(socket.AF_UNIX) as host:
         try:
             host.connect(str(clients_socket(settings)))
-            socket.send_fds(host, [json.dumps(request).encode()], [1, 2])
+            sent = socket.send_fds(host, [request], [1, 2])
+            host.sendall(request[sent:])
             answer = host.makefile().readline()
         except OSError as error:
             raise StackError(f"the host of Spark's clients does not answer ({error})") from error

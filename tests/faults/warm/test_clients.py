@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import psutil
@@ -19,7 +20,7 @@ from assay.generate.truth import Truth
 from assay.plan import Plan
 from assay.results import latest_result, read_failure
 from assay.stack.credentials import load_credentials
-from assay.stack.spark_server import TOKEN, clients_socket, remote_of
+from assay.stack.spark_server import TOKEN, clients_socket, remote_of, run_in_host
 from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
 from builders.warm_attempts import check_end, run_warm, stop_at
 from builders.warm_spark import WarmSpark
@@ -81,6 +82,12 @@ def test_what_a_killed_client_left_running_is_ended_by_the_next_attempt(
     run_warm(attempts, plan, "ingest_bronze")
     with pytest.raises(PySparkException, match="SESSION_CLOSED"):
         connect(warm, left).range(1).collect()
+
+
+def test_a_request_that_comes_in_pieces_is_read_whole(warm: WarmSpark, tmp_path: Path) -> None:
+    program = tmp_path / "look.py"
+    program.write_text("import os, sys; sys.exit(len(os.environ['LONG']) - 400_000)")
+    assert run_in_host(warm.settings, [str(program)], {"LONG": "x" * 400_000}) == 0
 
 
 def test_a_client_without_the_token_is_refused(
