@@ -33,13 +33,15 @@ def inspect_csv(path: Path, contract: Contract, size: int) -> tuple[str, int, li
     with open_content(path) as content:
         survey = survey_bytes(content, contract, stored=size, kind="csv")
     with _open_text(path, dialect) as text:
-        first = _read_first(text, dialect, "header" if has_header else "record")
+        first, end = _read_first(text, dialect, "header" if has_header else "record")
     line = dialect.delimiter.join(first)
     if re.fullmatch("sep=.?", line.casefold()):
         raise FileRejectedError(
             f"the first line is {line!r}, which only a spreadsheet"
             " understands; deliver the file without it"
         )
+    if not has_header:
+        _refuse_other_break(first, end)
     header = first if has_header else header_by_position(first, contract)
     check_header(header, contract)
     return "csv", _count_records(path, dialect, survey) - has_header, header
@@ -72,9 +74,10 @@ def _open_text(path: Path, dialect: Dialect) -> Iterator[IO[str]]:
         yield text
 
 
-def _read_first(text: IO[str], dialect: Dialect, what: str) -> list[str]:
-    """The first record, which is the header of most files."""
-    reader = csv.reader(text, csv_rules(dialect))
+def _read_first(text: IO[str], dialect: Dialect, what: str) -> tuple[list[str], str]:
+    """The first record, which is the header of most files, and the end of its line."""
+    last = [""]
+    reader = csv.reader(_keep_last(text, last), csv_rules(dialect))
     try:
         first = next((row for row in reader if row), None)
     except csv.Error as error:
@@ -82,7 +85,16 @@ def _read_first(text: IO[str], dialect: Dialect, what: str) -> list[str]:
         raise FileRejectedError(f"the {what} is not CSV: {reason}") from error
     if first is None:
         raise FileRejectedError(f"no {what}: the file has only blank lines")
-    return first
+    return first, _line_end(last[0])
+
+
+def _refuse_other_break(first: list[str], end: str) -> None:
+    """Spark takes the first line break of a file for the end of all its lines, in quotes or not."""
+    found = re.search("\r\n?|\n", "".join(first))
+    if found and found[0] not in ((end,) if end else ("\n", "\r\n")):
+        raise FileRejectedError(
+            f"the first record has the line break {found[0]!r} in quotes, and ends in {end!r}"
+        )
 
 
 def _count_records(path: Path, dialect: Dialect, survey: Survey) -> int:

@@ -95,6 +95,30 @@ def test_a_file_in_another_dialect_is_refused(
         inspect_file(write(tmp_path, content), contract)
 
 
+@pytest.mark.parametrize(
+    ("in_quotes", "end", "is_taken"),
+    [
+        ("\n", "\n", True),
+        ("\r\n", "\r\n", True),
+        ("\r\n", "", True),
+        ("\n", "\r\n", False),
+        ("\r\n", "\n", False),
+        ("\r", "\n", False),
+        ("\r", "", False),
+    ],
+)
+def test_a_first_record_must_not_mislead_spark_about_line_ends(
+    tmp_path: Path, in_quotes: str, end: str, *, is_taken: bool
+) -> None:
+    contract = make_feed(tmp_path, header=False).bronze
+    path = write(tmp_path, f'1,"a{in_quotes}b",1,1,,,{end}'.encode())
+    if is_taken:
+        assert inspect_file(path, contract).records == 1
+        return
+    with pytest.raises(FileRejectedError, match="the first record has the line break"):
+        inspect_file(path, contract)
+
+
 def test_latin1_takes_every_byte_but_nul(tmp_path: Path) -> None:
     contract = make_feed(tmp_path, encoding="latin-1").bronze
     odd = bytes({*range(1, 256)} - {*b'\r\n",'})
