@@ -1,8 +1,7 @@
-"""One pass over the bytes of a delivered file: is it text in the encoding of its feed, and how are
-its lines made?
+"""One pass over the bytes of a delivered file: is it text, and how are its lines made?
 
-What is not text is refused, since Python, Java and whoever else reads it would put different
-characters in its place. A byte-order mark has to be that of the encoding: Spark believes the mark.
+What is no text in the encoding of the feed is refused: Spark would put other characters in its
+place. A byte-order mark has to be that of the encoding, since Spark believes the mark.
 """
 
 from __future__ import annotations
