@@ -121,8 +121,10 @@ def _plain(text: Column, forms: TextForms) -> Column:
 
 def _iso(text: Column, forms: TextForms) -> Column:
     """A date or time in a format of the feed as ISO 8601 has it; in no format of the feed, null."""
-    read = [text if form == ISO else _rearranged(text, form) for form in forms.date_formats]
-    return F.coalesce(*reversed(read)) if len(read) > 1 else read[0]
+    read = [_rearranged(text, form) for form in forms.date_formats if form != ISO]
+    if ISO in forms.date_formats:
+        read.append(text)  # last: it is never null where there is a text
+    return F.coalesce(*read) if len(read) > 1 else read[0]
 
 
 def _rearranged(text: Column, form: str) -> Column:
