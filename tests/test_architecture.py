@@ -47,6 +47,7 @@ PURE = (
     "operator.",
     "pyspark.sql.",
     "assay.contract.",
+    "assay.dialect.",
     "spark_jobs.transformations.",
 )
 ALLOWED: dict[str, tuple[str, ...]] = {

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 from assay.contract_faults import faults_of
 from assay.contract_layout import FILES, facts_of_layer, layout_faults
+from assay.dialect import Dialect, TextForms
+from assay.dialect_faults import DIALECT
 from assay.errors import ContractError
 from assay.facts import Facts, read_facts, refuse
 from assay.settings import CONTRACTS
@@ -124,8 +126,7 @@ class Source:
     system: str
     patterns: tuple[str, ...]
     settle_seconds: float = 5
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    dialect: Dialect = field(default_factory=Dialect)
     shapes: dict[str, dict[str, str]] = field(default_factory=lambda: {"": {}})
     limits: Limits = field(default_factory=Limits)
 
@@ -140,7 +141,8 @@ class Contract:
 
     `on_equal_version` says what becomes of versions of a key with the same event time and sequence
     and other content: the later delivered are quarantined (`conflict`), or the one of the latest
-    delivered file wins (`latest_delivery`).
+    delivered file wins (`latest_delivery`). `forms` of silver says how the texts of bronze spell
+    values.
     """
 
     table: str
@@ -158,6 +160,7 @@ class Contract:
     sequence: str = ""
     on_equal_version: OnEqualVersion = "conflict"
     source: Source | None = None
+    forms: TextForms = field(default_factory=TextForms)
     serving: str = ""
     totals: dict[str, str] = field(default_factory=dict)
     touched_by: tuple[str, ...] = ()
@@ -181,6 +184,11 @@ class Contract:
     def limits(self) -> Limits:
         """What one delivered file may hold."""
         return self.source.limits if self.source else Limits()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its CSV files are written."""
+        return self.source.dialect if self.source else Dialect()
 
     @property
     def column_names(self) -> list[str]:
@@ -240,6 +248,7 @@ def _contract(layer: Layer, path: Path, facts: Facts) -> Contract:
         "expectations": tuple(Expectation(**e) for e in facts["expectations"]),
         "touched_by": tuple(facts.get("touched_by", lists["keys"])),
         "source": _source(facts.get("source")),
+        "forms": _forms(facts.get("forms", {})),
     }
     return Contract(
         table=f"{layer}.{name}",
@@ -268,8 +277,18 @@ def _condition(*, column: str, **facts: Any) -> Condition:
 def _source(facts: dict[str, Any] | None) -> Source | None:
     if not facts:
         return None
-    limits = Limits(**facts.get("limits", {}))
-    return Source(**{**facts, "patterns": tuple(facts["patterns"]), "limits": limits})
+    own = {key: fact for key, fact in facts.items() if key not in DIALECT}
+    made = {
+        "patterns": tuple(facts["patterns"]),
+        "dialect": Dialect(**{key: facts[key] for key in DIALECT if key in facts}),
+        "limits": Limits(**facts.get("limits", {})),
+    }
+    return Source(**{**own, **made})
+
+
+def _forms(facts: dict[str, Any]) -> TextForms:
+    lists = {key: tuple(fact) for key, fact in facts.items() if isinstance(fact, list)}
+    return TextForms(**{**facts, **lists})
 
 
 def contract_names(layer: Layer) -> list[str]:

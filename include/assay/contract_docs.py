@@ -15,6 +15,7 @@ from assay.contract import (
     all_contracts,
     load_contract,
 )
+from assay.dialect import Dialect, TextForms
 from assay.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "datasets.md"
@@ -76,13 +77,41 @@ def _dataset(silver: Contract) -> Iterator[str]:
     yield f"## {silver.name}\n"
     if bronze.source:
         source = bronze.source
-        has_csv = any(".csv" in pattern for pattern in source.patterns)
-        csv = f"; CSV columns are separated by `{source.delimiter}`" if has_csv else ""
-        names = f"{_code(source.patterns)}, {source.encoding}{csv}"
+        names = f"{_code(source.patterns)}, {_dialect(source)}"
         yield f"Delivered by the {source.system} as {names}.\n"
+        yield from _forms(silver.forms)
         yield from _shapes(source)
     for contract in (bronze, silver, *_gold_of(silver.name)):
         yield from _contract(contract)
+
+
+def _dialect(source: Source) -> str:
+    """Encoding and CSV dialect; what is usual of the latter is not told, but for the delimiter."""
+    dialect, parts = source.dialect, [source.dialect.encoding]
+    if any(".csv" in pattern for pattern in source.patterns):
+        parts.append(f"CSV columns are separated by `{_visible(dialect.delimiter)}`")
+    if dialect.quote != Dialect().quote:
+        parts.append(f"quotes are `{_visible(dialect.quote)}`")
+    if not dialect.header:
+        parts.append("files have no header: columns go by position")
+    return "; ".join(parts)
+
+
+def _visible(mark: str) -> str:
+    """The character, or its escape when it is one such as a tab."""
+    return mark if mark.isprintable() else repr(mark).strip("'")
+
+
+def _forms(forms: TextForms) -> Iterator[str]:
+    """What is not usual about the texts."""
+    usual = TextForms()
+    told = [
+        f"{name.replace('_', ' ')} {_code(value)}"
+        for name, value in vars(forms).items()
+        if value != getattr(usual, name)
+    ]
+    if told:
+        yield f"Texts: {'; '.join(told)}.\n"
 
 
 def _shapes(source: Source) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from assay.dialect_faults import DIALECT, FORMS, dialect_faults
 from assay.facts import Facts, nearest, unknown_keys
 from assay.standard_expectations import all_expectations
 
@@ -21,7 +22,7 @@ OF_GOLD = ("datasets", "keys", "touched_by", "totals", "parameters")
 OF_TABLES = ("owner", "description", "grain", "one_row_per", "partition_by", "retention_days")
 ONLY_TO_EXPECT = ("one_row_per", "most_quarantined")
 REQUIRED = ("owner", "description", "grain", "columns")
-SOURCE = ("system", "description", "patterns", "settle_seconds", "delimiter", "encoding")
+SOURCE = ("system", "description", "patterns", "settle_seconds", *DIALECT, *FORMS)
 LIMITS = ("unpacked_bytes", "records", "array_bytes", "json_values", "nesting")
 # Of a column: facts of the delivered text, and facts of the typed value.
 OF_TEXT = ("header", "headers", "required")
@@ -47,12 +48,13 @@ def facts_of_layer(layer: str, facts: Facts) -> Facts:
 def _silver(facts: Facts) -> Facts:
     columns = [_only(c, *OF_VALUE, "source") for c in facts["columns"] if "only" not in c]
     own = {key: fact for key, fact in facts.items() if key not in ("source", *OF_FILES)}
-    return own | {"columns": columns}
+    forms = {key: fact for key, fact in facts["source"].items() if key in FORMS}
+    return own | {"columns": columns} | ({"forms": forms} if forms else {})
 
 
 def _bronze(facts: Facts) -> Facts:
     columns = [column for column in facts["columns"] if "source" not in column]
-    source = {**facts["source"]}
+    source = {key: fact for key, fact in facts["source"].items() if key not in FORMS}
     shapes = {
         shape: {c["name"]: c["headers"][shape] for c in columns if shape in c.get("headers", {})}
         for shape in source.pop("shapes", [""])
@@ -104,6 +106,7 @@ def _source_faults(source: object) -> Iterator[str]:
     for key in ("system", "description", "patterns"):
         if key not in source:
             yield f"source.{key} is missing"
+    yield from (f"source.{fault}" for fault in dialect_faults(source))
     limits = source.get("limits", {})
     if not isinstance(limits, dict):
         yield "source.limits: is not a mapping"

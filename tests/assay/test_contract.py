@@ -18,6 +18,7 @@ from assay.contract import (
     load_contract,
     read_contract,
 )
+from assay.dialect import Dialect, TextForms
 from assay.errors import ContractError
 
 ALL = [contract for layer in get_args(Layer) for contract in all_contracts(layer)]
@@ -133,6 +134,46 @@ def test_a_missing_contract_names_its_file() -> None:
         ({"limits": {"nesting": 5_000}}, "source.limits.nesting: 5000 is not from 1 to 900"),
         ({"limits": {"rows": 1}}, "source.limits.rows: no such key"),
         ({"delimeter": ";"}, r"source.delimeter: no such key; did you mean delimiter\?"),
+        ({"delimiter": ";;"}, "source.delimiter: ';;' is not one character of ASCII"),
+        ({"delimiter": "\\t"}, r"source.delimiter: .* a tab is written .* in double quotes"),
+        (
+            {"delimiter": "x"},
+            "source.delimiter: 'x' is not one character of ASCII that is no lette",
+        ),
+        ({"quote": ""}, "source.quote: '' is not one character"),
+        ({"quote": "\t"}, "source.quote: .* is not one character"),
+        ({"quote": ","}, "source.quote: ',' is the delimiter as well"),
+        ({"encoding": "utf8"}, r"source.encoding: 'utf8' is not one .* did you mean utf-8\?"),
+        (
+            {"encoding": "shift-jis"},
+            "all readers know; there are cp1252, latin-1, utf-16, utf-8, u",
+        ),
+        ({"encoding": 7}, "source.encoding: 7 is not one"),
+        ({"header": "no"}, "source.header: 'no' is not true or false"),
+        ({"header": False, "shapes": ["old"]}, "source.shapes: files without a header"),
+        ({"decimal": ";"}, "source.decimal: ';' is not '.' or ','"),
+        ({"thousands": "-"}, "source.thousands: '-' is not one of '.', ','"),
+        ({"thousands": "."}, "source.thousands: '.' is the decimal mark as well"),
+        ({"date_formats": "dd/MM/yyyy"}, "date_formats: 'dd/MM/yyyy' is not a list of formats"),
+        ({"date_formats": []}, r"date_formats: \[\] is not a list of formats"),
+        ({"date_formats": ["dd/mm/yyyy"]}, "'dd/mm/yyyy' has not year, month and day once each"),
+        ({"date_formats": ["dd/MM/yy"]}, "'dd/MM/yy' has 'y'; a format is of yyyy, MM, M, dd"),
+        ({"date_formats": [7]}, "date_formats: 7 has not year, month and day"),
+        ({"date_formats": ["dMyyyy"]}, "'dMyyyy' has one or two digits beside others"),
+        ({"date_formats": ["dd/MM/yyyy HH"]}, "has a time without hour or minute"),
+        ({"date_formats": ["dd/MM/yyyy ss"]}, "has a time without hour or minute"),
+        ({"date_formats": ["dd/MM/yyyy", "M/d/yyyy"]}, "'M/d/yyyy' take the same texts"),
+        ({"date_formats": ["yyyy-dd-MM", "iso"]}, "'yyyy-dd-MM' and 'iso' take the same texts"),
+        ({"date_formats": ["ddMMyyyy", "yyyyMMdd"]}, "'yyyyMMdd' take the same texts"),
+        ({"null_values": "NA"}, "null_values: 'NA' is not a list of texts"),
+        ({"null_values": [None]}, "null_values: None is not a text; put it in quotes"),
+        ({"true_values": [True], "false_values": ["x"]}, "true_values: True is not a text"),
+        ({"true_values": ["J"]}, "false_values is missing; true_values needs its counterpart"),
+        ({"false_values": ["N"]}, "true_values is missing; false_values needs its counterpart"),
+        ({"true_values": ["J"], "false_values": ["J"]}, "'J' is one of true_values as well"),
+        ({"patterns": ["*.jsonl"], "delimiter": ";"}, "delimiter: no file of the patterns is CSV"),
+        ({"patterns": ["*.csv", "*.json"], "decimal": ","}, "decimal: JSON and Parquet have num"),
+        ({"patterns": ["*.parquet"], "date_formats": ["d/M/yyyy"]}, "Parquet has dates of its own"),
     ],
 )
 def test_a_wrong_source_names_its_fault(tmp_path: Path, source: Facts, fault: str) -> None:
@@ -154,3 +195,18 @@ def test_a_version_moves_with_what_its_layer_is_told_and_with_nothing_else(tmp_p
     assert versions(lambda facts: facts["columns"].append({"name": "desk"})) == (True, True)
     assert versions(lambda facts: facts.update(expect_every_days=1)) == (True, False)
     assert versions(lambda facts: facts.update(most_quarantined=0.2)) == (False, True)
+
+
+def test_dialect_is_a_fact_of_bronze_and_forms_are_facts_of_silver(tmp_path: Path) -> None:
+    bronze, silver = load_contract("bronze", "trades"), load_contract("silver", "trades")
+
+    def read(**source: Any) -> tuple[Contract, Contract]:
+        path = changed(tmp_path, lambda facts: facts["source"].update(source))
+        return read_contract("bronze", path), read_contract("silver", path)
+
+    first, second = read(delimiter=";", header=False, encoding="cp1252")
+    assert first.dialect == Dialect(";", '"', "cp1252", header=False)
+    assert (first.version != bronze.version, second.version) == (True, silver.version)
+    first, second = read(decimal=",", date_formats=["dd/MM/yyyy", "iso"], null_values=["NA"])
+    assert second.forms == TextForms(",", date_formats=("dd/MM/yyyy", "iso"), null_values=("NA",))
+    assert (first.version, second.version != silver.version) == (bronze.version, True)

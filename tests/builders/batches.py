@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from assay.contract import load_contract
+from assay.contract import Contract, load_contract
 from assay.landing import delivery_order
 from assay.landing.filenames import file_date
 from assay.landing.records import inspect_file, matching_suffix
@@ -73,9 +73,11 @@ def _delivered(home: Path) -> pa.Table:
     )
 
 
-def take(home: Path, file: Path, dataset: str = "trades") -> ManifestFile:
+def take(
+    home: Path, file: Path, dataset: str = "trades", contract: Contract | None = None
+) -> ManifestFile:
     """Copy a delivered file to `accepted/<file_id><suffix>` and count its records."""
-    contract = load_contract("bronze", dataset)
+    contract = contract or load_contract("bronze", dataset)
     found = inspect_file(file, contract)
     accepted = home / "accepted" / (found.file_id + matching_suffix(file.name, contract))
     accepted.parent.mkdir(parents=True, exist_ok=True)

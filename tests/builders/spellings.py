@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.contract import Column
+from assay.dialect import TextForms
 
 MONEY, MOMENT = Column("amount", "decimal(18,2)"), Column("at", "timestamp")
 
@@ -90,3 +91,82 @@ TIMESTAMPS = {
     "now": None,
     "epoch": None,
 }
+
+# What a feed may spell otherwise: forms, and what texts of each type then say.
+CONTINENTAL = TextForms(
+    decimal=",",
+    thousands=".",
+    date_formats=("dd/MM/yyyy", "d.M.yyyy HH:mm", "yyyy/M/d H:mm:ss", "yyyyMMdd", "iso"),
+    null_values=("NA", "-"),
+    true_values=("J", "Ja"),
+    false_values=("N",),
+)
+NUMBER, DAY, ANSWER = Column("n", "int"), Column("day", "date"), Column("is_so", "boolean")
+CONTINENTAL_TEXTS: list[tuple[Column, dict[str, str | None]]] = [
+    (
+        MONEY,
+        {
+            "1.234,50": "1234.50",
+            "1.234.567,8": "1234567.80",
+            "-1.234,50": "-1234.50",
+            "1234,500": "1234.50",
+            "12": "12.00",
+            ",5": "0.50",
+            "1.234": "1234.00",
+            "0.012,00": "12.00",
+            # neither 1.50 nor 150
+            "1.50": None,
+            "1,234.50": None,
+            "1234.5": None,
+            "1234.567,00": None,
+            "12.34,00": None,
+            "1..234": None,
+            ".234": None,
+            "1 234,50": None,
+            "1,005": None,
+            "1,5,0": None,
+            ",": None,
+            "NA": None,
+            "na": None,
+        },
+    ),
+    (NUMBER, {"1.234": "1234", "1.234,0": "1234", "7": "7", "1,5": None, "1.23": None}),
+    (
+        DAY,
+        {
+            "31/01/2026": "2026-01-31",
+            "20260131": "2026-01-31",
+            "2026-01-31": "2026-01-31",
+            "1.2.2026 00:00": "2026-02-01",
+            "11.12.2026 00:00": "2026-12-11",
+            "1.2.2026 10:00": None,
+            "31/02/2026": None,
+            "01/31/2026": None,
+            "1/2/2026": None,
+            "31/01/26": None,
+            "00/01/2026": None,
+            "31-01-2026": None,
+            "31/01/2026 ": "2026-01-31",
+            "x31/01/2026": None,
+        },
+    ),
+    (
+        MOMENT,
+        {
+            "31/01/2026": "2026-01-31 00:00:00",
+            "1.2.2026 09:05": "2026-02-01 09:05:00",
+            "11.12.2026 23:59": "2026-12-11 23:59:00",
+            "2026/1/2 9:05:07": "2026-01-02 09:05:07",
+            "2026/10/12 19:05:07": "2026-10-12 19:05:07",
+            "2026-01-31T10:00:00+01:00": "2026-01-31 09:00:00",
+            "1.2.2026 9:05": None,
+            "1.2.2026 24:00": None,
+            "1.13.2026 09:05": None,
+            "29.2.2026 09:05": None,
+        },
+    ),
+    (ANSWER, {"J": "true", "Ja": "true", "N": "false", "ja": None, "true": None, "-": None}),
+    (Column("c"), {"NA": None, " - ": None, "na": "na", "--": "--"}),
+    (Column("c", standardise="lower"), {"NA": None, "na": "na", "X": "x"}),
+    (Column("c", standardise="as_delivered"), {"NA": None, " NA": " NA"}),
+]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from assay.contract import Column, Contract
 from assay.errors import FileRejectedError
 
-OTHER_DELIMITERS = ";\t|"
+OTHER_DELIMITERS = ",;\t|"
 RESERVED = ("malformed_record", "_metadata")  # what Spark and bronze call columns of their own
 
 
@@ -85,7 +85,7 @@ def require_columns(header: list[str], contract: Contract) -> None:
     missing = _missing(contract, match_header(header, contract))
     if missing:
         raise FileRejectedError(
-            _missing_reason(header, contract, missing, delimiter=_delimiter(contract))
+            _missing_reason(header, contract, missing, delimiter=contract.dialect.delimiter)
         )
 
 
@@ -105,12 +105,34 @@ def check_header(header: list[str], contract: Contract) -> None:
         raise FileRejectedError(f"header column given twice: {names}")
 
 
-def _missing_reason(
-    header: list[str], contract: Contract, missing: list[Column], *, delimiter: str
-) -> str:
+def header_by_position(first: list[str], contract: Contract) -> list[str]:
+    """The names of the columns of a file that has no header, by its first record.
+
+    Raises FileRejectedError when that record has another number of fields than there are columns.
+    """
+    names = [column.header or column.name for column in contract.columns]
+    if len(first) != len(names):
+        told = _other_delimiter(first, contract.dialect.delimiter)
+        raise FileRejectedError(
+            told
+            or f"the first record has {len(first)} fields, not {len(names)}; columns of a file"
+            f" without a header go by position: {', '.join(names)}"
+        )
+    return names
+
+
+def _other_delimiter(header: list[str], delimiter: str) -> str:
     for other in OTHER_DELIMITERS:
         if len(header) == 1 and other != delimiter and other in header[0]:
             return f"columns are separated by {other!r}, not by {delimiter!r}"
+    return ""
+
+
+def _missing_reason(
+    header: list[str], contract: Contract, missing: list[Column], *, delimiter: str
+) -> str:
+    if told := _other_delimiter(header, delimiter):
+        return told
     if len(missing) == sum(column.required for column in contract.columns):
         first = ", ".join(repr(name[:40]) for name in header[:3])
         return f"no header: no required column found; the first record begins {first}"
@@ -132,10 +154,6 @@ def _delivered_name(column: Column, contract: Contract, shape: str) -> str:
 
 def _shapes(contract: Contract) -> dict[str, dict[str, str]]:
     return contract.source.shapes if contract.source else {"": {}}
-
-
-def _delimiter(contract: Contract) -> str:
-    return contract.source.delimiter if contract.source else ","
 
 
 def _fold(name: str) -> str:

@@ -15,6 +15,7 @@ from assay.contract import Contract, load_contract
 from assay.errors import BatchError, ExportError
 from assay.files import written_whole
 from assay.formulas import disarm_text
+from assay.landing.csv_files import csv_rules
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.ledger.query import Connection, fetch_value
 
@@ -73,19 +74,30 @@ def export_rows(
     """Write open rows of a dataset as a patch has them, to be corrected; returns how many.
 
     Columns are row_id, reasons, and those of the source under their headers. A record that could
-    not be taken apart has its text in `assay quarantine show` only. In CSV, which a spreadsheet may
-    open, texts are disarmed; `assay patch` takes the mark away.
+    not be taken apart has its text in `assay quarantine show` only. CSV is in the dialect of the
+    feed, with a header; as a spreadsheet may open it, its texts are disarmed; `assay patch` takes
+    the mark away.
     """
     if file_format not in FORMATS:
         raise ExportError(f"--format {file_format!r}: must be {' or '.join(FORMATS)}")
     contract = load_contract("bronze", dataset)
     rows = open_rows(connection, Filter(dataset, wanted.batch, wanted.reason))
+    encoding = contract.dialect.encoding if file_format == "csv" else "utf-8"
     written = 0
-    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        written_whole(path) as temporary,
+        temporary.open("w", encoding=encoding, newline="") as file,
+    ):
         write = (_csv_writer if file_format == "csv" else _json_writer)(file, contract)
-        for row in rows:
-            write(row)
-            written += 1
+        try:
+            for row in rows:
+                write(row)
+                written += 1
+            file.flush()
+        except UnicodeEncodeError as error:
+            raise ExportError(
+                f"{dataset}: a row has a character that {encoding} lacks; take --format jsonl"
+            ) from error
     return written
 
 
@@ -96,8 +108,7 @@ def _headers(contract: Contract) -> dict[str, str]:
 def _csv_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
     headers = _headers(contract)
     names = [PATCHED_ROW, REASONS_OF_PATCH, *headers.values()]
-    delimiter = contract.source.delimiter if contract.source else ","
-    writer = csv.DictWriter(file, names, lineterminator="\n", delimiter=delimiter)
+    writer = csv.DictWriter(file, names, dialect=csv_rules(contract.dialect))
     writer.writeheader()
 
     def write(row: Row) -> None:

@@ -13,9 +13,11 @@ from typing import IO, cast
 
 from assay.addresses import ObjectPath
 from assay.contract import load_contract
+from assay.dialect import Dialect
 from assay.errors import BatchError
 from assay.files import written_whole
 from assay.formulas import take_mark_away
+from assay.landing.csv_files import csv_rules, reading_encoding
 from assay.landing.filenames import PATCH_PREFIX, is_patch
 from assay.landing.records import check_patch_header, inspect_file
 from assay.objects import create, exists
@@ -36,8 +38,7 @@ def deliver_patch(settings: Settings, dataset: str, file: Path) -> str:
     contract = load_contract("bronze", dataset)
     inspected = inspect_file(file, contract)
     check_patch_header(inspected.header)
-    delimiter = contract.source.delimiter if contract.source else ","
-    with _without_marks(file, delimiter, is_csv=inspected.format == "csv") as content:
+    with _without_marks(file, contract.dialect, is_csv=inspected.format == "csv") as content:
         if isinstance(place, ObjectPath):
             if not create(place, content.read_bytes()):
                 raise BatchError(waiting)
@@ -48,30 +49,30 @@ def deliver_patch(settings: Settings, dataset: str, file: Path) -> str:
 
 
 @contextmanager
-def _without_marks(file: Path, delimiter: str, *, is_csv: bool) -> Iterator[Path]:
+def _without_marks(file: Path, dialect: Dialect, *, is_csv: bool) -> Iterator[Path]:
     """The file itself, unless a field of it has a mark: then a copy that has none."""
     if not is_csv or not any(
-        field != take_mark_away(field) for record in _records(file, delimiter) for field in record
+        field != take_mark_away(field) for record in _records(file, dialect) for field in record
     ):
         yield file
         return
     with tempfile.TemporaryDirectory(prefix="assay-patch-") as folder:
         copy = Path(folder, file.name)
-        with _open(copy, "wt") as text:
-            writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-            for record in _records(file, delimiter):
+        with _open(copy, "wt", dialect.encoding) as text:
+            writer = csv.writer(text, csv_rules(dialect))
+            for record in _records(file, dialect):
                 writer.writerow([take_mark_away(field) for field in record])
         yield copy
 
 
-def _records(file: Path, delimiter: str) -> Iterator[list[str]]:
-    with _open(file, "rt") as text:
-        yield from csv.reader(text, delimiter=delimiter)
+def _records(file: Path, dialect: Dialect) -> Iterator[list[str]]:
+    with _open(file, "rt", reading_encoding(dialect)) as text:
+        yield from csv.reader(text, csv_rules(dialect))
 
 
-def _open(file: Path, mode: str) -> IO[str]:
+def _open(file: Path, mode: str, encoding: str) -> IO[str]:
     """Text of a file that may be packed; line ends are left to the csv module."""
-    options = {"encoding": "utf-8-sig" if mode == "rt" else "utf-8", "newline": ""}
+    options = {"encoding": encoding, "newline": ""}
     if file.name.casefold().endswith(".gz"):
         return cast(IO[str], gzip.open(file, mode, **options))  # type: ignore[call-overload]
     return cast(IO[str], file.open(mode, **options))  # type: ignore[call-overload]

@@ -21,7 +21,7 @@ from assay.verify.books import LIVE, Row
 from assay.verify.differences import report_differences
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers
-from assay.verify.records import read_numbered
+from assay.verify.records import is_of_patch, read_numbered
 from assay.verify.report import Check
 from assay.verify.spelling import text_of
 
@@ -82,7 +82,8 @@ class Delivered:
         self.read[number] = file
         records: int | str = 0
         try:
-            for rows in read_numbered(path, self.contract):
+            is_patch = is_of_patch(file["source_file"])
+            for rows in read_numbered(path, self.contract, is_patch=is_patch):
                 self._keep(number, rows)
                 records += rows.num_rows
         except UNSOUND as error:

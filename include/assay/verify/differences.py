@@ -15,7 +15,7 @@ from assay.contract import load_contract
 from assay.verify.books import Row
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers
-from assay.verify.records import read_numbered
+from assay.verify.records import is_of_patch, read_numbered
 from assay.verify.report import Check
 from assay.verify.spelling import same_value, text_of
 
@@ -32,7 +32,8 @@ def report_differences(
     is_older = not evidence.is_under_contract(contract, file["batch_id"])
     wrong: Counter[str] = Counter()
     shown: list[int] = []
-    for rows in read_numbered(path, contract):
+    is_patch = is_of_patch(file["source_file"])
+    for rows in read_numbered(path, contract, is_patch=is_patch):
         for number, delivered, stored, unknown in _pairs(evidence, layers, file, rows):
             columns = [
                 name

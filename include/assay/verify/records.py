@@ -31,8 +31,17 @@ BOM = b"\xef\xbb\xbf"
 Record = dict[str, Any]
 
 
-def read_records(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+def is_of_patch(source_file: str) -> bool:
+    """Whether a file was delivered to correct quarantined rows: its name says so."""
+    return source_file.rpartition("/")[2].startswith("patch-")
+
+
+def read_records(
+    path: Path, contract: Contract, *, is_patch: bool = False
+) -> Iterator[pa.RecordBatch]:
     """CSV records without the header, JSON records of lines or of one array, or Parquet rows.
+
+    A patch has a header, whatever other files of its dataset have.
 
     Raises OSError, EOFError, ValueError, zlib.error, csv.Error or ArrowException for a file that
     is not sound.
@@ -40,7 +49,9 @@ def read_records(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     name = path.name.casefold().removesuffix(".gz")
     if name.endswith(".parquet"):
         return _read_parquet(path, contract)
-    return (_read_json if name.endswith(JSON_SUFFIXES) else _read_csv)(path, contract)
+    if name.endswith(JSON_SUFFIXES):
+        return _read_json(path, contract)
+    return _read_csv(path, contract, has_header=contract.dialect.header or is_patch)
 
 
 @contextmanager
@@ -50,24 +61,27 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         yield content
 
 
-def read_numbered(path: Path, contract: Contract) -> Iterator[pa.Table]:
+def read_numbered(path: Path, contract: Contract, *, is_patch: bool = False) -> Iterator[pa.Table]:
     """As `read_records`, with the number of each record in the file as `record_number`."""
     first = 1
-    for batch in read_records(path, contract):
+    for batch in read_records(path, contract, is_patch=is_patch):
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
         yield pa.Table.from_batches([batch]).append_column("record_number", numbers)
         first += batch.num_rows
 
 
-def _read_csv(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+def _read_csv(path: Path, contract: Contract, *, has_header: bool) -> Iterator[pa.RecordBatch]:
     csv.field_size_limit(LONGEST_FIELD)
-    source = contract.source
-    delimiter, encoding = (source.delimiter, source.encoding) if source else (",", "utf-8")
-    encoding = "utf-8-sig" if fold(encoding) in ("utf-8", "utf8") else encoding
+    dialect = contract.dialect
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
     with _open(path) as content, io.TextIOWrapper(content, encoding, newline="") as text:
-        records = filter(None, csv.reader(text, delimiter=delimiter))
-        header = next(records, [])
-        at, width = places(header, contract), len(header)
+        reader = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote)
+        records = filter(None, reader)
+        at: list[int | None] = [*range(len(contract.columns))]
+        width = len(at)
+        if has_header:
+            header = next(records, [])
+            at, width = places(header, contract), len(header)
         while rows := [*islice(records, CHUNK)]:
             fitting = [row if len(row) == width else _fit(row, width) for row in rows]
             columns = [*zip(*fitting, strict=True)]

@@ -5,12 +5,17 @@ An auditor's own reading of the contract, only right for records that are good.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from assay.contract import Column, Contract
+from assay.dialect import ISO, TextForms
 from assay.verify.evidence import duck_type
 
 VALUE_SEPARATOR, NULL_MARK, ESCAPE = "chr(31)", "chr(30)", "chr(29)"
 OFFSET_WITHOUT_COLON = r"'([+-]\d{2})(\d{2})$', '\1:\2'"
 UTC_BY_NAME, BLANK_BEFORE_OFFSET = r"' ?(UTC|Z)$', 'Z'", r"' ([+-][0-9:]+)$', '\1'"
+STRPTIME = {"y": "%Y", "M": "%m", "d": "%d", "H": "%H", "m": "%M", "s": "%S"}
 # White_Space of Unicode, then characters without width, by their code points.
 BLANK_POINTS = (
     *range(0x09, 0x0E),
@@ -33,7 +38,8 @@ def typed(column: Column, silver: Contract, bronze: Contract) -> str:
     source = column.source or column.name
     if source not in bronze.column_names:
         return "NULL"
-    value = _cast(_standardise(f'"{source}"', column), column)
+    text = _standardise(f'"{source}"', column, silver.forms)
+    value = _cast(text, column, silver.forms)
     if not column.hash_of:
         return value
     hashed = [other for other in silver.columns if other.name in column.hash_of]
@@ -41,13 +47,14 @@ def typed(column: Column, silver: Contract, bronze: Contract) -> str:
     return f"coalesce({value}, 'h' || {digest(parts)})"
 
 
-def _standardise(text: str, column: Column) -> str:
-    if column.standardise == "as_delivered":
-        return text
-    trimmed = f"nullif(trim({text}, {BLANKS}), '')"
-    cased = (
-        f"{column.standardise}({trimmed})" if column.standardise in ("upper", "lower") else trimmed
-    )
+def _standardise(text: str, column: Column, forms: TextForms) -> str:
+    is_trimmed = column.standardise != "as_delivered"
+    found = f"nullif(trim({text}, {BLANKS}), '')" if is_trimmed else text
+    for null in forms.null_values:
+        found = f"nullif({found}, {_quote(null)})"
+    if not is_trimmed:
+        return found
+    cased = f"{column.standardise}({found})" if column.standardise in ("upper", "lower") else found
     for spellings, otherwise in ((column.synonyms, True), (column.categories, False)):
         if spellings:
             cases = " ".join(f"WHEN {_quote(k)} THEN {_quote(v)}" for k, v in spellings.items())
@@ -55,16 +62,42 @@ def _standardise(text: str, column: Column) -> str:
     return cased
 
 
-def _cast(text: str, column: Column) -> str:
+def _cast(text: str, column: Column, forms: TextForms) -> str:
     if column.type == "string":
         return text
-    if column.type == "timestamp":
-        text = f"upper({text})"
-        for spelling in (UTC_BY_NAME, BLANK_BEFORE_OFFSET, OFFSET_WITHOUT_COLON):
-            text = f"regexp_replace({text}, {spelling})"
-    if column.type == "date":
-        text = f"left({text}, {len('2026-01-31')})"
+    if column.type in ("date", "timestamp"):
+        return _moment(text, column, forms)
+    if column.type == "boolean" and forms.true_values:
+        true, false = (_listed(texts) for texts in (forms.true_values, forms.false_values))
+        return f"CASE WHEN {text} IN {true} THEN true WHEN {text} IN {false} THEN false END"
+    if column.type != "boolean":
+        for mark, plain in ((forms.thousands, ""), (forms.decimal, ".")):
+            if mark not in ("", plain):
+                text = f"replace({text}, {_quote(mark)}, {_quote(plain)})"
     return f"TRY_CAST({text} AS {duck_type(column)})"
+
+
+def _moment(text: str, column: Column, forms: TextForms) -> str:
+    """A date or a time: in a format of the feed, or as ISO 8601 has it."""
+    iso = f"left({text}, {len('2026-01-31')})"
+    if column.type == "timestamp":
+        iso = f"upper({text})"
+        for spelling in (UTC_BY_NAME, BLANK_BEFORE_OFFSET, OFFSET_WITHOUT_COLON):
+            iso = f"regexp_replace({iso}, {spelling})"
+    kind = duck_type(column)
+    formats = [_quote(_strptime(form)) for form in forms.date_formats if form != ISO]
+    read = [f"CAST(try_strptime({text}, {form}) AS {kind})" for form in formats]
+    if ISO in forms.date_formats:
+        read.append(f"TRY_CAST({iso} AS {kind})")
+    return f"coalesce({', '.join(read)})" if len(read) > 1 else read[0]
+
+
+def _strptime(form: str) -> str:
+    return re.sub("yyyy|MM?|dd?|HH?|mm|ss", lambda part: STRPTIME[part[0][0]], form)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return f"({', '.join(map(_quote, texts))})"
 
 
 def canonical(value: str, column: Column) -> str:

@@ -23,6 +23,7 @@ from pyspark.sql.types import (
 
 from assay.addresses import as_place
 from assay.contract import Contract
+from assay.landing.filenames import is_patch
 from assay.landing.header import match_header, spellings
 from assay.objects import on_this_machine
 from assay.plan import ManifestFile
@@ -38,6 +39,16 @@ WHOLE_FILES = {
 }
 ROW_IN_PARTITION = (1 << 33) - 1
 WRITE_TASKS = 4
+# Encodings of a dialect under the names of Java. A byte-order mark is Spark's business.
+JAVA_ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "latin-1": "ISO-8859-1",
+    "cp1252": "windows-1252",
+}
+# Since Spark 4 its CSV reader takes others only when it is told to take all that Java has.
+ENCODINGS_OF_SPARK = ("UTF-8", "UTF-16", "ISO-8859-1")
 
 
 def read_files(
@@ -76,7 +87,7 @@ def _read_alike(file: ManifestFile, contract: Contract) -> tuple[str, ...]:
     if file.format.startswith("json"):
         return (file.format, repr(spellings(file.header, contract)))
     if file.format == "csv":
-        return (file.format, *file.header)
+        return (file.format, str(_has_header(file, contract)), *file.header)
     with on_this_machine(as_place(file.path)) as path:
         return (file.format, str(pq.read_schema(path)), *file.header)
 
@@ -92,7 +103,7 @@ def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) ->
         rows = _select(spark.read.parquet(*paths), header, contract, delivered, _plain_text)
         rows = rows.withColumn(MALFORMED, _text_with_nul(rows, contract))
     else:
-        read = _read_csv(spark, paths, header, contract)
+        read = _read_csv(spark, files, contract)
         rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
     return (
         rows.withColumn("file_id", F.substring("file_name", 1, FILE_ID_LENGTH))
@@ -101,22 +112,28 @@ def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) ->
     )
 
 
-def _read_csv(
-    spark: SparkSession, paths: list[str], header: list[str], contract: Contract
-) -> DataFrame:
+def _has_header(file: ManifestFile, contract: Contract) -> bool:
+    """Whether the first record is none: a patch has a header even where no other file has one."""
+    return contract.dialect.header or is_patch(file.source_file)
+
+
+def _read_csv(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:
+    header, dialect = files[0].header, contract.dialect
     schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
-    reader = spark.read.schema(schema)
-    if contract.source:
-        reader = reader.option("sep", contract.source.delimiter)
-        reader = reader.option("encoding", contract.source.encoding)
+    encoding = JAVA_ENCODINGS[dialect.encoding]
+    if encoding not in ENCODINGS_OF_SPARK:
+        spark.conf.set("spark.sql.legacy.javaCharsets", "true")
     return (
-        reader.option("header", value=True)
-        .option("quote", '"')
-        .option("escape", '"')
+        spark.read.schema(schema)
+        .option("sep", dialect.delimiter)
+        .option("encoding", encoding)
+        .option("header", value=_has_header(files[0], contract))
+        .option("quote", dialect.quote)
+        .option("escape", dialect.quote)
         .option("multiLine", value=True)
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", MALFORMED)
-        .csv(paths)
+        .csv([file.path for file in files])
     )
 
 

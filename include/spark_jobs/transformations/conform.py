@@ -91,12 +91,14 @@ def conform(
         F.struct(*delivered).alias("delivered"),
         F.struct(
             *(
-                standardise(F.col(source) if source in delivered else absent, c).alias(c.name)
+                standardise(
+                    F.col(source) if source in delivered else absent, c, contract.forms
+                ).alias(c.name)
                 for c, source in zip(contract.columns, sources, strict=True)
             )
         ).alias("text"),
     )
-    types = [typed(texts[c.name], c).alias(c.name) for c in contract.columns]
+    types = [typed(texts[c.name], c, contract.forms).alias(c.name) for c in contract.columns]
     with_types = _with_hashes(staged.select("*", *types), contract)
     reasons = _reasons(contract, texts, row_rules or {})
     if HELD_BACK in bronze.columns:

@@ -8,6 +8,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from assay.contract import Column as ContractColumn
+from assay.dialect import ISO, TextForms, date_parts
 
 # Unicode's White_Space, and what has no width: U+180E, U+200B to U+200D, U+2060, U+FEFF.
 BLANKS = (
@@ -29,17 +30,25 @@ USUAL_TIME = rf"^{DAY}([T ]\d{{2}}:\d{{2}}({SECONDS}( ?(Z|UTC|{OFFSET}))?)?)?$"
 OTHER_TIME = rf"^{DAY}[Tt ]\d{{2}}:\d{{2}}({SECONDS})?( ?(Z|z|UTC|{OFFSET}))?$"
 OFFSET_AFTER_MINUTES = r"([T ]\d{2}:\d{2}) ?(Z|UTC|[+-])"
 MIDNIGHT = rf"^{DAY}([Tt ]00:00(:00([.]0+)?)?)?$"
+# The parts of a date format, as texts have them; one letter stands for one digit or two.
+DIGITS = {"yyyy": r"(\d{4})"}
+DIGITS |= dict.fromkeys(("MM", "dd", "HH", "mm", "ss"), r"(\d{2})")
+DIGITS |= dict.fromkeys(("M", "d", "H"), r"(\d{1,2})")
 WHOLE, WHOLE_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+[.]0*$"
 
 
-def standardise(text: Column, column: ContractColumn) -> Column:
-    """Trim, set the case, replace synonyms as the contract asks for, and read blank as null."""
+def standardise(text: Column, column: ContractColumn, forms: TextForms) -> Column:
+    """Trim, set the case, replace synonyms as the contract asks for, and read blank as null.
+
+    So are read the texts that say null in this feed, as they are spelt before all but the trimming.
+    """
+    nulls = forms.null_values
     if column.standardise == "as_delivered":
-        return text
+        return F.when(~text.isin(*nulls), text) if nulls else text
     cases = {"upper": F.upper, "lower": F.lower}
     trimmed = trim(text)
     cased = cases[column.standardise](trimmed) if column.standardise in cases else trimmed
-    found = F.when(trimmed != "", cased)
+    found = F.when((trimmed != "") & ~trimmed.isin(*nulls) if nulls else trimmed != "", cased)
     if column.categories:
         return _look_up(column.categories, found)
     return F.coalesce(_look_up(column.synonyms, found), found) if column.synonyms else found
@@ -62,24 +71,72 @@ def _look_up(table: Mapping[str, str], text: Column) -> Column:
     return F.create_map(*(F.lit(part) for pair in table.items() for part in pair))[text]
 
 
-def typed(text: Column, column: ContractColumn) -> Column:
+def typed(text: Column, column: ContractColumn, forms: TextForms) -> Column:
     """The text as the contract's type, or null when it does not say that value exactly."""
     if column.type == "string":
         return text
+    if column.type in ("date", "timestamp"):
+        return _moment(_iso(text, forms), column)
+    if column.type != "boolean":
+        return _number(_plain(text, forms), column)
+    if forms.true_values:
+        is_true = F.when(text.isin(*forms.true_values), F.lit(True))
+        return is_true.when(text.isin(*forms.false_values), F.lit(False))
+    return text.try_cast("boolean")
+
+
+def _number(text: Column, column: ContractColumn) -> Column:
     if column.is_decimal:
         plain = rf"^[+-]?(?=[.]?\d)\d*([.]\d{{0,{column.scale}}}0*)?$"
         return F.when(text.rlike(plain), text.try_cast(column.type))
-    if column.type == "timestamp":
-        spelt_out = F.regexp_replace(F.upper(text), OFFSET_AFTER_MINUTES, "$1:00$2")
-        return F.when(text.rlike(USUAL_TIME), text.try_cast("timestamp")).when(
-            text.rlike(OTHER_TIME), spelt_out.try_cast("timestamp")
-        )
+    # A whole number may have been written as a decimal, 12.0.
+    whole = F.substring_index(text, ".", 1).try_cast(column.type)
+    return F.when(text.rlike(WHOLE), text.try_cast(column.type)).when(
+        text.rlike(WHOLE_DECIMAL), whole
+    )
+
+
+def _moment(text: Column, column: ContractColumn) -> Column:
     if column.type == "date":
         return F.when(text.rlike(MIDNIGHT), F.left(text, F.lit(10)).try_cast("date"))
-    if column.type in ("int", "bigint"):
-        # A whole number may have been written as a decimal, 12.0.
-        whole = F.substring_index(text, ".", 1).try_cast(column.type)
-        return F.when(text.rlike(WHOLE), text.try_cast(column.type)).when(
-            text.rlike(WHOLE_DECIMAL), whole
-        )
-    return text.try_cast(column.type)
+    spelt_out = F.regexp_replace(F.upper(text), OFFSET_AFTER_MINUTES, "$1:00$2")
+    return F.when(text.rlike(USUAL_TIME), text.try_cast("timestamp")).when(
+        text.rlike(OTHER_TIME), spelt_out.try_cast("timestamp")
+    )
+
+
+def _plain(text: Column, forms: TextForms) -> Column:
+    """A number with a point for its decimal mark and nothing between its thousands.
+
+    Null when a thousands mark stands anywhere but between groups of three: 1.5 is not 15.
+    """
+    mark, point = forms.thousands, forms.decimal
+    if (mark, point) == ("", "."):
+        return text
+    whole = rf"(\d*|\d{{1,3}}([{mark}]\d{{3}})+)" if mark else r"\d*"
+    bare = F.replace(text, F.lit(mark), F.lit("")) if mark else text
+    plain = F.replace(bare, F.lit(point), F.lit("."))
+    return F.when(text.rlike(rf"^[+-]?{whole}([{point}]\d*)?$"), plain)
+
+
+def _iso(text: Column, forms: TextForms) -> Column:
+    """A date or time in a format of the feed as ISO 8601 has it; in no format of the feed, null."""
+    read = [_rearranged(text, form) for form in forms.date_formats if form != ISO]
+    if ISO in forms.date_formats:
+        read.append(text)  # last: it is never null where there is a text
+    return F.coalesce(*read) if len(read) > 1 else read[0]
+
+
+def _rearranged(text: Column, form: str) -> Column:
+    parts = date_parts(form)
+    pattern = "".join(DIGITS.get(part, f"[{part}]") for part in parts)
+    digits = [part[0] for part in parts if part in DIGITS]
+    group = {letter: f"${number}" for number, letter in enumerate(digits, start=1)}
+    iso = f"{group['y']}-0{group['M']}-0{group['d']}"
+    if "H" in group:
+        iso += f" 0{group['H']}:{group['m']}"
+    if "s" in group:
+        iso += f":{group['s']}"
+    padded = F.regexp_replace(text, f"^{pattern}$", iso)
+    # The zero is one too many before a part of two digits.
+    return F.when(text.rlike(f"^{pattern}$"), F.regexp_replace(padded, r"([- ])0(\d{2})", "$1$2"))

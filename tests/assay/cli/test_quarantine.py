@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 from assay.cli import quarantine
 from assay.cli.main import app
 from assay.contract import load_contract
-from assay.errors import BatchError, FileRejectedError, SettingsError
+from assay.errors import BatchError, ExportError, FileRejectedError, SettingsError
 from assay.landing.records import inspect_file
 from assay.landing.take import pending_files
+from assay.quarantine import listing, patches
 from assay.quarantine.listing import Filter, export_rows
 from assay.quarantine.patches import deliver_patch
 from assay.settings import Settings, load_settings
+from builders.feeds import make_feed
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -122,6 +124,36 @@ def test_export_is_disarmed_and_patched_back_it_is_the_same_text(
     landed = settings.landing / "trades" / deliver_patch(settings, "trades", out)
     given_back = csv.DictReader(landed.open(newline=""))
     assert [row["Created_By"] for row in given_back] == [*HOSTILE]
+
+
+def test_export_and_patch_are_in_the_dialect_of_the_feed(
+    stored: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a header, though other files of the feed have none."""
+    feed = make_feed(tmp_path, delimiter=";", quote="'", encoding="cp1252", header=False)
+    for module in (listing, patches):
+        monkeypatch.setattr(module, "load_contract", lambda layer, dataset: feed.bronze)
+    raw = {"sale_id": "7", "city": "K\u00f6ln; \u20ac 'alt'", "amount": "-1"}
+    out = tmp_path / "rows.csv"
+    with stored.connect(autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO ops.quarantine_row VALUES ('h:1', 'sales', 'b2', 1, 'h', 'x', 1, %s, %s)",
+            [["a.b"], json.dumps(raw)],
+        )
+        assert export_rows(connection, "sales", Filter(), "csv", out) == 1
+        assert "7;'K\u00f6ln; \u20ac ''alt''';'''-1';" in out.read_text("cp1252")
+        landed = (
+            settings.landing
+            / "sales"
+            / deliver_patch(settings, "sales", out.rename(tmp_path / "patch-1.csv"))
+        )
+        text = landed.open(encoding="cp1252", newline="")
+        (row,) = csv.DictReader(text, delimiter=";", quotechar="'")
+        assert (row["SaleId"], row["city"], row["amount"]) == ("7", raw["city"], "-1")
+        beyond = json.dumps({"city": "\u0142"})
+        connection.execute("UPDATE ops.quarantine_row SET raw = %s", [beyond])
+        with pytest.raises(ExportError, match="a character that cp1252 lacks; take --format jsonl"):
+            export_rows(connection, "sales", Filter(), "csv", out)
 
 
 def test_export_as_json_lines_nests_the_fields_as_delivered(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.contract import Contract, load_contract
+from assay.dialect import Dialect
 from assay.verify.records import CHUNK, read_numbered, read_records
 from assay.verify.spelling import same_value
 
@@ -34,7 +35,7 @@ def write(path: Path, content: str) -> Path:
 
 def test_csv_is_read_by_the_delimiter_of_its_contract(tmp_path: Path) -> None:
     assert TRADES.source
-    semicolons = replace(TRADES, source=replace(TRADES.source, delimiter=";"))
+    semicolons = replace(TRADES, source=replace(TRADES.source, dialect=Dialect(delimiter=";")))
     text = 'TradeId;From_Cost\r\na;"1,5"\r\n\r\nb;"two\r\nlines; and ""more"""\r\n'
     assert read(write(tmp_path / "x.csv", text), semicolons) == [
         {"trade_id": "a", "from_cost": "1,5"},

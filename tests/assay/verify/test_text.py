@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from assay.contract import Column, load_contract
+from assay.dialect import TextForms
 from assay.verify.text import BLANK_POINTS, canonical, digest, typed
-from builders.spellings import DECIMALS, MOMENT, MONEY, TIMESTAMPS
+from builders.spellings import CONTINENTAL, CONTINENTAL_TEXTS, DECIMALS, MOMENT, MONEY, TIMESTAMPS
 from spark_jobs.transformations.text import BLANKS
 
 SILVER, BRONZE = load_contract("silver", "trades"), load_contract("bronze", "trades")
@@ -25,10 +26,13 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def read(
-    database: duckdb.DuckDBPyConnection, column: Column, texts: list[str]
+    database: duckdb.DuckDBPyConnection,
+    column: Column,
+    texts: list[str],
+    forms: TextForms = SILVER.forms,
 ) -> dict[str, str | None]:
     """What the auditor makes of texts that are delivered in the column trade_id."""
-    value = typed(replace(column, source="trade_id"), SILVER, BRONZE)
+    value = typed(replace(column, source="trade_id"), replace(SILVER, forms=forms), BRONZE)
     query = f'SELECT CAST({value} AS VARCHAR) FROM (SELECT ? AS "trade_id")'  # noqa: S608
     return {text: database.execute(query, [text]).fetchall()[0][0] for text in texts}
 
@@ -41,6 +45,17 @@ def test_what_silver_takes_is_read_as_the_same_value(
     offset = "+00" if column is MOMENT else ""
     expected = {text: f"{value}{offset}" for text, value in taken.items()}
     assert read(database, column, list(taken)) == expected
+
+
+@pytest.mark.parametrize(("column", "spellings"), CONTINENTAL_TEXTS)
+def test_texts_are_read_by_the_forms_of_their_feed(
+    database: duckdb.DuckDBPyConnection, column: Column, spellings: Mapping[str, str | None]
+) -> None:
+    is_text = column.type == "string"  # of a text none is bad, so the auditor must agree on all
+    taken = {t: value for t, value in spellings.items() if is_text or value is not None}
+    offset = "+00" if column is MOMENT else ""
+    expected = {text: value and f"{value}{offset}" for text, value in taken.items()}
+    assert read(database, column, list(taken), CONTINENTAL) == expected
 
 
 def test_the_same_blanks_are_trimmed(database: duckdb.DuckDBPyConnection) -> None:

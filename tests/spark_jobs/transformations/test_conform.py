@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,15 +16,20 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from assay.contract import Column, Contract
-from builders.spellings import DECIMALS, MOMENT, MONEY, TIMESTAMPS
+from assay.dialect import TextForms
+from builders.spellings import CONTINENTAL, CONTINENTAL_TEXTS, DECIMALS, MOMENT, MONEY, TIMESTAMPS
 from builders.trades import PLAIN, SILVER, bronze
 from spark_jobs.transformations.conform import conform, row_hash
 from spark_jobs.transformations.text import BLANKS, standardise, typed
 
+USUAL = TextForms()
 
-def typed_values(spark: SparkSession, column: Column, texts: list[str | None]) -> dict[Any, Any]:
+
+def typed_values(
+    spark: SparkSession, column: Column, texts: Sequence[str | None], forms: TextForms = USUAL
+) -> dict[Any, Any]:
     frame = spark.createDataFrame([(text,) for text in texts], "text string")
-    value = typed(standardise(F.col("text"), column), column)
+    value = typed(standardise(F.col("text"), column, forms), column, forms)
     rows = frame.select("text", value.cast("string").alias("value")).collect()
     return {row["text"]: row["value"] for row in rows}
 
@@ -53,6 +59,13 @@ def test_decimal_is_taken_exactly_or_not_at_all(spark: SparkSession) -> None:
 
 def test_timestamp_is_a_moment_in_utc_or_nothing(spark: SparkSession) -> None:
     assert typed_values(spark, MOMENT, list(TIMESTAMPS)) == TIMESTAMPS
+
+
+@pytest.mark.parametrize(("column", "spellings"), CONTINENTAL_TEXTS)
+def test_texts_are_taken_in_the_forms_of_their_feed_or_not_at_all(
+    spark: SparkSession, column: Column, spellings: Mapping[str, str | None]
+) -> None:
+    assert typed_values(spark, column, list(spellings), CONTINENTAL) == spellings
 
 
 def test_text_is_trimmed_cased_and_null_when_blank(spark: SparkSession) -> None:
@@ -94,7 +107,7 @@ def test_other_types_are_cast_or_null(
     spark: SparkSession, kind: str, text: str, value: object
 ) -> None:
     frame = spark.createDataFrame([(text,)], "text string")
-    found = frame.select(typed(F.col("text"), Column("c", kind)).alias("c")).collect()
+    found = frame.select(typed(F.col("text"), Column("c", kind), USUAL).alias("c")).collect()
     assert found == [Row(c=value)]
 
 
