@@ -6,6 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from assay import ledger
+from assay.batch_states import (
+    COMMITTED,
+    COMMITTING,
+    FAILED,
+    PUBLISHED,
+    RUNNING,
+    UNRELEASED,
+    BatchState,
+)
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.gates import all_subjects, require_verdicts, subjects
@@ -78,7 +87,7 @@ def _require_today(connection: Connection, plan: Plan) -> None:
 
 def _is_outdated(connection: Connection, plan: Plan) -> bool:
     """A run under way may finish when a newer release overtakes it; one that is resumed may not."""
-    is_resumed = ledger.batch_state(connection, plan.batch_id) == "FAILED"
+    is_resumed = ledger.batch_state(connection, plan.batch_id) == FAILED
     if is_resumed or ledger.was_overtaken(connection, plan.batch_id):
         return ledger.released_silver(connection, plan.datasets) != plan.silver_versions
     return not ledger.are_released(connection, plan.silver_versions)
@@ -86,7 +95,7 @@ def _is_outdated(connection: Connection, plan: Plan) -> bool:
 
 def _require_alone(connection: Connection, plan: Plan) -> None:
     """Nothing is committed on top of a batch that is not released."""
-    for other in ledger.batches_in_state(connection, plan.pipeline, ["COMMITTING", "COMMITTED"]):
+    for other in ledger.batches_in_state(connection, plan.pipeline, UNRELEASED):
         if other != plan.batch_id:
             raise BatchError(f"{plan.batch_id}: {ledger.still_unreleased(other)}")
 
@@ -112,21 +121,26 @@ def read_builds(plan: Plan, rules: str) -> tuple[dict[str, Any], dict[str, Any]]
     return silver["datasets"], gold["tables"]
 
 
-def settle_commit(connection: Connection, plan: Plan) -> str:
+def settle_commit(connection: Connection, plan: Plan) -> BatchState:
     """The state of a batch whose commit was cut off, after a look at the lake; no job may be alive.
 
-    A commit that wrote nothing takes the batch back to where it was, so that it can be given up.
+    A commit that wrote nothing takes the batch back to where it was, so that it can be given up;
+    unless a rollback was cut off, which has the batch on its list and must find it in the lake.
     """
     state, committed = ledger.commit_of(connection, plan.batch_id)
-    if state != "COMMITTING" or any(
-        commit.batch_id == plan.batch_id and commit.epoch > committed
-        for path in _written_by_commit(plan)
-        for commit in commits(path)
+    if (
+        state != COMMITTING
+        or ledger.is_rolling_back(connection, plan.pipeline)
+        or any(
+            commit.batch_id == plan.batch_id and commit.epoch > committed
+            for path in _written_by_commit(plan)
+            for commit in commits(path)
+        )
     ):
         return state
-    before = "RUNNING" if committed < 0 else "COMMITTED"
+    before = RUNNING if committed < 0 else COMMITTED
     if ledger.has_standing_release(connection, plan.batch_id):
-        before = "PUBLISHED"
+        before = PUBLISHED
     ledger.set_batch_state(connection, plan.batch_id, before)
     return before
 

@@ -12,7 +12,7 @@ from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery
 from assay.notes import as_note
 from assay.plan import GatePolicy, Plan
-from builders.ledger_rows import release, start_batch
+from builders.ledger_rows import bring_to, commit, release, start_batch
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -87,8 +87,7 @@ def test_a_run_comes_after_those_whose_batches_were_registered_before_its_own(
 
 
 def test_starting_a_batch_again_keeps_its_state(loader: Connection) -> None:
-    start_batch(loader, "b1")
-    ledger.set_batch_state(loader, "b1", "COMMITTED")
+    start_batch(loader, "b1", "COMMITTED")
     start_batch(loader, "b1")
     assert ledger.batch_state(loader, "b1") == "COMMITTED"
     assert ledger.batch_state(loader, "b2") is None
@@ -110,12 +109,11 @@ def test_failed_batch_keeps_its_error_until_it_runs_again(loader: Connection) ->
 
 @pytest.mark.parametrize("state", ["COMMITTING", "COMMITTED", "PUBLISHED"])
 def test_batch_in_the_lake_cannot_fail_or_be_abandoned(loader: Connection, state: str) -> None:
-    start_batch(loader, "b1")
-    ledger.set_batch_state(loader, "b1", state)
-    ledger.set_batch_state(loader, "b1", "FAILED", error="Postgres was away")
+    start_batch(loader, "b1", state)
+    ledger.fail_batch(loader, "b1", "Postgres was away", epoch=1)
     assert ledger.batch_state(loader, "b1") == state
     assert loader.execute("SELECT error FROM ops.batch").fetchall() == [("Postgres was away",)]
-    with pytest.raises(BatchError, match=f"b1: is {state}.*assay batch retry"):
+    with pytest.raises(BatchError, match=f"b1: is {state}.*assay release rollback"):
         ledger.set_batch_state(loader, "b1", "ABANDONED")
 
 
@@ -178,9 +176,9 @@ def test_committed_batches_are_released_by_epoch_whatever_the_clock_says(
     for batch_id in ("b1", "b2", "b3"):
         start_batch(loader, batch_id)
     for epoch, batch_id in enumerate(("b3", "b1", "b2")):
-        ledger.record_commit(loader, batch_id, epoch)
+        commit(loader, batch_id, epoch)
     loader.execute("UPDATE ops.batch SET committed_at = now() - number * interval '1 day'")
-    ledger.set_batch_state(loader, "b3", "FAILED", error="publish failed")
+    ledger.fail_batch(loader, "b3", "publish failed", epoch=3)
     ledger.set_batch_state(loader, "b1", "PUBLISHED")
     assert ledger.committed_unreleased(loader, "trades") == ["b3", "b2"]
     assert ledger.batches_in_state(loader, "trades", ["COMMITTED"]) == ["b2", "b3"]
@@ -193,7 +191,7 @@ def test_rebuild_counts_as_the_generation_once_it_is_committed(loader: Connectio
     start_batch(loader, "b2", generation=2)
     assert ledger.current_generation(loader, "trades") == 1
     assert ledger.next_generation(loader, "trades") == 3
-    ledger.set_batch_state(loader, "b2", "COMMITTED")
+    bring_to(loader, "b2", "COMMITTED")
     assert ledger.current_generation(loader, "trades") == 2
 
 

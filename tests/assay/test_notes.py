@@ -10,7 +10,7 @@ import psycopg
 from assay import ledger
 from assay.ledger import Delivery
 from assay.notes import LONGEST_NOTE, as_note
-from builders.ledger_rows import release, start_batch
+from builders.ledger_rows import bring_to, release, start_batch
 
 Connection = psycopg.Connection[Any]
 VERDICT = {
@@ -41,7 +41,7 @@ def publish(loader: Connection, batch_id: str, **classes: int) -> int:
     )
     released: int = release(loader, batch_id, {})["release_id"]
     for state in ("COMMITTED", "PUBLISHED"):
-        ledger.set_batch_state(loader, batch_id, state)
+        bring_to(loader, batch_id, state)
     return released
 
 

@@ -21,6 +21,7 @@ from assay.plan import GatePolicy, ManifestFile, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED, LINEAGE
 from assay.results import latest_result, write_result
+from builders.ledger_rows import commit
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -251,7 +252,7 @@ class Lake:
             source=plan.source,
         )
         pass_gates(self.connection, plan, epoch=1)
-        ledger.record_commit(self.connection, plan.batch_id, self.version + 1)
+        commit(self.connection, plan.batch_id, self.version + 1)
         write_plan(plan)
 
     def spoil_change_set(self, plan: Plan, change: Callable[[Row], Row]) -> None:

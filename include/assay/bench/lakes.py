@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from assay import ledger
+from assay.batch_states import COMMITTING
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.gates import pass_gates
 from assay.bench.workbench import Workbench, deliver
@@ -65,6 +66,7 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     with psycopg.connect(dsn(bench.settings, "assay_loader", name)) as connection:
         epoch = ledger.take_epoch(connection, plan.pipeline, "bench")
         pass_gates(connection, plan, epoch)
+        ledger.resume_batch(connection, plan.batch_id, COMMITTING)
         ledger.record_commit(connection, plan.batch_id, epoch)
     return Lake(settings, name, plan, json.loads(done.output.splitlines()[-1]))
 

@@ -59,7 +59,7 @@ from assay.ledger.releases import (
     was_released,
 )
 from assay.ledger.reports import count_records
-from assay.ledger.rollbacks import require_no_rollback
+from assay.ledger.rollbacks import is_rolling_back, require_no_rollback
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import newest_verdicts, record_validation, verdicts_in_force
 
@@ -85,6 +85,7 @@ __all__ = [
     "has_standing_release",
     "held_files",
     "is_built_upon",
+    "is_rolling_back",
     "keep_error",
     "newest_verdicts",
     "next_generation",

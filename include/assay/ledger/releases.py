@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay.batch_states import PUBLISHED
 from assay.ledger.query import Connection, as_json, fetch_all
 
 COLUMNS = (
@@ -40,10 +41,14 @@ def was_made_anew(connection: Connection, release: Mapping[str, Any]) -> bool:
     """Whether the batch of a release was committed again after it."""
     rows = fetch_all(
         connection,
-        "SELECT FROM ops.batch WHERE batch_id = %(batch)s AND (state <> 'PUBLISHED' OR EXISTS ("
+        "SELECT FROM ops.batch WHERE batch_id = %(batch)s AND (state <> %(published)s OR EXISTS ("
         "SELECT FROM ops.release WHERE batch_id = %(batch)s AND release_id > %(release)s"
         " AND rolled_back_by IS NULL))",
-        {"batch": release["batch_id"], "release": release["release_id"]},
+        {
+            "batch": release["batch_id"],
+            "release": release["release_id"],
+            "published": PUBLISHED,
+        },
     )
     return bool(rows)
 

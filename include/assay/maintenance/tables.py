@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import psycopg
 
+from assay.batch_states import OPEN
 from assay.contract import Contract, Layer, contract_path, load_contract
 from assay.errors import BatchError
 from assay.files import write_whole
@@ -20,8 +21,6 @@ from assay.ledger.query import fetch_all
 from assay.plan import read_plan
 from assay.results import latest_result
 from assay.settings import Settings
-
-OPEN = ("RUNNING", "COMMITTING", "COMMITTED", "FAILED")
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,8 @@ def _versions_in_use(
     settings: Settings, connection: psycopg.Connection[Any]
 ) -> dict[str, set[int]]:
     """What batches that have not ended were built on, and what they have committed."""
-    rows = fetch_all(
-        connection, "SELECT batch_id FROM ops.batch WHERE state = ANY(%s)", [list(OPEN)]
-    )
+    query = "SELECT batch_id FROM ops.batch WHERE state = ANY(%s)"
+    rows = fetch_all(connection, query, [[*OPEN]])
     found: dict[str, set[int]] = defaultdict(set)
     for (batch_id,) in rows:
         folder = settings.batches / batch_id

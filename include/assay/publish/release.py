@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from assay import ledger
+from assay.batch_states import PUBLISHED
 from assay.publish.change import Change
 from assay.publish.measures import measure_postgres
 from assay.publish.quarantine import check_conservation, record_movements, replace_rows
@@ -52,8 +53,8 @@ def find_standing_release(
     """The release of this change, if it stands; the batch then is PUBLISHED, whatever it said."""
     plan = change.plan
     released = ledger.find_release(connection, plan.batch_id, change.versions)
-    if released and ledger.batch_state(connection, plan.batch_id) != "PUBLISHED":
-        ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
+    if released and ledger.batch_state(connection, plan.batch_id) != PUBLISHED:
+        ledger.set_batch_state(connection, plan.batch_id, PUBLISHED)
     return released
 
 
@@ -110,7 +111,7 @@ def _record(
         )
     replace_rows(connection, plan, change.quarantined, generation)
     emptied = record_movements(connection, plan, change.moves)
-    ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
+    ledger.set_batch_state(connection, plan.batch_id, PUBLISHED)
     released = ledger.record_release(
         connection,
         pipeline=plan.pipeline,

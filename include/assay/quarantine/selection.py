@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg.rows import tuple_row
 
+from assay.batch_states import WHOLE_IN_LAKE
 from assay.errors import BatchError
 from assay.files import written_whole
 from assay.landing.filenames import PATCH_NAME
@@ -47,7 +48,7 @@ ROWS = """
         SELECT batch_file.batch_id FROM ops.batch_file
         JOIN ops.batch USING (batch_id)
         WHERE batch_file.dataset = row.dataset AND batch_file.file_id = row.file_id
-          AND batch_file.verdict = 'accepted' AND batch.state IN ('COMMITTED', 'PUBLISHED')
+          AND batch_file.verdict = 'accepted' AND batch.state = ANY(%(in_lake)s)
         ORDER BY batch.commit_epoch LIMIT 1
     ) AS file ON true
     WHERE row.dataset = ANY(%(datasets)s) AND CASE %(purpose)s
@@ -112,6 +113,7 @@ def select_rows(connection: Connection, plan: Plan) -> Counter[str]:
     only_dataset = asked.only_dataset if asked else None
     wanted = {
         "purpose": purpose,
+        "in_lake": [*WHOLE_IN_LAKE],
         "batch_id": plan.batch_id,
         "datasets": [name for name in plan.datasets if only_dataset in (None, name)],
         "only_batch": asked.only_batch if asked else None,

@@ -12,6 +12,7 @@ import psycopg
 from deltalake.exceptions import DeltaError
 
 from assay import ledger
+from assay.batch_states import PUBLISHED
 from assay.contract import Column, load_contract
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all
@@ -165,7 +166,7 @@ def _settle_batch_again(
 ) -> None:
     """A batch that was committed anew since has the ledger of its earlier commit again."""
     batch_id = release["batch_id"]
-    ledger.set_batch_state(connection, batch_id, "PUBLISHED")
+    ledger.set_batch_state(connection, batch_id, PUBLISHED)
     folder = str(settings.batches / batch_id)
     for epoch in sorted(epochs_of(folder, "commit"), reverse=True):
         commit = read_result(folder, "commit", epoch)

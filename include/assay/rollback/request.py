@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import ledger
+from assay.batch_states import IN_LAKE, UNRELEASED
 from assay.contract import gold_contracts
 from assay.delta_history import commits
 from assay.errors import BatchError
@@ -15,8 +16,6 @@ from assay.ledger.query import Connection, fetch_all
 from assay.ledger.rollbacks import Rollback, batches_in_lake, standing_releases
 from assay.plan import Plan, read_plan
 from assay.settings import Settings
-
-UNRELEASED = ("COMMITTING", "COMMITTED")
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _target(
     newest = [*unreleased, *(r["batch_id"] for r in releases[-1:])][:1]
     if newest != [batch]:
         state = ledger.batch_state(connection, batch)
-        if state not in ("COMMITTING", "COMMITTED", "PUBLISHED"):
+        if state not in IN_LAKE:
             raise BatchError(f"{batch}: is {state}; the lake has nothing of it to roll back")
         raise BatchError(
             f"{batch}: later batches are built on it; undo {newest[0] if newest else 'them'} first,"

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
+from assay.batch_states import RUNNING
 from assay.gates import tell_in_short
 from assay.plan import Plan, read_plan
 from assay.results import latest_result
@@ -32,7 +33,7 @@ class StageOperator(BaseOperator):
         with planned_attempt(context, plan) as now:
             with connect() as connection:
                 prepare(connection, plan, "stage")
-                ledger.resume_batch(connection, plan.batch_id, "RUNNING")
+                ledger.resume_batch(connection, plan.batch_id, RUNNING)
             result = stage_batch(connect, postgres_uri(), plan, now.epoch, self.log.info)
             now.summary = f"stage: {result['summary']}"
         self.log.info(now.summary)

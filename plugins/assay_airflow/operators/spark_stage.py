@@ -11,6 +11,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
+from assay.batch_states import COMMITTING, RUNNING
 from assay.errors import BatchError
 from assay.gate_page import write_page
 from assay.gates import contracts_at, decide, explain, require_pass, summarise
@@ -78,7 +79,7 @@ class SparkStageOperator(SparkJobOperator):
             with connect() as connection:
                 prepare(connection, plan, self.stage)
                 if plan.commit:
-                    state = "COMMITTING" if self.stage == "commit" else "RUNNING"
+                    state = COMMITTING if self.stage == "commit" else RUNNING
                     ledger.resume_batch(connection, plan.batch_id, state)
             result = self._submit_and_settle(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"

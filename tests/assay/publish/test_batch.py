@@ -20,6 +20,7 @@ from assay.errors import FencedError, ReconciliationError
 from assay.plan import Plan, read_plan
 from assay.publish import publish_batch, publish_pending
 from assay.results import latest_result, write_result
+from builders.ledger_rows import commit
 from builders.published_lake import (
     EXPOSURE,
     STORES,
@@ -130,7 +131,7 @@ def test_publishing_again_changes_nothing(database: Database, lake: Lake, publis
     plan = lake.commit([trade(n) for n in range(5)])
     first = publish(plan)
     before = content(database)
-    ledger.record_commit(lake.connection, plan.batch_id, 1)
+    commit(lake.connection, plan.batch_id, 1)
     assert publish(plan)["release_id"] == first["release_id"]
     assert content(database) == before
     assert ledger.batch_state(lake.connection, plan.batch_id) == "PUBLISHED"
