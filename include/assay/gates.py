@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from assay.contract import Contract, load_contract
 from assay.errors import GateFailedError
 from assay.plan import GatePolicy, Plan
 from assay.results import latest_result
+from assay.verdicts import Verdict
 from assay.words import count
 
-Verdict = dict[str, Any]
 NOT_MET, WARNING, OVERRIDDEN, MET = "not met", "warning", "overridden", "met"
 WORDS = (NOT_MET, OVERRIDDEN, WARNING, MET)
 
@@ -28,24 +29,23 @@ def decide(
 
     Raises GateFailedError when a contract's expectation has no verdict: silence is no pass.
     """
-    found = {(verdict["table_name"], verdict["expectation"]) for verdict in verdicts}
+    found = {(verdict.table_name, verdict.expectation) for verdict in verdicts}
+    overridable = set()
     for contract in contracts:
         for expectation in contract.expectations:
-            if (contract.table, expectation.name) not in found:
+            asked = contract.table, expectation.name
+            if asked not in found:
                 raise GateFailedError(
                     f"{contract.table}: no verdict for {expectation.name!r}; clear the task"
                 )
-    return [_with_override(verdict, policy) for verdict in verdicts]
-
-
-def _with_override(verdict: Verdict, policy: GatePolicy) -> Verdict:
-    overridden = policy.mode == "override" and stops(verdict) and verdict["overridable"]
-    return {
-        **verdict,
-        "overridden": overridden,
-        "overridden_by": policy.user if overridden else None,
-        "override_reason": policy.reason if overridden else None,
-    }
+            if expectation.overridable and policy.mode == "override":
+                overridable.add(asked)
+    return [
+        replace(verdict, overridden=True, overridden_by=policy.user, override_reason=policy.reason)
+        if stops(verdict) and (verdict.table_name, verdict.expectation) in overridable
+        else verdict
+        for verdict in verdicts
+    ]
 
 
 def stops(verdict: Verdict) -> bool:
@@ -55,18 +55,18 @@ def stops(verdict: Verdict) -> bool:
 
 def word_for(verdict: Verdict) -> str:
     """What became of an expectation: one of WORDS."""
-    if verdict["success"]:
+    if verdict.success:
         return MET
-    if verdict["severity"] != "fail":
+    if verdict.severity != "fail":
         return WARNING
-    return OVERRIDDEN if verdict.get("overridden") else NOT_MET
+    return OVERRIDDEN if verdict.overridden else NOT_MET
 
 
 def require_pass(verdicts: Sequence[Verdict]) -> None:
     """Raise GateFailedError, naming every expectation that stops the batch."""
     stopping = [verdict for verdict in verdicts if stops(verdict)]
     if stopping:
-        names = "; ".join(f"{v['table_name']}: {v['expectation']}" for v in stopping)
+        names = "; ".join(f"{v.table_name}: {v.expectation}" for v in stopping)
         raise GateFailedError(f"{count(len(stopping), 'expectation')} not met: {names}")
 
 
@@ -77,7 +77,7 @@ def summarise(verdicts: Sequence[Verdict]) -> str:
     for word in WORDS[:-1]:
         found = [verdict for verdict in verdicts if word_for(verdict) == word]
         if found:
-            names = "; ".join(verdict["expectation"] for verdict in found)
+            names = "; ".join(verdict.expectation for verdict in found)
             parts.append(f"{_told_by(found[0])}: {names}")
     return "; ".join(parts)
 
@@ -88,7 +88,7 @@ def tell_in_short(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     for verdict in verdicts:
         word = word_for(verdict)
         if word != MET:
-            told.setdefault(word, []).append(f"{verdict['table_name']}: {verdict['expectation']}")
+            told.setdefault(word, []).append(f"{verdict.table_name}: {verdict.expectation}")
     return told
 
 
@@ -97,7 +97,7 @@ def _told_by(verdict: Verdict) -> str:
     word = word_for(verdict)
     if word != OVERRIDDEN:
         return word
-    return f"{word} by {verdict['overridden_by']} ({verdict['override_reason']})"
+    return f"{word} by {verdict.overridden_by} ({verdict.override_reason})"
 
 
 # Gate to the stage whose work it judges, and where that says what it built.
@@ -158,21 +158,21 @@ def require_verdicts(
 def _fault(verdict: Verdict | None, subject: str | None, *, overridable: bool) -> str:
     if verdict is None:
         return "has no verdict"
-    if subject is not None and verdict["subject"] != subject:
+    if subject is not None and verdict.subject != subject:
         return "was judged on another build than the newest"
-    if stops(verdict) or (verdict["overridden"] and not overridable):
+    if stops(verdict) or (verdict.overridden and not overridable):
         return "was not met"
     return ""
 
 
 def explain(verdict: Verdict) -> list[str]:
     """The lines that tell a person what was expected, what was found, and where."""
-    column = verdict["kwargs"].get("column") or verdict["kwargs"].get("column_list") or ""
-    shown, unexpected = verdict["failing"] or [], verdict["unexpected_count"]
+    column = verdict.kwargs.get("column") or verdict.kwargs.get("column_list") or ""
+    shown, unexpected = verdict.failing, verdict.unexpected_count
     return [
-        f"[{_told_by(verdict)}] {verdict['table_name']}: {verdict['expectation']}",
-        f"  expectation {verdict['type']} {json.dumps(verdict['kwargs'])}",
-        f"  column {column or '-'}, observed {verdict['observed'] or '-'}, "
+        f"[{_told_by(verdict)}] {verdict.table_name}: {verdict.expectation}",
+        f"  expectation {verdict.type} {json.dumps(verdict.kwargs)}",
+        f"  column {column or '-'}, observed {verdict.observed or '-'}, "
         f"unexpected {unexpected or '-'}",
         *([f"  failing, {len(shown)} of {unexpected or len(shown):,}:"] if shown else []),
         *(f"    {_told_record(record)}" for record in sort_records(shown)),

@@ -12,6 +12,7 @@ from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery
 from assay.notes import as_note
 from assay.plan import GatePolicy, Plan
+from assay.verdicts import Verdict
 from builders.ledger_rows import bring_to, commit, release, start_batch
 
 if TYPE_CHECKING:
@@ -247,21 +248,22 @@ def test_end_of_an_attempt_that_never_began_is_refused(loader: Connection) -> No
 
 
 def test_verdicts_of_one_attempt_replace_themselves(loader: Connection) -> None:
-    verdict = {
-        "table_name": "silver.trades",
-        "expectation": "known status",
-        "frame": "rows",
-        "type": "expect_column_values_to_be_in_set",
-        "kwargs": {"column": "transaction_status"},
-        "severity": "fail",
-        "success": False,
-        "observed": 0.25,
-        "unexpected_count": 2,
-        "failing": [{"trade_id": "T1", "record_number": 7}],
-    }
-    ledger.record_validation(loader, "b1", 1, "silver", [verdict, {**verdict, "expectation": "x"}])
+    verdict = Verdict(
+        table_name="silver.trades",
+        expectation="known status",
+        frame="rows",
+        type="expect_column_values_to_be_in_set",
+        kwargs={"column": "transaction_status"},
+        severity="fail",
+        success=False,
+        observed="0.25",
+        unexpected_count=2,
+        failing=[{"trade_id": "T1", "record_number": 7}],
+    )
+    other = replace(verdict, expectation="x")
+    ledger.record_validation(loader, "b1", 1, "silver", [verdict, other])
     ledger.record_validation(loader, "b1", 1, "silver", [verdict])
-    ledger.record_validation(loader, "b1", 2, "silver", [{**verdict, "success": True}])
+    ledger.record_validation(loader, "b1", 2, "silver", [replace(verdict, success=True)])
     query = "SELECT epoch, success, observed, failing FROM ops.validation_result ORDER BY epoch"
     assert loader.execute(query).fetchall() == [
         (1, False, "0.25", [{"trade_id": "T1", "record_number": 7}]),
@@ -270,10 +272,20 @@ def test_verdicts_of_one_attempt_replace_themselves(loader: Connection) -> None:
 
 
 def test_override_without_a_name_and_a_reason_is_refused(loader: Connection) -> None:
-    verdict = {"table_name": "t", "expectation": "e", "frame": "rows", "type": "x", "kwargs": {}}
-    verdict |= {"severity": "fail", "success": False, "overridden": True, "overridden_by": "ada"}
+    verdict = Verdict(
+        table_name="t",
+        expectation="e",
+        frame="rows",
+        type="x",
+        kwargs={},
+        severity="fail",
+        success=False,
+        overridden=True,
+        overridden_by="ada",
+        override_reason="",
+    )
     with pytest.raises(psycopg.errors.CheckViolation):
-        ledger.record_validation(loader, "b1", 1, "silver", [{**verdict, "override_reason": ""}])
+        ledger.record_validation(loader, "b1", 1, "silver", [verdict])
 
 
 def test_release_of_the_same_versions_is_found_and_cannot_be_made_twice(loader: Connection) -> None:

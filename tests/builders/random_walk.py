@@ -25,6 +25,7 @@ from assay.publish import stage_batch, waive_rows
 from assay.readiness import prepare_stage, settle_commit
 from assay.results import latest_result, write_result
 from assay.rollback import Request, roll_back
+from assay.verdicts import Verdict
 from builders.attempts import Attempts
 from builders.deliveries import age
 from spark_jobs.chain import STAGES
@@ -254,17 +255,12 @@ class Walk:
     def _judge(self, plan: Plan, layer: str, epoch: int) -> None:
         judged = subjects(plan, layer)
         verdicts = [
-            {
-                "table_name": contract.table,
-                "expectation": expectation.name,
-                "frame": expectation.frame,
-                "type": expectation.type,
-                "kwargs": expectation.kwargs,
-                "severity": expectation.severity,
-                "overridable": expectation.overridable,
-                "success": expectation.name != TENTH or _quarantined_share(plan) <= 0.1,
-                "subject": judged[contract.table],
-            }
+            Verdict.on(
+                contract,
+                expectation,
+                success=expectation.name != TENTH or _quarantined_share(plan) <= 0.1,
+                subject=judged[contract.table],
+            )
             for contract in contracts_at(plan, layer)
             for expectation in contract.expectations
         ]

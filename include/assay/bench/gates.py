@@ -7,6 +7,7 @@ from assay.gates import JUDGED, contracts_at, subjects
 from assay.ledger import record_validation
 from assay.ledger.query import Connection
 from assay.plan import Plan
+from assay.verdicts import Verdict
 
 
 def pass_gates(connection: Connection, plan: Plan, epoch: int) -> None:
@@ -18,16 +19,7 @@ def pass_gates(connection: Connection, plan: Plan, epoch: int) -> None:
             except BatchError:  # nothing was built, as in a test of what comes later
                 judged = {}
             verdicts = [
-                {
-                    "table_name": contract.table,
-                    "expectation": expectation.name,
-                    "frame": expectation.frame,
-                    "type": expectation.type,
-                    "kwargs": expectation.kwargs,
-                    "severity": expectation.severity,
-                    "success": True,
-                    "subject": judged.get(contract.table),
-                }
+                Verdict.on(contract, expectation, success=True, subject=judged.get(contract.table))
                 for contract in contracts_at(plan, layer)
                 for expectation in contract.expectations
             ]

@@ -19,6 +19,7 @@ from assay.plan import Plan, read_plan
 from assay.results import has_result, read_failure, read_result
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS, load_settings
+from assay.verdicts import Verdict
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 
@@ -157,13 +158,14 @@ class QualityGateOperator(SparkStageOperator):
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
         contracts = contracts_at(plan, self.layer)
-        verdicts = decide(contracts, result["verdicts"], plan.gate_policy)
+        found = [Verdict.of_json(facts) for facts in result["verdicts"]]
+        verdicts = decide(contracts, found, plan.gate_policy)
         now.summary = f"{self.stage}: {summarise(verdicts)}"
         with connect() as connection:
             ledger.record_validation(connection, plan.batch_id, now.epoch, self.layer, verdicts)
             judged = ledger.newest_verdicts(connection, plan.batch_id)
         for verdict in verdicts:
-            if not verdict["success"]:
+            if not verdict.success:
                 for line in explain(verdict):
                     self.log.warning(line)
         self.log.info("page: %s", write_page(load_settings(), plan.batch_id, judged))
