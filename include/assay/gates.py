@@ -132,21 +132,21 @@ def contracts_at(plan: Plan, layer: str) -> list[Contract]:
 
 
 def require_verdicts(
-    found: Mapping[tuple[str, str], Verdict], plan: Plan, judged: Mapping[str, Any]
+    found: Mapping[tuple[str, str], Verdict], plan: Plan, judged: Mapping[str, str] | None
 ) -> None:
     """Raise GateFailedError unless every expectation in force was met, or properly overridden.
 
-    `found` are the newest verdicts in the books; `judged["subjects"]` is what they must be about.
+    `found` are the newest verdicts in the books; `judged` is, by table, what they must be about:
+    None, which is anything, of a commit from before this was recorded.
     The colour of a task says nothing: it can be set by hand.
     """
-    wanted = judged.get("subjects")  # of a commit from before this was recorded: any
     for layer in JUDGED:
         if not plan.needs(f"validate_{layer}"):
             continue
         for contract in contracts_at(plan, layer):
             for expectation in contract.expectations:
                 verdict = found.get((contract.table, expectation.name))
-                subject = wanted[contract.table] if wanted else None
+                subject = judged[contract.table] if judged else None
                 fault = _fault(verdict, subject, overridable=expectation.overridable)
                 if fault:
                     raise GateFailedError(

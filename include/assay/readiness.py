@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from assay import ledger
 from assay.batch_states import (
@@ -24,7 +23,7 @@ from assay.ledger.query import Connection
 from assay.plan import Plan
 from assay.publish.change import require_staged
 from assay.quarantine.selection import require_open, select_rows
-from assay.results import latest_result
+from assay.stage_results import GoldBuild, SilverBuild, SilverResult, read_gold, read_silver
 
 UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
@@ -63,7 +62,7 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
     if stage == "commit":
         _require_alone(connection, plan)
         verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
-        require_verdicts(verdicts, plan, {"subjects": all_subjects(plan)})
+        require_verdicts(verdicts, plan, all_subjects(plan))
         require_staged(plan)
 
 
@@ -100,25 +99,23 @@ def _require_alone(connection: Connection, plan: Plan) -> None:
             raise BatchError(f"{plan.batch_id}: {ledger.still_unreleased(other)}")
 
 
-def read_builds(plan: Plan, rules: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[str, GoldBuild]]:
     """What the newest builds made of silver and gold. Raises BatchError unless they belong together
     and were made under the rules of today."""
-    silver: dict[str, Any] = {"datasets": {}, "rules": rules}
-    made_from = {}
+    silver, made_from = SilverResult(datasets={}), {}
     if plan.source != "silver":
-        silver = latest_result(plan.folder, "build_silver")
-        made_from = subjects(plan, "silver")
-    gold = latest_result(plan.folder, "build_gold")
-    if gold.get("made_from", made_from) != made_from:
+        silver, made_from = read_silver(plan.folder), subjects(plan, "silver")
+    gold = read_gold(plan.folder)
+    if gold.made_from not in (None, made_from):
         raise BatchError(
             f"{plan.batch_id}: silver was built again after gold; clear build_gold and all after it"
         )
-    if {silver.get("rules", rules), gold.get("rules", rules)} != {rules}:
+    if not {silver.rules, gold.rules} <= {None, rules}:
         raise BatchError(
             f"{plan.batch_id}: contracts or transformations have changed since it was built and"
             f" judged; clear {plan.first_build} and all after it"
         )
-    return silver["datasets"], gold["tables"]
+    return silver.datasets, gold.tables
 
 
 def settle_commit(connection: Connection, plan: Plan) -> BatchState:

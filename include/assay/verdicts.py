@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -46,12 +45,6 @@ class Verdict:
             success=success,
             **found,
         )
-
-    @classmethod
-    def of_json(cls, facts: Mapping[str, Any]) -> Self:
-        """A verdict as a gate has written it; what an earlier version wrote besides is left out."""
-        known = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in facts.items() if name in known})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from assay.contract import Contract, load_contract
 from assay.errors import GateFailedError
 from assay.gates import decide, explain, require_pass, summarise
 from assay.plan import GatePolicy
+from assay.results import from_json
 from assay.verdicts import Verdict
 
 STRICT = GatePolicy()
@@ -82,9 +83,9 @@ def test_keys_and_counts_cannot_be_overridden(silver: Contract) -> None:
 def test_what_an_earlier_version_wrote_is_read() -> None:
     (verdict, *_) = verdicts_of(load_contract("bronze", "trades"))
     written = json.loads(json.dumps({**asdict(verdict), "overridable": True}))
-    assert Verdict.of_json(written) == verdict
+    assert from_json(Verdict, written) == verdict
     oldest = {"subject", "overridden", "overridden_by", "override_reason"}
-    assert Verdict.of_json({k: v for k, v in written.items() if k not in oldest}) == verdict
+    assert from_json(Verdict, {k: v for k, v in written.items() if k not in oldest}) == verdict
 
 
 def test_a_warning_does_not_stop() -> None:

@@ -179,7 +179,7 @@ class Lake:
         sums = {"new": sum_money(new), "updated": sum_money(updated)}
         built = {
             "change_set": plan.work("change_set"),
-            "base_version": None,
+            "base_version": 0,
             "base_is_empty": base_is_empty,
             "classes": {file_id: {**counts, **none}},
             "sums": {**sums, "replaced": sum_money(replaced)},
@@ -203,6 +203,7 @@ class Lake:
             tables[contract.name] = {
                 "candidates": str(folder),
                 "groups": len(rows),
+                "base_version": 0,
                 "base_is_empty": not before,
                 "digest": f"digest of {plan.batch_id}",
             }

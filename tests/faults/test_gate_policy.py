@@ -8,6 +8,7 @@ from assay.errors import GateFailedError
 from assay.gates import decide, require_pass
 from assay.generate.truth import Truth
 from assay.plan import GatePolicy
+from assay.results import from_json
 from assay.verdicts import Verdict
 from builders.attempts import Attempts
 from builders.content import SILVER
@@ -25,7 +26,7 @@ def test_an_override_is_refused_for_a_batch_without_a_good_record(
     deliver(attempts.settings.landing / "trades", [bad])
     plan = attempts.accept("no good record")
     judged = attempts.run(plan, "ingest_bronze", "build_silver", "validate_silver")
-    found = [Verdict.of_json(facts) for facts in judged["verdicts"]]
+    found = [from_json(Verdict, facts) for facts in judged["verdicts"]]
 
     policy = GatePolicy("override", user="me", reason="it is urgent")
     verdicts = {v.expectation: v for v in decide([SILVER], found, policy)}

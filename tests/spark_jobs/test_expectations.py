@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assay.contract import Contract, Expectation, Layer, all_contracts, load_contract
 from assay.errors import ContractError
+from assay.results import from_json
 from assay.verdicts import Verdict
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
@@ -128,7 +129,7 @@ def test_rows_that_the_driver_knows_are_judged_exactly_and_located(context: Any)
     (verdict,) = run_gate(context, about, [frame])
     assert (verdict.success, verdict.unexpected_count) == (False, 2)
     assert [record["measure"] for record in verdict.failing] == ["to_cost", "pips"]
-    assert Verdict.of_json(json.loads(json.dumps(asdict(verdict)))) == verdict
+    assert from_json(Verdict, json.loads(json.dumps(asdict(verdict)))) == verdict
 
 
 def test_every_expectation_of_the_contract_passes_on_good_rows(

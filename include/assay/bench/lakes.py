@@ -19,10 +19,10 @@ from assay.demo import PIPELINE
 from assay.landing.accept import accept_files
 from assay.params import RunParams
 from assay.plan import Plan
-from assay.results import latest_result
 from assay.run import Run
 from assay.settings import Settings
 from assay.stack.postgres import dsn
+from assay.stage_results import read_silver
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ class Lake:
 
     @property
     def change_set(self) -> str:
-        built = latest_result(self.plan.folder, "build_silver")["datasets"]
-        return str(built["trades"]["change_set"])
+        return read_silver(self.plan.folder).datasets["trades"].change_set
 
 
 def committed_lake(bench: Workbench, files: int) -> Lake:

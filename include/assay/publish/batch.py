@@ -61,7 +61,8 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
         say(f"{plan.batch_id}: was released before it was committed anew, so all is reloaded")
         change = change.as_reload()
     with autocommit(connect) as connection:
-        require_verdicts(ledger.verdicts_in_force(connection, plan.batch_id), plan, change.commit)
+        verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
+        require_verdicts(verdicts, plan, change.committed.subjects)
         _require_columns(connection, change)
     delta = measure_targets(change, say)
     try:

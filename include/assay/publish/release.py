@@ -107,7 +107,7 @@ def _record(
             batch_id=plan.batch_id,
             dataset=dataset,
             generation=generation,
-            classes=built["classes"],
+            classes=built.classes,
         )
     replace_rows(connection, plan, change.quarantined, generation)
     emptied = record_movements(connection, plan, change.moves)
@@ -124,7 +124,7 @@ def _record(
             table: {name: str(value) for name, value in measures.items() if name != "rows"}
             for table, measures in measured.items()
         },
-        content={dataset: built["digest"] for dataset, built in change.silver.items()},
+        content={dataset: built.digest for dataset, built in change.silver.items()},
     )
     check_conservation(connection, [plan.batch_id, *emptied])
     return released

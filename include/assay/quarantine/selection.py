@@ -22,7 +22,7 @@ from assay.files import written_whole
 from assay.landing.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import Movement, Plan
-from assay.results import latest_result
+from assay.stage_results import SilverBuild, read_silver
 
 ROWS_PER_BATCH = 8192
 MOST_NAMES = 10
@@ -145,7 +145,7 @@ def require_open(connection: Connection, plan: Plan) -> None:
 
     To be asked before the batch commits: what the lake holds can only be published.
     """
-    built = latest_result(plan.folder, "build_silver")["datasets"]
+    built = read_silver(plan.folder).datasets
     for dataset, path in ((name, path) for name, d in built.items() for path in moved_files(d)):
         for rows in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=["row_id"]):
             gone = fetch_all(
@@ -161,6 +161,6 @@ def require_open(connection: Connection, plan: Plan) -> None:
                 )
 
 
-def moved_files(built: Mapping[str, Any]) -> tuple[Path, ...]:
+def moved_files(built: SilverBuild) -> tuple[Path, ...]:
     """The Parquet files with the row_id of every row that a built change set moves."""
-    return tuple(sorted(Path(built["moves"]).glob("*.parquet"))) if "moves" in built else ()
+    return tuple(sorted(Path(built.moves).glob("*.parquet"))) if built.moves else ()

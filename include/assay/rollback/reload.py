@@ -24,9 +24,10 @@ from assay.publish.release import TRANSACTION_SETTINGS, apply_target
 from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import LINEAGE, Target, gold_measures
-from assay.results import epochs_of, read_result
+from assay.results import epochs_of
 from assay.rollback.quarantine import put_quarantine_back
 from assay.settings import Settings
+from assay.stage_results import read_commit
 
 QUARANTINE = (*COLUMNS, Column("batch_id"))
 
@@ -169,15 +170,15 @@ def _settle_batch_again(
     ledger.set_batch_state(connection, batch_id, PUBLISHED)
     folder = str(settings.batches / batch_id)
     for epoch in sorted(epochs_of(folder, "commit"), reverse=True):
-        commit = read_result(folder, "commit", epoch)
-        if commit["versions"] == release["versions"]:
-            for dataset, built in commit["silver"].items():
+        commit = read_commit(folder, epoch)
+        if commit.versions == release["versions"]:
+            for dataset, built in commit.silver.items():
                 ledger.record_row_ledger(
                     connection,
                     batch_id=batch_id,
                     dataset=dataset,
                     generation=release["generation"],
-                    classes=built["classes"],
+                    classes=built.classes,
                 )
             return
     raise BatchError(

@@ -16,7 +16,7 @@ from assay.errors import BatchError
 from assay.gate_page import write_page
 from assay.gates import contracts_at, decide, explain, require_pass, summarise
 from assay.plan import Plan, read_plan
-from assay.results import has_result, read_failure, read_result
+from assay.results import from_json, has_result, read_failure, read_result
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS, load_settings
 from assay.verdicts import Verdict
@@ -158,7 +158,7 @@ class QualityGateOperator(SparkStageOperator):
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
         contracts = contracts_at(plan, self.layer)
-        found = [Verdict.of_json(facts) for facts in result["verdicts"]]
+        found = [from_json(Verdict, facts) for facts in result["verdicts"]]
         verdicts = decide(contracts, found, plan.gate_policy)
         now.summary = f"{self.stage}: {summarise(verdicts)}"
         with connect() as connection:
