@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.contract import Contract, load_contract
+from assay.contract import Contract, Layer, load_contract
 from assay.errors import GateFailedError
 from assay.plan import GatePolicy, Plan
-from assay.results import latest_result
+from assay.stage_results import read_gold, read_ingest, read_silver
 from assay.verdicts import Verdict
 from assay.words import count
 
@@ -100,27 +100,31 @@ def _told_by(verdict: Verdict) -> str:
     return f"{word} by {verdict.overridden_by} ({verdict.override_reason})"
 
 
-# Gate to the stage whose work it judges, and where that says what it built.
-JUDGED = {
-    "bronze": ("ingest_bronze", "datasets", "version"),
-    "silver": ("build_silver", "datasets", "digest"),
-    "gold": ("build_gold", "tables", "digest"),
-}
+# The layers that have a gate, in the order of the gates.
+LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 
 
 def subjects(plan: Plan, layer: str) -> dict[str, str]:
     """Table to what its gate has before it: epoch and digest of the newest build."""
-    stage, key, digest = JUDGED[layer]
-    result = latest_result(plan.folder, stage)
-    return {
-        f"{layer}.{name}": f"{result['epoch']}/{built[digest]}"
-        for name, built in result[key].items()
-    }
+    epoch, built = _newest_build(plan.folder, layer)
+    return {f"{layer}.{name}": f"{epoch}/{content}" for name, content in built.items()}
+
+
+def _newest_build(folder: str, layer: str) -> tuple[int, dict[str, int | str]]:
+    """The epoch of the newest build of a layer, and what tells the content of each table."""
+    if layer == "bronze":
+        ingest = read_ingest(folder)
+        return ingest.epoch, {name: each.version for name, each in ingest.datasets.items()}
+    if layer == "silver":
+        silver = read_silver(folder)
+        return silver.epoch, {name: each.digest for name, each in silver.datasets.items()}
+    gold = read_gold(folder)
+    return gold.epoch, {name: each.digest for name, each in gold.tables.items()}
 
 
 def all_subjects(plan: Plan) -> dict[str, str]:
     """What every gate of the batch must have judged before the batch may commit."""
-    asked = [layer for layer in JUDGED if plan.needs(f"validate_{layer}")]
+    asked = [layer for layer in LAYERS if plan.needs(f"validate_{layer}")]
     return {table: what for layer in asked for table, what in subjects(plan, layer).items()}
 
 
@@ -140,7 +144,7 @@ def require_verdicts(
     None, which is anything, of a commit from before this was recorded.
     The colour of a task says nothing: it can be set by hand.
     """
-    for layer in JUDGED:
+    for layer in LAYERS:
         if not plan.needs(f"validate_{layer}"):
             continue
         for contract in contracts_at(plan, layer):

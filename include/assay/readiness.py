@@ -23,7 +23,7 @@ from assay.ledger.query import Connection
 from assay.plan import Plan
 from assay.publish.change import require_staged
 from assay.quarantine.selection import require_open, select_rows
-from assay.stage_results import GoldBuild, SilverBuild, SilverResult, read_gold, read_silver
+from assay.stage_results import GoldBuild, SilverBuild, read_gold, read_silver
 
 UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
@@ -102,20 +102,20 @@ def _require_alone(connection: Connection, plan: Plan) -> None:
 def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[str, GoldBuild]]:
     """What the newest builds made of silver and gold. Raises BatchError unless they belong together
     and were made under the rules of today."""
-    silver, made_from = SilverResult(datasets={}), {}
-    if plan.source != "silver":
-        silver, made_from = read_silver(plan.folder), subjects(plan, "silver")
+    has_silver = plan.source != "silver"
+    silver = read_silver(plan.folder) if has_silver else None
+    made_from = subjects(plan, "silver") if has_silver else {}
     gold = read_gold(plan.folder)
     if gold.made_from not in (None, made_from):
         raise BatchError(
             f"{plan.batch_id}: silver was built again after gold; clear build_gold and all after it"
         )
-    if not {silver.rules, gold.rules} <= {None, rules}:
+    if not {silver.rules if silver else None, gold.rules} <= {None, rules}:
         raise BatchError(
             f"{plan.batch_id}: contracts or transformations have changed since it was built and"
             f" judged; clear {plan.first_build} and all after it"
         )
-    return silver.datasets, gold.tables
+    return silver.datasets if silver else {}, gold.tables
 
 
 def settle_commit(connection: Connection, plan: Plan) -> BatchState:

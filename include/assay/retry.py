@@ -11,8 +11,8 @@ from assay.batch_states import CLOSED, COMMITTED, COMMITTING
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all
 from assay.plan import read_plan
-from assay.results import latest_result
 from assay.settings import Settings
+from assay.stage_results import read_ingest
 
 # What was built on older tables must be built again, so a batch never resumes after these.
 REBUILT_FROM = ("build_silver", "build_gold")
@@ -48,10 +48,10 @@ def _bronze_differs(settings: Settings, batch_id: str) -> bool:
     folder = settings.batches / batch_id
     try:
         plan = read_plan(folder / "plan.json")
-        ingested = latest_result(str(folder), "ingest_bronze")["datasets"]
+        ingested = read_ingest(str(folder)).datasets
     except BatchError:
         return False
-    found = {file_id for dataset in ingested.values() for file_id in dataset["records"]}
+    found = {file_id for dataset in ingested.values() for file_id in dataset.records}
     return not found <= {file.file_id for file in plan.files}
 
 

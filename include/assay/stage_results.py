@@ -55,9 +55,26 @@ class GoldBuild:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """What ingest_bronze made of one dataset: bronze's version, and the records by file_id."""
+
+    version: int
+    records: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestResult:
+    """The result of ingest_bronze, by dataset. A rebuild ingests nothing."""
+
+    epoch: int
+    datasets: dict[str, Ingested]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SilverResult:
     """The result of build_silver: a build by dataset, and the rules that it was made under."""
 
+    epoch: int
     datasets: dict[str, SilverBuild]
     rules: str | None = None
 
@@ -66,6 +83,7 @@ class SilverResult:
 class GoldResult:
     """The result of build_gold: a build by table, the silver that it was made from, the rules."""
 
+    epoch: int
     tables: dict[str, GoldBuild]
     made_from: dict[str, str] | None = None
     rules: str | None = None
@@ -96,17 +114,29 @@ class CommitResult:
         return before
 
 
+def read_ingest(folder: str) -> IngestResult:
+    """What the newest ingest_bronze did. Raises BatchError when there is none."""
+    found = latest_result(folder, "ingest_bronze")
+    datasets = {name: from_json(Ingested, facts) for name, facts in found["datasets"].items()}
+    return IngestResult(epoch=found["epoch"], datasets=datasets)
+
+
 def read_silver(folder: str) -> SilverResult:
     """What the newest build_silver made. Raises BatchError when there is none."""
     found = latest_result(folder, "build_silver")
-    return SilverResult(datasets=_silver(found["datasets"]), rules=found.get("rules"))
+    return SilverResult(
+        epoch=found["epoch"], datasets=_silver(found["datasets"]), rules=found.get("rules")
+    )
 
 
 def read_gold(folder: str) -> GoldResult:
     """What the newest build_gold made. Raises BatchError when there is none."""
     found = latest_result(folder, "build_gold")
     return GoldResult(
-        tables=_gold(found["tables"]), made_from=found.get("made_from"), rules=found.get("rules")
+        epoch=found["epoch"],
+        tables=_gold(found["tables"]),
+        made_from=found.get("made_from"),
+        rules=found.get("rules"),
     )
 
 

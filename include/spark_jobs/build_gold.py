@@ -34,7 +34,7 @@ def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     tables = {name: GoldBuild(**facts, **counted[name]) for name, facts in written.items()}
     listed = ", ".join(f"{table.groups:,} of {name}" for name, table in tables.items())
     rules = rules_version(plan.datasets)
-    result = GoldResult(tables=tables, made_from=made_from, rules=rules)
+    result = GoldResult(epoch=epoch, tables=tables, made_from=made_from, rules=rules)
     return {**asdict(result), "summary": f"groups: {listed}"}
 
 

@@ -32,7 +32,7 @@ COUNTS = ("records", "settled", *RECORD_CLASSES)
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
     datasets = {name: _build(spark, plan, epoch, name) for name in plan.inputs}
-    result = SilverResult(datasets=datasets, rules=rules_version(plan.datasets))
+    result = SilverResult(epoch=epoch, datasets=datasets, rules=rules_version(plan.datasets))
     return {**asdict(result), "summary": _summary([*datasets.values()])}
 
 

@@ -14,10 +14,13 @@ from assay.stage_results import (
     CommitResult,
     GoldBuild,
     GoldResult,
+    Ingested,
+    IngestResult,
     SilverBuild,
     SilverResult,
     read_commit,
     read_gold,
+    read_ingest,
     read_silver,
 )
 
@@ -44,13 +47,18 @@ COMMIT = CommitResult(
 
 def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
     folder = str(tmp_path)
-    silver = SilverResult(datasets={"trades": replace(SILVER, moves="/m", moved=1)}, rules="r")
-    gold = GoldResult(tables={"x": GOLD}, made_from={"silver.trades": "7/d"}, rules="r")
+    silver = SilverResult(
+        epoch=7, datasets={"trades": replace(SILVER, moves="/m", moved=1)}, rules="r"
+    )
+    gold = GoldResult(epoch=8, tables={"x": GOLD}, made_from={"silver.trades": "7/d"}, rules="r")
     write_result(folder, "build_silver", 7, {**asdict(silver), "summary": "4 new", "seconds": 1.5})
     write_result(folder, "build_gold", 8, asdict(gold))
     write_result(folder, "commit", 9, asdict(COMMIT))
     write_result(folder, "commit", 10, asdict(replace(COMMIT, versions={})))
     assert (read_silver(folder), read_gold(folder)) == (silver, gold)
+    ingest = IngestResult(epoch=6, datasets={"trades": Ingested(version=2, records={"f1": 4})})
+    write_result(folder, "ingest_bronze", 6, asdict(ingest))
+    assert read_ingest(folder) == ingest
     assert read_commit(folder, 9) == COMMIT
     assert read_commit(folder).versions == {}
 
@@ -63,13 +71,17 @@ def test_what_an_earlier_version_wrote_is_read(tmp_path: Path) -> None:
     write_result(folder, "build_gold", 8, {"tables": {"x": gold}})
     known: dict[str, Any] = {"versions": COMMIT.versions, "totals": COMMIT.totals}
     write_result(folder, "commit", 9, known)
-    assert read_silver(folder) == SilverResult(datasets={"trades": SILVER})
-    assert read_gold(folder) == GoldResult(tables={"x": GOLD})
+    assert read_silver(folder) == SilverResult(epoch=7, datasets={"trades": SILVER})
+    assert read_gold(folder) == GoldResult(epoch=8, tables={"x": GOLD})
     assert read_commit(folder) == CommitResult(**known)
 
 
 def test_a_stage_that_has_not_ended_is_named(tmp_path: Path) -> None:
-    for read, stage in ((read_silver, "build_silver"), (read_gold, "build_gold")):
+    for read, stage in (
+        (read_ingest, "ingest_bronze"),
+        (read_silver, "build_silver"),
+        (read_gold, "build_gold"),
+    ):
         with pytest.raises(BatchError, match=f"no result of {stage}"):
             read(str(tmp_path))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.errors import BatchError
-from assay.gates import JUDGED, contracts_at, subjects
+from assay.gates import LAYERS, contracts_at, subjects
 from assay.ledger import record_validation
 from assay.ledger.query import Connection
 from assay.plan import Plan
@@ -12,7 +12,7 @@ from assay.verdicts import Verdict
 
 def pass_gates(connection: Connection, plan: Plan, epoch: int) -> None:
     """Record that every expectation was met by the newest builds, though no gate has looked."""
-    for layer in JUDGED:
+    for layer in LAYERS:
         if plan.needs(f"validate_{layer}"):
             try:
                 judged = subjects(plan, layer)
