@@ -340,5 +340,5 @@ def test_ingest_batch_view_tells_the_true_status_start_and_end(loader: Connectio
     released = release(loader, "b1", {"silver.trades": 1})
     (completed,) = ingest_batch_rows(loader)
     assert completed["ingest_status"] == "COMPLETED"
-    assert completed["ingest_end_date_time"] == released["released_at"]
+    assert completed["ingest_end_date_time"] == released.released_at
     assert completed["id"] == row["id"]

@@ -43,7 +43,7 @@ def publish(loader: Connection, batch_id: str, **classes: int) -> int:
         generation=1,
         classes={"f0": {**counts, "records": sum(counts.values())}},
     )
-    released: int = release(loader, batch_id, {})["release_id"]
+    released: int = release(loader, batch_id, {}).release_id
     for state in ("COMMITTED", "PUBLISHED"):
         bring_to(loader, batch_id, state)
     return released

@@ -101,7 +101,7 @@ class Attempts:
         with self.connect() as connection:
             commit(connection, plan.batch_id, epoch)
 
-    def publish(self) -> list[dict[str, Any]]:
+    def publish(self) -> list[ledger.Release]:
         batches = self.settings.batches
         return publish_pending(
             self.connect,

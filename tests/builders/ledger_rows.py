@@ -63,7 +63,7 @@ def bring_to(
 
 def release(
     connection: Connection, batch_id: str, versions: dict[str, int], pipeline: str = "trades"
-) -> dict[str, Any]:
+) -> ledger.Release:
     """Record a release of a batch that is registered."""
     return ledger.record_release(
         connection,

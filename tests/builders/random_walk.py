@@ -19,7 +19,8 @@ from assay.errors import AssayError, BatchError
 from assay.gates import contracts_at, decide, require_pass, subjects
 from assay.landing.archive import accepted_files_in_place, archive_files
 from assay.landing.ways_out import abandon_batch, reject_file
-from assay.ledger.rollbacks import open_rollback, standing_releases
+from assay.ledger.releases import standing_releases
+from assay.ledger.rollbacks import open_rollback
 from assay.plan import Plan, read_plan
 from assay.publish import stage_batch, waive_rows
 from assay.readiness import prepare_stage, settle_commit
@@ -186,7 +187,7 @@ class Walk:
             if not back and stuck:
                 self._roll_back(Request(None, stuck[-1], "ann", "stuck", gives_back=True))
             elif len(releases) > back > 0:
-                target = releases[-1 - back]["release_id"]
+                target = releases[-1 - back].release_id
                 self._roll_back(Request(target, None, "ann", "wrong", gives_back=bool(back % 2)))
 
     # the way back, by what the documents say

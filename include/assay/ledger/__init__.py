@@ -44,6 +44,7 @@ from assay.ledger.progress import (
     rules_of_commit,
 )
 from assay.ledger.releases import (
+    Release,
     are_released,
     find_release,
     has_standing_release,
@@ -67,6 +68,7 @@ __all__ = [
     "Action",
     "Delivery",
     "HeldFile",
+    "Release",
     "TaskAttempt",
     "are_released",
     "batch_holding",

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from datetime import datetime
 
 from assay.batch_states import PUBLISHED
 from assay.ledger.query import Connection, as_json, fetch_all
 
-COLUMNS = (
-    "release_id, pipeline, batch_id, epoch, generation,"
-    " versions, counts, sums, content, released_at"
-)
+
+@dataclass(frozen=True)
+class Release:
+    """What readers saw from `released_at` on, by table: version in Delta, rows, sums of money.
+
+    `content` is, by dataset, the digest of what the batch brought.
+    """
+
+    release_id: int
+    pipeline: str
+    batch_id: str
+    epoch: int
+    generation: int
+    versions: dict[str, int]
+    counts: dict[str, int]
+    sums: dict[str, dict[str, str]]
+    content: dict[str, str]
+    released_at: datetime
+
+
+COLUMNS = ", ".join(field.name for field in fields(Release))
 
 
 def find_release(
     connection: Connection, batch_id: str, versions: Mapping[str, int]
-) -> dict[str, Any] | None:
+) -> Release | None:
     """The release of this batch from exactly these table versions, if there is one that stands."""
     rows = fetch_all(
         connection,
@@ -24,20 +42,31 @@ def find_release(
         " WHERE batch_id = %s AND versions = %s AND rolled_back_by IS NULL",
         [batch_id, as_json(versions)],
     )
-    return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
+    return Release(*rows[0]) if rows else None
 
 
-def release_of(connection: Connection, release_id: int | None) -> dict[str, Any] | None:
+def release_of(connection: Connection, release_id: int | None) -> Release | None:
     """One release by its number; None for none."""
     rows = fetch_all(
         connection,
         f"SELECT {COLUMNS} FROM ops.release WHERE release_id = %s",  # noqa: S608  # own names
         [release_id],
     )
-    return dict(zip(COLUMNS.split(", "), rows[0], strict=True)) if rows else None
+    return Release(*rows[0]) if rows else None
 
 
-def was_made_anew(connection: Connection, release: Mapping[str, Any]) -> bool:
+def standing_releases(connection: Connection, pipeline: str) -> list[Release]:
+    """Releases of a pipeline that were not rolled back, oldest first."""
+    rows = fetch_all(
+        connection,
+        f"SELECT {COLUMNS} FROM ops.release"  # noqa: S608  # names of our own
+        " WHERE pipeline = %s AND rolled_back_by IS NULL ORDER BY release_id",
+        [pipeline],
+    )
+    return [Release(*row) for row in rows]
+
+
+def was_made_anew(connection: Connection, release: Release) -> bool:
     """Whether the batch of a release was committed again after it."""
     rows = fetch_all(
         connection,
@@ -45,8 +74,8 @@ def was_made_anew(connection: Connection, release: Mapping[str, Any]) -> bool:
         "SELECT FROM ops.release WHERE batch_id = %(batch)s AND release_id > %(release)s"
         " AND rolled_back_by IS NULL))",
         {
-            "batch": release["batch_id"],
-            "release": release["release_id"],
+            "batch": release.batch_id,
+            "release": release.release_id,
             "published": PUBLISHED,
         },
     )
@@ -96,7 +125,7 @@ def are_released(connection: Connection, silver: Mapping[str, int]) -> bool:
     )
 
 
-def untold_releases(connection: Connection, pipeline: str) -> list[dict[str, Any]]:
+def untold_releases(connection: Connection, pipeline: str) -> list[Release]:
     """Releases that no publish has told of, oldest first.
 
     It tells of them by its success, and keeps them in its metrics. One that was cut off after its
@@ -116,7 +145,7 @@ def untold_releases(connection: Connection, pipeline: str) -> list[dict[str, Any
         """,  # noqa: S608  # names of our own
         {"pipeline": pipeline},
     )
-    return [dict(zip(COLUMNS.split(", "), row, strict=True)) for row in rows]
+    return [Release(*row) for row in rows]
 
 
 def release_exists(connection: Connection, release_id: int, pipeline: str | None = None) -> bool:
@@ -171,7 +200,7 @@ def record_release(
     counts: Mapping[str, int],
     sums: Mapping[str, Mapping[str, str]],
     content: Mapping[str, str],
-) -> dict[str, Any]:
+) -> Release:
     """Write the release row and return it."""
     rows = fetch_all(
         connection,
@@ -190,7 +219,7 @@ def record_release(
             as_json(content),
         ],
     )
-    return dict(zip(COLUMNS.split(", "), rows[0], strict=True))
+    return Release(*rows[0])
 
 
 def record_row_ledger(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from assay.batch_states import COMMITTING, ROLLED_BACK, BatchState
 from assay.errors import BatchError
@@ -102,18 +102,6 @@ def take_back(connection: Connection, rollback: Rollback) -> None:
         "DELETE FROM ops.row_ledger WHERE batch_id = ANY(%s)",
         [rollback.batches],
     )
-
-
-def standing_releases(connection: Connection, pipeline: str) -> list[dict[str, Any]]:
-    """Releases of a pipeline that were not rolled back, oldest first."""
-    columns = ("release_id", "batch_id", "generation", "versions", "counts")
-    rows = fetch_all(
-        connection,
-        f"SELECT {', '.join(columns)} FROM ops.release"  # noqa: S608  # names of our own
-        " WHERE pipeline = %s AND rolled_back_by IS NULL ORDER BY release_id",
-        [pipeline],
-    )
-    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def batches_in_lake(

@@ -29,7 +29,7 @@ TRANSACTION_SETTINGS = {
 
 def apply_change(
     connection: psycopg.Connection[Any], change: Change, delta: Mapping[str, Measures]
-) -> dict[str, Any]:
+) -> ledger.Release:
     """Apply the change inside the caller's transaction; whatever raises rolls all of it back."""
     for name, value in TRANSACTION_SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, true)", [name, value])
@@ -49,7 +49,7 @@ def apply_change(
 
 def find_standing_release(
     connection: psycopg.Connection[Any], change: Change
-) -> dict[str, Any] | None:
+) -> ledger.Release | None:
     """The release of this change, if it stands; the batch then is PUBLISHED, whatever it said."""
     plan = change.plan
     released = ledger.find_release(connection, plan.batch_id, change.versions)
@@ -97,7 +97,7 @@ def apply_target(connection: psycopg.Connection[Any], target: Target) -> None:
 
 def _record(
     connection: psycopg.Connection[Any], change: Change, measured: Mapping[str, Measures]
-) -> dict[str, Any]:
+) -> ledger.Release:
     plan = change.plan
     # A batch planned before a full rebuild and resumed after it belongs to the newer generation.
     generation = max(plan.generation, ledger.current_generation(connection, plan.pipeline))
