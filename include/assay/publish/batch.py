@@ -19,7 +19,8 @@ from assay.errors import ContractError, StagingLostError
 from assay.evolution import columns_of
 from assay.gates import require_verdicts
 from assay.plan import Plan
-from assay.publish.change import Change, Say, check_books, measure_targets, read_change
+from assay.publish.books import check_books, measure_targets
+from assay.publish.change import Change, Say, read_change
 from assay.publish.reconciliation import Measures
 from assay.publish.release import apply_change, find_standing_release
 from assay.publish.stage import Connect, autocommit, copy_change
