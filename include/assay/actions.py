@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from assay.airflow_runs import AirflowRuns
+from assay.batch_states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
 from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import Action, batch_state, record_action, summary_of_run
@@ -23,7 +24,6 @@ from assay.settings import Settings
 from assay.words import count, on_one_line
 
 Connection = psycopg.Connection[Any]
-OPEN_STATES = ("RUNNING", "FAILED", "COMMITTING", "COMMITTED")
 LISTED = 10
 
 
@@ -82,7 +82,7 @@ def act(settings: Settings, connection: Connection, asked: Asked) -> str:
 
 def goes_on(connection: Connection, batch_id: str) -> bool:
     """Whether the batch has still something to do."""
-    return batch_state(connection, batch_id) in OPEN_STATES
+    return batch_state(connection, batch_id) in OPEN
 
 
 def _do(settings: Settings, connection: Connection, asked: Asked) -> str:
@@ -118,7 +118,7 @@ def _open_batches(connection: Connection, pipeline: str | None) -> list[tuple[st
         connection,
         "SELECT batch_id, state, error FROM ops.batch WHERE state = ANY(%s)"
         " AND (%s::text IS NULL OR pipeline = %s) ORDER BY started_at DESC, batch_id",
-        [list(OPEN_STATES), pipeline, pipeline],
+        [[*OPEN], pipeline, pipeline],
     )
     return [
         (batch_id, f"{state}: {on_one_line(error, 80)}" if error else state)

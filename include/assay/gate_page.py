@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from assay.files import write_whole
-from assay.gates import MET, OVERRIDDEN, Verdict, sort_records, summarise, word_for
+from assay.gates import MET, OVERRIDDEN, sort_records, summarise, word_for
 from assay.settings import Settings
+from assay.verdicts import RecordedVerdict
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -51,47 +52,47 @@ def page_of(settings: Settings, batch_id: str) -> Path:
     return settings.data_docs / batch_id / "index.html"
 
 
-def write_page(settings: Settings, batch_id: str, verdicts: Sequence[Verdict]) -> Path:
+def write_page(settings: Settings, batch_id: str, verdicts: Sequence[RecordedVerdict]) -> Path:
     """Write the page of a batch anew, from its verdicts in the order of its gates."""
     path = page_of(settings, batch_id)
     write_whole(path, render(batch_id, verdicts))
     return path
 
 
-def render(batch_id: str, verdicts: Sequence[Verdict]) -> str:
-    """The page as text; a verdict has what `ledger.newest_verdicts` tells of it."""
+def render(batch_id: str, verdicts: Sequence[RecordedVerdict]) -> str:
+    """The page as text."""
     parts = []
-    for layer, of_layer in groupby(verdicts, key=lambda verdict: verdict["layer"]):
+    for layer, of_layer in groupby(verdicts, key=lambda verdict: verdict.layer):
         judged = [*of_layer]
         parts += [f"<h2>{_text(layer)}</h2>", f"<p>{_text(summarise(judged))}</p>"]
         parts.append(_table(HEADINGS, [_row(verdict) for verdict in judged]))
-        parts += [_failing(verdict) for verdict in judged if verdict["failing"]]
+        parts += [_failing(verdict) for verdict in judged if verdict.failing]
     return PAGE.format(title=f"Gates of {_text(batch_id)}", body="\n".join(parts))
 
 
-def _row(verdict: Verdict) -> list[str]:
+def _row(verdict: RecordedVerdict) -> list[str]:
     word = word_for(verdict)
     told = f'<span class="{word.replace(" ", "-")}">{word}</span>'
     if word == OVERRIDDEN:
-        at = f"{verdict['checked_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        told += _text(f" by {verdict['overridden_by']} at {at}: {verdict['override_reason']}")
-    unexpected = verdict["unexpected_count"]
-    observed = verdict["observed"] or ""
+        at = f"{verdict.checked_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        told += _text(f" by {verdict.overridden_by} at {at}: {verdict.override_reason}")
+    unexpected = verdict.unexpected_count
+    observed = verdict.observed or ""
     if word != MET and unexpected:
         observed = f"{observed} ({unexpected:,} unexpected)".strip()
-    asked = f"{verdict['type']} {json.dumps(verdict['kwargs'])}"
-    names = [_text(verdict["table_name"]), _text(verdict["expectation"])]
+    asked = f"{verdict.type} {json.dumps(verdict.kwargs)}"
+    names = [_text(verdict.table_name), _text(verdict.expectation)]
     return [told, *names, f"<code>{_text(asked)}</code>", _text(observed)]
 
 
-def _failing(verdict: Verdict) -> str:
+def _failing(verdict: RecordedVerdict) -> str:
     """The failing records that the verdict holds, by file and number."""
-    records = sort_records(verdict["failing"])
+    records = sort_records(verdict.failing)
     names = [*dict.fromkeys(name for record in records for name in record)]
     first = [name for name in ("source_file", "record_number") if name in names]
     names = [*first, *(name for name in names if name not in first)]
-    total = max(verdict["unexpected_count"] or 0, len(records))
-    heading = f"{verdict['table_name']}: {verdict['expectation']}: {len(records)} of {total:,}"
+    total = max(verdict.unexpected_count or 0, len(records))
+    heading = f"{verdict.table_name}: {verdict.expectation}: {len(records)} of {total:,}"
     rows = [[_text(_shown(record.get(name))) for name in names] for record in records]
     return f"<h3>{_text(heading)}</h3>\n{_table(names, rows)}"
 

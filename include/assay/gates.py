@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from assay.contract import Contract, load_contract
+from assay.contract import Contract, Layer, load_contract
 from assay.errors import GateFailedError
 from assay.plan import GatePolicy, Plan
-from assay.results import latest_result
+from assay.stage_results import read_gold, read_ingest, read_silver
+from assay.verdicts import Verdict
 from assay.words import count
 
-Verdict = dict[str, Any]
 NOT_MET, WARNING, OVERRIDDEN, MET = "not met", "warning", "overridden", "met"
 WORDS = (NOT_MET, OVERRIDDEN, WARNING, MET)
 
@@ -28,24 +29,23 @@ def decide(
 
     Raises GateFailedError when a contract's expectation has no verdict: silence is no pass.
     """
-    found = {(verdict["table_name"], verdict["expectation"]) for verdict in verdicts}
+    found = {(verdict.table_name, verdict.expectation) for verdict in verdicts}
+    overridable = set()
     for contract in contracts:
         for expectation in contract.expectations:
-            if (contract.table, expectation.name) not in found:
+            asked = contract.table, expectation.name
+            if asked not in found:
                 raise GateFailedError(
                     f"{contract.table}: no verdict for {expectation.name!r}; clear the task"
                 )
-    return [_with_override(verdict, policy) for verdict in verdicts]
-
-
-def _with_override(verdict: Verdict, policy: GatePolicy) -> Verdict:
-    overridden = policy.mode == "override" and stops(verdict) and verdict["overridable"]
-    return {
-        **verdict,
-        "overridden": overridden,
-        "overridden_by": policy.user if overridden else None,
-        "override_reason": policy.reason if overridden else None,
-    }
+            if expectation.overridable and policy.mode == "override":
+                overridable.add(asked)
+    return [
+        replace(verdict, overridden=True, overridden_by=policy.user, override_reason=policy.reason)
+        if stops(verdict) and (verdict.table_name, verdict.expectation) in overridable
+        else verdict
+        for verdict in verdicts
+    ]
 
 
 def stops(verdict: Verdict) -> bool:
@@ -55,18 +55,18 @@ def stops(verdict: Verdict) -> bool:
 
 def word_for(verdict: Verdict) -> str:
     """What became of an expectation: one of WORDS."""
-    if verdict["success"]:
+    if verdict.success:
         return MET
-    if verdict["severity"] != "fail":
+    if verdict.severity != "fail":
         return WARNING
-    return OVERRIDDEN if verdict.get("overridden") else NOT_MET
+    return OVERRIDDEN if verdict.overridden else NOT_MET
 
 
 def require_pass(verdicts: Sequence[Verdict]) -> None:
     """Raise GateFailedError, naming every expectation that stops the batch."""
     stopping = [verdict for verdict in verdicts if stops(verdict)]
     if stopping:
-        names = "; ".join(f"{v['table_name']}: {v['expectation']}" for v in stopping)
+        names = "; ".join(f"{v.table_name}: {v.expectation}" for v in stopping)
         raise GateFailedError(f"{count(len(stopping), 'expectation')} not met: {names}")
 
 
@@ -77,7 +77,7 @@ def summarise(verdicts: Sequence[Verdict]) -> str:
     for word in WORDS[:-1]:
         found = [verdict for verdict in verdicts if word_for(verdict) == word]
         if found:
-            names = "; ".join(verdict["expectation"] for verdict in found)
+            names = "; ".join(verdict.expectation for verdict in found)
             parts.append(f"{_told_by(found[0])}: {names}")
     return "; ".join(parts)
 
@@ -88,7 +88,7 @@ def tell_in_short(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     for verdict in verdicts:
         word = word_for(verdict)
         if word != MET:
-            told.setdefault(word, []).append(f"{verdict['table_name']}: {verdict['expectation']}")
+            told.setdefault(word, []).append(f"{verdict.table_name}: {verdict.expectation}")
     return told
 
 
@@ -97,30 +97,34 @@ def _told_by(verdict: Verdict) -> str:
     word = word_for(verdict)
     if word != OVERRIDDEN:
         return word
-    return f"{word} by {verdict['overridden_by']} ({verdict['override_reason']})"
+    return f"{word} by {verdict.overridden_by} ({verdict.override_reason})"
 
 
-# Gate to the stage whose work it judges, and where that says what it built.
-JUDGED = {
-    "bronze": ("ingest_bronze", "datasets", "version"),
-    "silver": ("build_silver", "datasets", "digest"),
-    "gold": ("build_gold", "tables", "digest"),
-}
+# The layers that have a gate, in the order of the gates.
+LAYERS: tuple[Layer, ...] = ("bronze", "silver", "gold")
 
 
 def subjects(plan: Plan, layer: str) -> dict[str, str]:
     """Table to what its gate has before it: epoch and digest of the newest build."""
-    stage, key, digest = JUDGED[layer]
-    result = latest_result(plan.folder, stage)
-    return {
-        f"{layer}.{name}": f"{result['epoch']}/{built[digest]}"
-        for name, built in result[key].items()
-    }
+    epoch, built = _newest_build(plan.folder, layer)
+    return {f"{layer}.{name}": f"{epoch}/{content}" for name, content in built.items()}
+
+
+def _newest_build(folder: str, layer: str) -> tuple[int, dict[str, int | str]]:
+    """The epoch of the newest build of a layer, and what tells the content of each table."""
+    if layer == "bronze":
+        ingest = read_ingest(folder)
+        return ingest.epoch, {name: each.version for name, each in ingest.datasets.items()}
+    if layer == "silver":
+        silver = read_silver(folder)
+        return silver.epoch, {name: each.digest for name, each in silver.datasets.items()}
+    gold = read_gold(folder)
+    return gold.epoch, {name: each.digest for name, each in gold.tables.items()}
 
 
 def all_subjects(plan: Plan) -> dict[str, str]:
     """What every gate of the batch must have judged before the batch may commit."""
-    asked = [layer for layer in JUDGED if plan.needs(f"validate_{layer}")]
+    asked = [layer for layer in LAYERS if plan.needs(f"validate_{layer}")]
     return {table: what for layer in asked for table, what in subjects(plan, layer).items()}
 
 
@@ -132,21 +136,21 @@ def contracts_at(plan: Plan, layer: str) -> list[Contract]:
 
 
 def require_verdicts(
-    found: Mapping[tuple[str, str], Verdict], plan: Plan, judged: Mapping[str, Any]
+    found: Mapping[tuple[str, str], Verdict], plan: Plan, judged: Mapping[str, str] | None
 ) -> None:
     """Raise GateFailedError unless every expectation in force was met, or properly overridden.
 
-    `found` are the newest verdicts in the books; `judged["subjects"]` is what they must be about.
+    `found` are the newest verdicts in the books; `judged` is, by table, what they must be about:
+    None, which is anything, of a commit from before this was recorded.
     The colour of a task says nothing: it can be set by hand.
     """
-    wanted = judged.get("subjects")  # of a commit from before this was recorded: any
-    for layer in JUDGED:
+    for layer in LAYERS:
         if not plan.needs(f"validate_{layer}"):
             continue
         for contract in contracts_at(plan, layer):
             for expectation in contract.expectations:
                 verdict = found.get((contract.table, expectation.name))
-                subject = wanted[contract.table] if wanted else None
+                subject = judged[contract.table] if judged else None
                 fault = _fault(verdict, subject, overridable=expectation.overridable)
                 if fault:
                     raise GateFailedError(
@@ -158,21 +162,21 @@ def require_verdicts(
 def _fault(verdict: Verdict | None, subject: str | None, *, overridable: bool) -> str:
     if verdict is None:
         return "has no verdict"
-    if subject is not None and verdict["subject"] != subject:
+    if subject is not None and verdict.subject != subject:
         return "was judged on another build than the newest"
-    if stops(verdict) or (verdict["overridden"] and not overridable):
+    if stops(verdict) or (verdict.overridden and not overridable):
         return "was not met"
     return ""
 
 
 def explain(verdict: Verdict) -> list[str]:
     """The lines that tell a person what was expected, what was found, and where."""
-    column = verdict["kwargs"].get("column") or verdict["kwargs"].get("column_list") or ""
-    shown, unexpected = verdict["failing"] or [], verdict["unexpected_count"]
+    column = verdict.kwargs.get("column") or verdict.kwargs.get("column_list") or ""
+    shown, unexpected = verdict.failing, verdict.unexpected_count
     return [
-        f"[{_told_by(verdict)}] {verdict['table_name']}: {verdict['expectation']}",
-        f"  expectation {verdict['type']} {json.dumps(verdict['kwargs'])}",
-        f"  column {column or '-'}, observed {verdict['observed'] or '-'}, "
+        f"[{_told_by(verdict)}] {verdict.table_name}: {verdict.expectation}",
+        f"  expectation {verdict.type} {json.dumps(verdict.kwargs)}",
+        f"  column {column or '-'}, observed {verdict.observed or '-'}, "
         f"unexpected {unexpected or '-'}",
         *([f"  failing, {len(shown)} of {unexpected or len(shown):,}:"] if shown else []),
         *(f"    {_told_record(record)}" for record in sort_records(shown)),

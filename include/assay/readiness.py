@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from assay import ledger
+from assay.batch_states import (
+    COMMITTED,
+    COMMITTING,
+    FAILED,
+    PUBLISHED,
+    RUNNING,
+    UNRELEASED,
+    BatchState,
+)
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.gates import all_subjects, require_verdicts, subjects
@@ -15,7 +23,7 @@ from assay.ledger.query import Connection
 from assay.plan import Plan
 from assay.publish.change import require_staged
 from assay.quarantine.selection import require_open, select_rows
-from assay.results import latest_result
+from assay.stage_results import GoldBuild, SilverBuild, read_gold, read_silver
 
 UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
@@ -54,7 +62,7 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
     if stage == "commit":
         _require_alone(connection, plan)
         verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
-        require_verdicts(verdicts, plan, {"subjects": all_subjects(plan)})
+        require_verdicts(verdicts, plan, all_subjects(plan))
         require_staged(plan)
 
 
@@ -78,7 +86,7 @@ def _require_today(connection: Connection, plan: Plan) -> None:
 
 def _is_outdated(connection: Connection, plan: Plan) -> bool:
     """A run under way may finish when a newer release overtakes it; one that is resumed may not."""
-    is_resumed = ledger.batch_state(connection, plan.batch_id) == "FAILED"
+    is_resumed = ledger.batch_state(connection, plan.batch_id) == FAILED
     if is_resumed or ledger.was_overtaken(connection, plan.batch_id):
         return ledger.released_silver(connection, plan.datasets) != plan.silver_versions
     return not ledger.are_released(connection, plan.silver_versions)
@@ -86,47 +94,50 @@ def _is_outdated(connection: Connection, plan: Plan) -> bool:
 
 def _require_alone(connection: Connection, plan: Plan) -> None:
     """Nothing is committed on top of a batch that is not released."""
-    for other in ledger.batches_in_state(connection, plan.pipeline, ["COMMITTING", "COMMITTED"]):
+    for other in ledger.batches_in_state(connection, plan.pipeline, UNRELEASED):
         if other != plan.batch_id:
             raise BatchError(f"{plan.batch_id}: {ledger.still_unreleased(other)}")
 
 
-def read_builds(plan: Plan, rules: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[str, GoldBuild]]:
     """What the newest builds made of silver and gold. Raises BatchError unless they belong together
     and were made under the rules of today."""
-    silver: dict[str, Any] = {"datasets": {}, "rules": rules}
-    made_from = {}
-    if plan.source != "silver":
-        silver = latest_result(plan.folder, "build_silver")
-        made_from = subjects(plan, "silver")
-    gold = latest_result(plan.folder, "build_gold")
-    if gold.get("made_from", made_from) != made_from:
+    has_silver = plan.source != "silver"
+    silver = read_silver(plan.folder) if has_silver else None
+    made_from = subjects(plan, "silver") if has_silver else {}
+    gold = read_gold(plan.folder)
+    if gold.made_from not in (None, made_from):
         raise BatchError(
             f"{plan.batch_id}: silver was built again after gold; clear build_gold and all after it"
         )
-    if {silver.get("rules", rules), gold.get("rules", rules)} != {rules}:
+    if not {silver.rules if silver else None, gold.rules} <= {None, rules}:
         raise BatchError(
             f"{plan.batch_id}: contracts or transformations have changed since it was built and"
             f" judged; clear {plan.first_build} and all after it"
         )
-    return silver["datasets"], gold["tables"]
+    return silver.datasets if silver else {}, gold.tables
 
 
-def settle_commit(connection: Connection, plan: Plan) -> str:
+def settle_commit(connection: Connection, plan: Plan) -> BatchState:
     """The state of a batch whose commit was cut off, after a look at the lake; no job may be alive.
 
-    A commit that wrote nothing takes the batch back to where it was, so that it can be given up.
+    A commit that wrote nothing takes the batch back to where it was, so that it can be given up;
+    unless a rollback was cut off, which has the batch on its list and must find it in the lake.
     """
     state, committed = ledger.commit_of(connection, plan.batch_id)
-    if state != "COMMITTING" or any(
-        commit.batch_id == plan.batch_id and commit.epoch > committed
-        for path in _written_by_commit(plan)
-        for commit in commits(path)
+    if (
+        state != COMMITTING
+        or ledger.is_rolling_back(connection, plan.pipeline)
+        or any(
+            commit.batch_id == plan.batch_id and commit.epoch > committed
+            for path in _written_by_commit(plan)
+            for commit in commits(path)
+        )
     ):
         return state
-    before = "RUNNING" if committed < 0 else "COMMITTED"
+    before = RUNNING if committed < 0 else COMMITTED
     if ledger.has_standing_release(connection, plan.batch_id):
-        before = "PUBLISHED"
+        before = PUBLISHED
     ledger.set_batch_state(connection, plan.batch_id, before)
     return before
 

@@ -7,13 +7,19 @@ reads the one with the highest epoch, so that a fenced attempt that wakes late i
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from assay import errors
 from assay.errors import AssayError, BatchError
 from assay.files import write_whole
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 RecordClass = Literal["new", "updated", "duplicate", "superseded", "quarantined"]
 RECORD_CLASSES: tuple[RecordClass, ...] = (
     "new",
@@ -76,6 +82,15 @@ def write_failure(folder: str, stage: str, epoch: int, error: AssayError) -> Non
     """Keep an error that a person must act on, for the task that started the job."""
     failure = {"error": type(error).__name__, "text": str(error)}
     write_whole(Path(folder) / "failures" / f"{stage}.{epoch}.json", json.dumps(failure))
+
+
+def from_json(kind: type[T], facts: Mapping[str, Any]) -> T:
+    """A dataclass as it was written; a key that it has no field for is left out.
+
+    So what an earlier version of the program wrote stays readable.
+    """
+    known = {each.name for each in fields(kind)}
+    return kind(**{name: value for name, value in facts.items() if name in known})
 
 
 def read_failure(folder: str, stage: str, epoch: int) -> AssayError | None:

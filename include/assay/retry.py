@@ -7,15 +7,16 @@ from typing import Any
 import psycopg
 
 from assay.airflow_runs import AirflowRuns, RunState
+from assay.batch_states import CLOSED, COMMITTED, COMMITTING
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all
 from assay.plan import read_plan
-from assay.results import latest_result
 from assay.settings import Settings
+from assay.stage_results import read_ingest
 
 # What was built on older tables must be built again, so a batch never resumes after these.
 REBUILT_FROM = ("build_silver", "build_gold")
-RESUMES_AT = {"COMMITTING": "commit", "COMMITTED": "publish"}
+RESUMES_AT = {COMMITTING: "commit", COMMITTED: "publish"}
 
 
 def retry_batch(settings: Settings, connection: psycopg.Connection[Any], batch_id: str) -> str:
@@ -29,7 +30,7 @@ def retry_batch(settings: Settings, connection: psycopg.Connection[Any], batch_i
     if not rows:
         raise BatchError(f"{batch_id}: no such batch; see assay batch list")
     pipeline, run_id, state = rows[0]
-    if state in ("PUBLISHED", "EMPTY", "ABANDONED", "DRY_RUN", "ROLLED_BACK"):
+    if state in CLOSED:
         raise BatchError(f"{batch_id}: is {state}; there is nothing to retry")
     runs = AirflowRuns(settings, pipeline)
     if state in RESUMES_AT:
@@ -47,10 +48,10 @@ def _bronze_differs(settings: Settings, batch_id: str) -> bool:
     folder = settings.batches / batch_id
     try:
         plan = read_plan(folder / "plan.json")
-        ingested = latest_result(str(folder), "ingest_bronze")["datasets"]
+        ingested = read_ingest(str(folder)).datasets
     except BatchError:
         return False
-    found = {file_id for dataset in ingested.values() for file_id in dataset["records"]}
+    found = {file_id for dataset in ingested.values() for file_id in dataset.records}
     return not found <= {file.file_id for file in plan.files}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import reduce
 from typing import Any
 
@@ -14,6 +15,7 @@ from assay.delta_history import base_of
 from assay.gates import subjects
 from assay.plan import Plan
 from assay.rules import rules_version
+from assay.stage_results import Bounds, GoldBuild, GoldResult
 from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import gold_functions
@@ -27,16 +29,17 @@ def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     The result names the change sets that it was made from, and the rules.
     """
     made_from = subjects(plan, "silver") if plan.needs("build_silver") else {}
-    built = {contract.name: _build(spark, plan, epoch, contract) for contract in plan.gold}
-    counted = _count(spark, plan, built)
-    tables = {name: table | counted[name] for name, table in built.items()}
-    listed = ", ".join(f"{t['groups']:,} of {name}" for name, t in tables.items())
-    summary = f"groups: {listed}"
+    written = {contract.name: _write(spark, plan, epoch, contract) for contract in plan.gold}
+    counted = _count(spark, plan, written)
+    tables = {name: GoldBuild(**facts, **counted[name]) for name, facts in written.items()}
+    listed = ", ".join(f"{table.groups:,} of {name}" for name, table in tables.items())
     rules = rules_version(plan.datasets)
-    return {"tables": tables, "made_from": made_from, "rules": rules, "summary": summary}
+    result = GoldResult(epoch=epoch, tables=tables, made_from=made_from, rules=rules)
+    return {**asdict(result), "summary": f"groups: {listed}"}
 
 
-def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> dict[str, Any]:
+def _write(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> dict[str, Any]:
+    """Write the candidates of a table; returns where they are, and what they were made on."""
     path = plan.table("gold", contract.name)
     base = base_of(path, plan.batch_id)
     is_increment = plan.source == "files"
@@ -54,11 +57,11 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
 
 
 def _count(
-    spark: SparkSession, plan: Plan, built: Mapping[str, Mapping[str, Any]]
+    spark: SparkSession, plan: Plan, written: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     """Of each table the groups that stay, those that go, a digest of both, and their bounds."""
     asked = [
-        _facts(spark.read.parquet(built[contract.name]["candidates"]), contract)
+        _facts(spark.read.parquet(written[contract.name]["candidates"]), contract)
         for contract in plan.gold
     ]
     keys = {contract.name: bounded_keys(contract) for contract in plan.gold}
@@ -90,9 +93,7 @@ def _texts(values: Iterable[Column]) -> Column:
     return F.array(*(value.cast("string") for value in values)).cast("array<string>")
 
 
-def _bounds(
-    keys: Sequence[str], least: Sequence[str | None], most: Sequence[str | None]
-) -> dict[str, tuple[str, str]]:
+def _bounds(keys: Sequence[str], least: Sequence[str | None], most: Sequence[str | None]) -> Bounds:
     """Between which values the keys of the candidates lie, as text; see `merge`."""
     found = zip(keys, least, most, strict=True)
     return {key: (low, high) for key, low, high in found if low is not None and high is not None}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from assay.delta_history import base_of
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
+from assay.stage_results import Bounds, SilverBuild, SilverResult
 from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.delivery_input import Deliveries, read_deliveries, records_of
 from spark_jobs.lakehouse.merge import bounded_keys
@@ -30,11 +32,11 @@ COUNTS = ("records", "settled", *RECORD_CLASSES)
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
     datasets = {name: _build(spark, plan, epoch, name) for name in plan.inputs}
-    rules = rules_version(plan.datasets)
-    return {"datasets": datasets, "rules": rules, "summary": _summary(datasets)}
+    result = SilverResult(epoch=epoch, datasets=datasets, rules=rules_version(plan.datasets))
+    return {**asdict(result), "summary": _summary([*datasets.values()])}
 
 
-def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[str, Any]:
+def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverBuild:
     contract = load_contract("silver", dataset)
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
@@ -52,17 +54,17 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[st
     classes, sums, reasons = _classes(counted), _sums(counted, contract), _reasons(counted)
     moved = _write_moves(spark, plan, epoch, dataset, change_set)
     content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
-    return {
-        "change_set": change_set,
-        "base_version": base.version,
-        "base_is_empty": silver is None,
-        "classes": classes,
-        "sums": sums,
-        "reasons": reasons,
-        "bounds": _bounds(counted, contract),
-        "digest": hashlib.sha256(content.encode()).hexdigest(),
+    return SilverBuild(
+        change_set=change_set,
+        base_version=base.version,
+        base_is_empty=silver is None,
+        classes=classes,
+        sums=sums,
+        reasons=reasons,
+        bounds=_bounds(counted, contract),
+        digest=hashlib.sha256(content.encode()).hexdigest(),
         **moved,
-    }
+    )
 
 
 def _write(plan: Plan, classified: DataFrame, contract: Contract, change_set: str) -> list[Row]:
@@ -170,7 +172,7 @@ def _reasons(counted: list[Row]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _bounds(counted: list[Row], contract: Contract) -> dict[str, tuple[str, str]]:
+def _bounds(counted: list[Row], contract: Contract) -> Bounds:
     """Between which values the keys of the rows lie that silver gets, as text; see `merge`."""
     winners = [row for row in counted if row["class"] in WINNERS]
     if not winners:
@@ -182,14 +184,10 @@ def _bounds(counted: list[Row], contract: Contract) -> dict[str, tuple[str, str]
     }
 
 
-def _summary(datasets: Mapping[str, Mapping[str, Any]]) -> str:
-    totals = dict.fromkeys(RECORD_CLASSES, 0)
-    for dataset in datasets.values():
-        for file in dataset["classes"].values():
-            for name in RECORD_CLASSES:
-                totals[name] += file[name]
+def _summary(built: Sequence[SilverBuild]) -> str:
+    totals = {name: sum(each.count(name) for each in built) for name in RECORD_CLASSES}
     listed = ", ".join(f"{count:,} {name}" for name, count in totals.items())
-    settled = sum(f["settled"] for d in datasets.values() for f in d["classes"].values())
+    settled = sum(file["settled"] for each in built for file in each.classes.values())
     listed += f"; {settled:,} settled by the order of deliveries" if settled else ""
-    moved, stay = (sum(d.get(name, 0) for d in datasets.values()) for name in ("moved", "stay"))
+    moved, stay = sum(each.moved for each in built), sum(each.stay for each in built)
     return f"{listed}; {moved:,} leave quarantine, {stay:,} stay" if moved or stay else listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -17,6 +17,7 @@ from assay.gates import all_subjects
 from assay.plan import Plan
 from assay.readiness import read_builds
 from assay.rules import rules_version
+from assay.stage_results import CommitResult, SilverBuild
 from spark_jobs.commit_targets import Target, measure, measured_by, read_targets
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
@@ -44,16 +45,11 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         versions[target.contract.table] = _bring_in(spark, target, own)
     totals = measure(spark, targets, versions, {t: found for t, found in known.items() if found})
     listed = ", ".join(f"{name} v{version}" for name, version in versions.items())
-    return {
-        "versions": versions,
-        "rules": rules,
-        "contracts": {c.table: c.version for c in contracts_of(plan.datasets)},
-        "subjects": all_subjects(plan),
-        "totals": totals,
-        "silver": silver,
-        "gold": gold,
-        "summary": listed,
-    }
+    result = CommitResult(
+        versions=versions, totals=totals, silver=silver, gold=gold, subjects=all_subjects(plan)
+    )
+    contracts = {c.table: c.version for c in contracts_of(plan.datasets)}
+    return {**asdict(result), "rules": rules, "contracts": contracts, "summary": listed}
 
 
 def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:
@@ -119,20 +115,19 @@ def _bring_in(spark: SparkSession, target: Target, fence: tables.Fence) -> int:
 
 
 def _quarantine(
-    spark: SparkSession, plan: Plan, fence: tables.Fence, dataset: str, built: dict[str, Any]
+    spark: SparkSession, plan: Plan, fence: tables.Fence, dataset: str, built: SilverBuild
 ) -> int:
     """Replace the batch's quarantined rows; they are never changed after that."""
     path = plan.table("quarantine", dataset)
     kept = schemas.retention(load_contract("silver", dataset))
     tables.create_table(spark, path, schemas.QUARANTINE_DDL, partition_by="batch_id", **kept)
-    change_set = spark.read.parquet(built["change_set"])
+    change_set = spark.read.parquet(built.change_set)
     rows = change_set.where(F.col("class") == "quarantined").select(
         *schemas.QUARANTINE_COLUMNS, F.lit(plan.batch_id).alias("batch_id")
     )
     head = head_of(path)
     is_ours = head.batch_id == fence.batch_id
-    has_rows = any(file["quarantined"] for file in built["classes"].values())
-    if head.digest == built["digest"] if is_ours else not has_rows:
+    if head.digest == built.digest if is_ours else not built.count("quarantined"):
         return head.version
-    own = replace(fence, digest=built["digest"])
+    own = replace(fence, digest=built.digest)
     return tables.commit(spark, path, own, lambda: tables.replace_batch(path, rows, plan.batch_id))

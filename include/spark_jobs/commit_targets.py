@@ -14,7 +14,7 @@ from assay.contract import Contract, Layer, load_contract, measured_columns
 from assay.delta_history import Commit
 from assay.errors import BatchError
 from assay.plan import Plan
-from assay.results import latest_result
+from assay.stage_results import GoldBuild, SilverBuild, read_commit
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import Bounds
 from spark_jobs.totals import ROWS, Summed, as_texts, sum_frames, zeros
@@ -47,29 +47,34 @@ class Target:
 
 
 def read_targets(
-    spark: SparkSession, plan: Plan, silver: dict[str, Any], gold: dict[str, Any]
+    spark: SparkSession,
+    plan: Plan,
+    silver: Mapping[str, SilverBuild],
+    gold: Mapping[str, GoldBuild],
 ) -> Iterator[Target]:
     """Silver before gold: gold is made from it."""
     for dataset, built in silver.items():
         contract = _fitting_contract(plan, "silver", dataset, built)
-        winners = spark.read.parquet(built["change_set"]).where(F.col("class").isin(*WINNERS))
+        winners = spark.read.parquet(built.change_set).where(F.col("class").isin(*WINNERS))
         columns = [*contract.column_names, *schemas.SILVER_LINEAGE]
         changes = winners.select(*columns, F.lit(False).alias("deleted"))
-        new, updated = (sum(f[c] for f in built["classes"].values()) for c in WINNERS)
+        new, updated = built.count("new"), built.count("updated")
         yield _target(
             plan, contract, built, changes, only_new=not updated, is_empty=new + updated == 0
         )
-    for name, built in gold.items():
-        contract = _fitting_contract(plan, "gold", name, built)
-        changes = spark.read.parquet(built["candidates"])
-        is_empty = built["groups"] + built["deleted"] == 0
-        yield _target(plan, contract, built, changes, only_new=False, is_empty=is_empty)
+    for name, table in gold.items():
+        contract = _fitting_contract(plan, "gold", name, table)
+        changes = spark.read.parquet(table.candidates)
+        is_empty = table.groups + table.deleted == 0
+        yield _target(plan, contract, table, changes, only_new=False, is_empty=is_empty)
 
 
-def _fitting_contract(plan: Plan, layer: Layer, name: str, built: dict[str, Any]) -> Contract:
+def _fitting_contract(
+    plan: Plan, layer: Layer, name: str, built: SilverBuild | GoldBuild
+) -> Contract:
     """The contract, if the table has its shape or is to be replaced."""
     contract = load_contract(layer, name)
-    if not built["base_is_empty"]:
+    if not built.base_is_empty:
         shape.require_shape(plan.table(layer, name), contract)
     return contract
 
@@ -77,7 +82,7 @@ def _fitting_contract(plan: Plan, layer: Layer, name: str, built: dict[str, Any]
 def _target(
     plan: Plan,
     contract: Contract,
-    built: dict[str, Any],
+    built: SilverBuild | GoldBuild,
     changes: DataFrame,
     *,
     only_new: bool,
@@ -86,12 +91,12 @@ def _target(
     return Target(
         contract=contract,
         path=plan.table(contract.layer, contract.name),
-        base_version=built["base_version"],
-        replace_all=built["base_is_empty"],
+        base_version=built.base_version,
+        replace_all=built.base_is_empty,
         only_new=only_new,
         is_empty=is_empty,
-        digest=built["digest"],
-        bounds=built.get("bounds", {}),
+        digest=built.digest,
+        bounds=built.bounds,
         changes=changes,
     )
 
@@ -134,11 +139,13 @@ def measured_by(plan: Plan, target: Target, base: Commit) -> dict[str, str] | No
     if contract.layer != "silver" or target.replace_all or not base.digest:
         return None
     try:
-        commit = latest_result(str(Path(plan.folder).with_name(base.batch_id)), "commit")
+        commit = read_commit(str(Path(plan.folder).with_name(base.batch_id)))
     except BatchError:  # its folder has been cleared away
         return None
-    built = commit.get("silver", {}).get(contract.name, {})
-    made = (built.get("digest"), commit["versions"].get(contract.table))
-    measured: dict[str, str] = commit["totals"].get(contract.table, {}).get("after", {})
+    built = commit.silver.get(contract.name)
+    if built is None or contract.table not in commit.totals:
+        return None
+    made = (built.digest, commit.versions.get(contract.table))
     is_same = made == (base.digest, base.version) and base.version == target.base_version
+    measured: dict[str, str] = commit.after(contract.table)
     return measured if is_same and measured.keys() == target.measures.keys() else None

@@ -15,13 +15,13 @@ from pyspark.sql import DataFrame
 
 from assay.contract import Contract, Expectation
 from assay.errors import ContractError
+from assay.verdicts import Verdict
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
 SHOWN_RECORDS = 10
 SEVERITIES = {"fail": "critical", "warn": "warning"}
-Verdict = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -137,19 +137,14 @@ def _verdict(
     located = details.get("partial_unexpected_index_list") or []
     failing = [{name: row[name] for name in row if name in shown} for row in located]
     raised = _raised(result.get("exception_info") or {})
-    return {
-        "table_name": contract.table,
-        "expectation": expectation.name,
-        "frame": expectation.frame,
-        "type": expectation.type,
-        "kwargs": expectation.kwargs,
-        "severity": expectation.severity,
-        "overridable": expectation.overridable,
-        "success": bool(result["success"]),
-        "observed": str(raised or ("" if observed is None else observed)),
-        "unexpected_count": details.get("unexpected_count"),
-        "failing": failing[:SHOWN_RECORDS],
-    }
+    return Verdict.on(
+        contract,
+        expectation,
+        success=bool(result["success"]),
+        observed=str(raised or ("" if observed is None else observed)),
+        unexpected_count=details.get("unexpected_count"),
+        failing=failing[:SHOWN_RECORDS],
+    )
 
 
 def _raised(info: dict[str, Any]) -> str:

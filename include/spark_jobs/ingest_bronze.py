@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -9,6 +10,7 @@ from pyspark.sql import SparkSession
 from assay.contract import load_contract
 from assay.landing.rest import require_unchanged
 from assay.plan import Plan
+from assay.stage_results import Ingested, IngestResult
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.file_counts import count_files
 from spark_jobs.lakehouse.landing import read_files
@@ -30,17 +32,21 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
     """
     if plan.source == "bronze":
         batches = len(plan.rebuild_batches)
-        return {"datasets": {}, "summary": f"rebuilding from {batches} batches already in bronze"}
+        return _result(epoch, {}, f"rebuilding from {batches} batches already in bronze")
     datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.inputs}
     require_unchanged(plan.files, plan.batch_id, every_byte=True)
     for dataset in plan.datasets:
         if dataset not in plan.inputs:
             _take_back(spark, plan, epoch, dataset)
-    records = sum(sum(d["records"].values()) for d in datasets.values())
-    return {"datasets": datasets, "summary": f"{records:,} records of {len(plan.files)} files"}
+    records = sum(sum(each.records.values()) for each in datasets.values())
+    return _result(epoch, datasets, f"{records:,} records of {len(plan.files)} files")
 
 
-def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[str, Any]:
+def _result(epoch: int, datasets: dict[str, Ingested], summary: str) -> dict[str, Any]:
+    return {**asdict(IngestResult(epoch=epoch, datasets=datasets)), "summary": summary}
+
+
+def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> Ingested:
     contract = load_contract("bronze", dataset)
     path = plan.table("bronze", dataset)
     create_table(
@@ -55,7 +61,8 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> dict[s
     rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
     counted = count_files(path, plan.batch_id)
-    return {"version": version, "records": {file: count.records for file, count in counted.items()}}
+    records = {file: count.records for file, count in counted.items()}
+    return Ingested(version=version, records=records)
 
 
 def _take_back(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> None:

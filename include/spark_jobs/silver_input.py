@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 from assay.contract import load_contract
 from assay.delta_history import NO_TABLE, base_of
 from assay.plan import Plan
-from assay.results import latest_result
+from assay.stage_results import read_silver
 from spark_jobs.lakehouse.schemas import empty_silver
 from spark_jobs.lakehouse.shape import read_as, read_unless_empty
 from spark_jobs.transformations.touched_groups import SilverInput
@@ -20,10 +20,10 @@ def silver_input(spark: SparkSession, plan: Plan, dataset: str) -> SilverInput:
         silver = read_as(spark, path, contract, plan.silver_versions[dataset])
         return SilverInput(contract, silver, None)
     if dataset in plan.inputs:
-        built = latest_result(plan.folder, "build_silver")["datasets"][dataset]
-        version = built["base_version"]
-        base = None if built["base_is_empty"] else read_as(spark, path, contract, version)
-        return SilverInput(contract, base, spark.read.parquet(built["change_set"]))
+        built = read_silver(plan.folder).datasets[dataset]
+        version = built.base_version
+        base = None if built.base_is_empty else read_as(spark, path, contract, version)
+        return SilverInput(contract, base, spark.read.parquet(built.change_set))
     # Of other pipelines only what is released counts.
     version = NO_TABLE.version if plan.source == "silver" else base_of(path, plan.batch_id).version
     standing = read_unless_empty(spark, path, contract, version)

@@ -7,6 +7,7 @@ the plan's gate policy, whether the batch goes on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -14,7 +15,8 @@ from pyspark.sql import SparkSession
 from assay.contract import Contract
 from assay.gates import subjects, summarise
 from assay.plan import Plan
-from spark_jobs.expectations import GateFrame, Verdict, open_context, run_gate
+from assay.verdicts import Verdict
+from spark_jobs.expectations import GateFrame, open_context, run_gate
 
 Gate = Callable[[SparkSession, Plan], list[tuple[Contract, list[GateFrame]]]]
 
@@ -28,6 +30,7 @@ def validate(spark: SparkSession, plan: Plan, layer: str, gate: Gate) -> dict[st
     judged = subjects(plan, layer)
     verdicts: list[Verdict] = []
     for contract, frames in gate(spark, plan):
-        subject = {"subject": judged[contract.table]}
-        verdicts += [verdict | subject for verdict in run_gate(context, contract, frames)]
-    return {"verdicts": verdicts, "summary": summarise(verdicts)}
+        subject = judged[contract.table]
+        found = run_gate(context, contract, frames)
+        verdicts += [replace(verdict, subject=subject) for verdict in found]
+    return {"verdicts": [*map(asdict, verdicts)], "summary": summarise(verdicts)}

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from assay.contract import Contract
 from assay.plan import Plan
-from assay.results import latest_result
+from assay.stage_results import GoldBuild, read_gold
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.shape import read_as
 from spark_jobs.silver_input import silver_input
@@ -30,11 +30,11 @@ def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
 
 def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
     """Frames `rows` (candidates) and `totals` (one row per measure: gold and silver)."""
-    gold = latest_result(plan.folder, "build_gold")["tables"]
+    gold = read_gold(plan.folder).tables
     sums = sum_frames(_silver_after(spark, plan) | _gold_after(spark, plan, gold))
     gates = []
     for contract in plan.gold:
-        candidates = spark.read.parquet(gold[contract.name]["candidates"])
+        candidates = spark.read.parquet(gold[contract.name].candidates)
         frames = [GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys)]
         if contract.totals:
             frames.append(GateFrame("totals", _totals(contract, sums), tuple(TOTALS.names)))
@@ -53,7 +53,9 @@ def _silver_after(spark: SparkSession, plan: Plan) -> dict[str, Summed]:
     return summed
 
 
-def _gold_after(spark: SparkSession, plan: Plan, gold: Mapping[str, Any]) -> dict[str, Summed]:
+def _gold_after(
+    spark: SparkSession, plan: Plan, gold: Mapping[str, GoldBuild]
+) -> dict[str, Summed]:
     """Each gold table as it will be, with its reconciled measures."""
     return {
         contract.table: (
@@ -66,14 +68,14 @@ def _gold_after(spark: SparkSession, plan: Plan, gold: Mapping[str, Any]) -> dic
 
 
 def _with_candidates(
-    spark: SparkSession, plan: Plan, contract: Contract, built: dict[str, Any]
+    spark: SparkSession, plan: Plan, contract: Contract, built: GoldBuild
 ) -> DataFrame:
-    candidates = spark.read.parquet(built["candidates"])
+    candidates = spark.read.parquet(built.candidates)
     groups = candidates.where(~F.col("deleted")).drop("deleted")
-    if built["base_is_empty"]:
+    if built.base_is_empty:
         return groups
     path = plan.table("gold", contract.name)
-    base = read_as(spark, path, contract, built["base_version"])
+    base = read_as(spark, path, contract, built.base_version)
     touched = candidates.select(*contract.keys)
     return base.join(touched, on=list(contract.keys), how="left_anti").unionByName(groups)
 

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
 from assay.plan import Plan
-from assay.results import GOOD_CLASSES, RECORD_CLASSES, latest_result
+from assay.results import GOOD_CLASSES, RECORD_CLASSES
+from assay.stage_results import read_silver
 from spark_jobs.bronze_input import quarantined_rows
 from spark_jobs.expectations import GateFrame
 from spark_jobs.lakehouse.tables import read_table
@@ -35,13 +36,14 @@ def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, An
 
 def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
     """Frames `rows` (new and updated), `records` (all) and `classes` (one row of counts)."""
-    built = latest_result(plan.folder, "build_silver")["datasets"]
+    datasets = read_silver(plan.folder).datasets
     gates = []
     for dataset in plan.inputs:
-        change_set = spark.read.parquet(built[dataset]["change_set"])
+        built = datasets[dataset]
+        change_set = spark.read.parquet(built.change_set)
         rows = change_set.where(F.col("class").isin(*WINNERS))
-        records = _records_to_classify(spark, plan, dataset) - built[dataset].get("stay", 0)
-        counts = {c: sum(f[c] for f in built[dataset]["classes"].values()) for c in RECORD_CLASSES}
+        records = _records_to_classify(spark, plan, dataset) - built.stay
+        counts = {name: built.count(name) for name in RECORD_CLASSES}
         classified, good = sum(counts.values()), sum(counts[c] for c in GOOD_CLASSES)
         classes = {
             "dataset": dataset,

@@ -69,7 +69,7 @@ def release_gold(connection: psycopg.Connection[Any], pipeline: str, **versions:
     batch_id = f"batch of {named}"
     start_batch(connection, batch_id, "PUBLISHED", pipeline=pipeline)
     made = release(connection, batch_id, named, pipeline)
-    return int(made["release_id"])
+    return made.release_id
 
 
 def test_export_reads_the_version_that_a_release_names(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,37 +13,38 @@ import psycopg
 from assay import ledger
 from assay.gate_page import render, write_page
 from assay.settings import load_settings
+from assay.verdicts import RecordedVerdict, Verdict
 from builders.ledger_rows import start_batch
 
 NAME = "<script>alert('x')</script>.csv"
-VERDICTS: list[dict[str, Any]] = [
-    {
-        "table_name": "silver.trades",
-        "expectation": "known status",
-        "frame": "rows",
-        "type": "expect_column_values_to_be_in_set",
-        "kwargs": {"column": "status", "value_set": ["<b>"]},
-        "severity": "fail",
-        "success": False,
-        "overridden": True,
-        "overridden_by": "ada",
-        "override_reason": "late <i>feed</i>",
-        "observed": "12 % unexpected",
-        "unexpected_count": 23,
-        "failing": [
+VERDICTS = [
+    Verdict(
+        table_name="silver.trades",
+        expectation="known status",
+        frame="rows",
+        type="expect_column_values_to_be_in_set",
+        kwargs={"column": "status", "value_set": ["<b>"]},
+        severity="fail",
+        success=False,
+        overridden=True,
+        overridden_by="ada",
+        override_reason="late <i>feed</i>",
+        observed="12 % unexpected",
+        unexpected_count=23,
+        failing=[
             {"status": "DONE", "source_file": NAME, "record_number": 10},
             {"status": None, "source_file": NAME, "record_number": 9},
         ],
-    },
-    {
-        "table_name": "silver.trades",
-        "expectation": "rows are there",
-        "frame": "rows",
-        "type": "expect_table_row_count_to_be_between",
-        "kwargs": {"min_value": 1},
-        "severity": "fail",
-        "success": True,
-    },
+    ),
+    Verdict(
+        table_name="silver.trades",
+        expectation="rows are there",
+        frame="rows",
+        type="expect_table_row_count_to_be_between",
+        kwargs={"min_value": 1},
+        severity="fail",
+        success=True,
+    ),
 ]
 
 
@@ -67,10 +70,10 @@ def test_page_of_a_batch_says_what_its_newest_verdicts_say(
     loader: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     start_batch(loader, "b1")
-    older = {**VERDICTS[0], "expectation": "of an older attempt"}
+    older = replace(VERDICTS[0], expectation="of an older attempt")
     ledger.record_validation(loader, "b1", 1, "silver", [older])
     ledger.record_validation(loader, "b1", 2, "silver", VERDICTS)
-    bronze = {**VERDICTS[1], "table_name": "bronze.trades"}
+    bronze = replace(VERDICTS[1], table_name="bronze.trades")
     ledger.record_validation(loader, "b1", 1, "bronze", [bronze])
     settings = load_settings({"ASSAY_HOME": str(tmp_path)})
     path = write_page(settings, "b1", ledger.newest_verdicts(loader, "b1"))
@@ -91,8 +94,8 @@ def test_page_of_a_batch_says_what_its_newest_verdicts_say(
 
 
 def test_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
-    nothing = {"layer": "silver", "observed": None, "unexpected_count": None, "failing": None}
-    text = render(NAME, [nothing | VERDICTS[1]])
+    recorded = {"layer": "silver", "checked_at": datetime.now(UTC)}
+    text = render(NAME, [RecordedVerdict(**asdict(VERDICTS[1]), **recorded)])
     page = Page(text)
     assert not {"script", "link", "img", "iframe", "b", "i"} & {*page.tags}
     assert not {"src", "href", "onclick"} & {*page.attributes}

@@ -12,7 +12,8 @@ from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery
 from assay.notes import as_note
 from assay.plan import GatePolicy, Plan
-from builders.ledger_rows import release, start_batch
+from assay.verdicts import Verdict
+from builders.ledger_rows import bring_to, commit, release, start_batch
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -87,8 +88,7 @@ def test_a_run_comes_after_those_whose_batches_were_registered_before_its_own(
 
 
 def test_starting_a_batch_again_keeps_its_state(loader: Connection) -> None:
-    start_batch(loader, "b1")
-    ledger.set_batch_state(loader, "b1", "COMMITTED")
+    start_batch(loader, "b1", "COMMITTED")
     start_batch(loader, "b1")
     assert ledger.batch_state(loader, "b1") == "COMMITTED"
     assert ledger.batch_state(loader, "b2") is None
@@ -110,12 +110,11 @@ def test_failed_batch_keeps_its_error_until_it_runs_again(loader: Connection) ->
 
 @pytest.mark.parametrize("state", ["COMMITTING", "COMMITTED", "PUBLISHED"])
 def test_batch_in_the_lake_cannot_fail_or_be_abandoned(loader: Connection, state: str) -> None:
-    start_batch(loader, "b1")
-    ledger.set_batch_state(loader, "b1", state)
-    ledger.set_batch_state(loader, "b1", "FAILED", error="Postgres was away")
+    start_batch(loader, "b1", state)
+    ledger.fail_batch(loader, "b1", "Postgres was away", epoch=1)
     assert ledger.batch_state(loader, "b1") == state
     assert loader.execute("SELECT error FROM ops.batch").fetchall() == [("Postgres was away",)]
-    with pytest.raises(BatchError, match=f"b1: is {state}.*assay batch retry"):
+    with pytest.raises(BatchError, match=f"b1: is {state}.*assay release rollback"):
         ledger.set_batch_state(loader, "b1", "ABANDONED")
 
 
@@ -178,9 +177,9 @@ def test_committed_batches_are_released_by_epoch_whatever_the_clock_says(
     for batch_id in ("b1", "b2", "b3"):
         start_batch(loader, batch_id)
     for epoch, batch_id in enumerate(("b3", "b1", "b2")):
-        ledger.record_commit(loader, batch_id, epoch)
+        commit(loader, batch_id, epoch)
     loader.execute("UPDATE ops.batch SET committed_at = now() - number * interval '1 day'")
-    ledger.set_batch_state(loader, "b3", "FAILED", error="publish failed")
+    ledger.fail_batch(loader, "b3", "publish failed", epoch=3)
     ledger.set_batch_state(loader, "b1", "PUBLISHED")
     assert ledger.committed_unreleased(loader, "trades") == ["b3", "b2"]
     assert ledger.batches_in_state(loader, "trades", ["COMMITTED"]) == ["b2", "b3"]
@@ -193,7 +192,7 @@ def test_rebuild_counts_as_the_generation_once_it_is_committed(loader: Connectio
     start_batch(loader, "b2", generation=2)
     assert ledger.current_generation(loader, "trades") == 1
     assert ledger.next_generation(loader, "trades") == 3
-    ledger.set_batch_state(loader, "b2", "COMMITTED")
+    bring_to(loader, "b2", "COMMITTED")
     assert ledger.current_generation(loader, "trades") == 2
 
 
@@ -249,21 +248,22 @@ def test_end_of_an_attempt_that_never_began_is_refused(loader: Connection) -> No
 
 
 def test_verdicts_of_one_attempt_replace_themselves(loader: Connection) -> None:
-    verdict = {
-        "table_name": "silver.trades",
-        "expectation": "known status",
-        "frame": "rows",
-        "type": "expect_column_values_to_be_in_set",
-        "kwargs": {"column": "transaction_status"},
-        "severity": "fail",
-        "success": False,
-        "observed": 0.25,
-        "unexpected_count": 2,
-        "failing": [{"trade_id": "T1", "record_number": 7}],
-    }
-    ledger.record_validation(loader, "b1", 1, "silver", [verdict, {**verdict, "expectation": "x"}])
+    verdict = Verdict(
+        table_name="silver.trades",
+        expectation="known status",
+        frame="rows",
+        type="expect_column_values_to_be_in_set",
+        kwargs={"column": "transaction_status"},
+        severity="fail",
+        success=False,
+        observed="0.25",
+        unexpected_count=2,
+        failing=[{"trade_id": "T1", "record_number": 7}],
+    )
+    other = replace(verdict, expectation="x")
+    ledger.record_validation(loader, "b1", 1, "silver", [verdict, other])
     ledger.record_validation(loader, "b1", 1, "silver", [verdict])
-    ledger.record_validation(loader, "b1", 2, "silver", [{**verdict, "success": True}])
+    ledger.record_validation(loader, "b1", 2, "silver", [replace(verdict, success=True)])
     query = "SELECT epoch, success, observed, failing FROM ops.validation_result ORDER BY epoch"
     assert loader.execute(query).fetchall() == [
         (1, False, "0.25", [{"trade_id": "T1", "record_number": 7}]),
@@ -272,10 +272,20 @@ def test_verdicts_of_one_attempt_replace_themselves(loader: Connection) -> None:
 
 
 def test_override_without_a_name_and_a_reason_is_refused(loader: Connection) -> None:
-    verdict = {"table_name": "t", "expectation": "e", "frame": "rows", "type": "x", "kwargs": {}}
-    verdict |= {"severity": "fail", "success": False, "overridden": True, "overridden_by": "ada"}
+    verdict = Verdict(
+        table_name="t",
+        expectation="e",
+        frame="rows",
+        type="x",
+        kwargs={},
+        severity="fail",
+        success=False,
+        overridden=True,
+        overridden_by="ada",
+        override_reason="",
+    )
     with pytest.raises(psycopg.errors.CheckViolation):
-        ledger.record_validation(loader, "b1", 1, "silver", [{**verdict, "override_reason": ""}])
+        ledger.record_validation(loader, "b1", 1, "silver", [verdict])
 
 
 def test_release_of_the_same_versions_is_found_and_cannot_be_made_twice(loader: Connection) -> None:
@@ -330,5 +340,5 @@ def test_ingest_batch_view_tells_the_true_status_start_and_end(loader: Connectio
     released = release(loader, "b1", {"silver.trades": 1})
     (completed,) = ingest_batch_rows(loader)
     assert completed["ingest_status"] == "COMPLETED"
-    assert completed["ingest_end_date_time"] == released["released_at"]
+    assert completed["ingest_end_date_time"] == released.released_at
     assert completed["id"] == row["id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -10,16 +11,19 @@ import psycopg
 from assay import ledger
 from assay.ledger import Delivery
 from assay.notes import LONGEST_NOTE, as_note
-from builders.ledger_rows import release, start_batch
+from assay.verdicts import Verdict
+from builders.ledger_rows import bring_to, release, start_batch
 
 Connection = psycopg.Connection[Any]
-VERDICT = {
-    "table_name": "silver.trades",
-    "frame": "rows",
-    "type": "expect_table_row_count_to_be_between",
-    "kwargs": {},
-    "success": False,
-}
+VERDICT = Verdict(
+    table_name="silver.trades",
+    expectation="",
+    frame="rows",
+    type="expect_table_row_count_to_be_between",
+    kwargs={},
+    severity="warn",
+    success=False,
+)
 
 
 def deliver(loader: Connection, batch_id: str, *rejected: str) -> None:
@@ -39,9 +43,9 @@ def publish(loader: Connection, batch_id: str, **classes: int) -> int:
         generation=1,
         classes={"f0": {**counts, "records": sum(counts.values())}},
     )
-    released: int = release(loader, batch_id, {})["release_id"]
+    released: int = release(loader, batch_id, {}).release_id
     for state in ("COMMITTED", "PUBLISHED"):
-        ledger.set_batch_state(loader, batch_id, state)
+        bring_to(loader, batch_id, state)
     return released
 
 
@@ -86,12 +90,12 @@ def test_override_and_warning_have_words_of_their_own(loader: Connection) -> Non
     publish(loader, "b1", new=1)
     by_ada = {"overridden": True, "overridden_by": "ada", "override_reason": "late feed"}
     for epoch, verdicts in (
-        (1, [{**VERDICT, "expectation": "of an older attempt", "severity": "warn"}]),
+        (1, [replace(VERDICT, expectation="of an older attempt")]),
         (
             2,
             [
-                {**VERDICT, "expectation": "few rows", "severity": "warn"},
-                {**VERDICT, "expectation": "known status", "severity": "fail", **by_ada},
+                replace(VERDICT, expectation="few rows"),
+                replace(VERDICT, expectation="known status", severity="fail", **by_ada),
             ],
         ),
     ):

@@ -35,6 +35,7 @@ from assay.stack.launch import launch
 from assay.stack.paths import child_environment
 from assay.verify import audit
 from builders.content import everything
+from builders.ledger_rows import commit
 from spark_jobs.chain import STAGES
 
 PUBLISH = Path(__file__).with_name("publish_process.py")
@@ -98,9 +99,9 @@ class Attempts:
 
     def record_commit(self, plan: Plan, epoch: int) -> None:
         with self.connect() as connection:
-            ledger.record_commit(connection, plan.batch_id, epoch)
+            commit(connection, plan.batch_id, epoch)
 
-    def publish(self) -> list[dict[str, Any]]:
+    def publish(self) -> list[ledger.Release]:
         batches = self.settings.batches
         return publish_pending(
             self.connect,

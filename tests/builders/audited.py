@@ -20,6 +20,7 @@ from assay.landing.ways_out import abandon_batch
 from assay.params import RunParams
 from assay.plan import Plan
 from assay.settings import Settings
+from assay.verdicts import Verdict
 from assay.verify import Check, audit
 from builders.attempts import BUILD, PIPELINE, Attempts
 from builders.deliveries import deliver, make_set
@@ -115,15 +116,7 @@ def record_passes(attempts: Attempts, plan: Plan, layer: str) -> None:
     contracts = [load_contract("bronze", "trades"), load_contract("silver", "trades")]
     contracts += gold_contracts(["trades"])
     verdicts = [
-        {
-            "table_name": contract.table,
-            "expectation": expectation.name,
-            "frame": expectation.frame,
-            "type": expectation.type,
-            "kwargs": expectation.kwargs,
-            "severity": expectation.severity,
-            "success": True,
-        }
+        Verdict.on(contract, expectation, success=True)
         for contract in contracts
         if contract.layer == layer
         for expectation in contract.expectations

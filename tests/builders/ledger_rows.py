@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from assay import ledger
+from assay.batch_states import COMMITTING, MOVES, BatchState
 
 Connection = psycopg.Connection[Any]
 
@@ -32,15 +33,37 @@ def start_batch(
     )
     for state in states:
         if state == "COMMITTED":
-            epoch = ledger.take_epoch(connection, pipeline, batch_id)
-            ledger.record_commit(connection, batch_id, epoch)
+            commit(connection, batch_id, ledger.take_epoch(connection, pipeline, batch_id))
         else:
-            ledger.set_batch_state(connection, batch_id, state)
+            bring_to(connection, batch_id, state)
+
+
+def commit(connection: Connection, batch_id: str, epoch: int) -> None:
+    """Record that the lake has the batch, as the attempts of a commit do."""
+    ledger.resume_batch(connection, batch_id, COMMITTING)
+    ledger.record_commit(connection, batch_id, epoch)
+
+
+def bring_to(
+    connection: Connection, batch_id: str, state: str, *, error: str | None = None
+) -> None:
+    """Let a batch go the shortest way from its state to another."""
+    now = ledger.batch_state(connection, batch_id)
+    assert now
+    ways: dict[BatchState, list[BatchState]] = {now: []}
+    for reached in (queue := [now]):
+        for following in MOVES[reached]:
+            if following not in ways:
+                ways[following] = [*ways[reached], following]
+                queue.append(following)
+    for step in ways[BatchState(state)][:-1]:
+        ledger.set_batch_state(connection, batch_id, step)
+    ledger.set_batch_state(connection, batch_id, BatchState(state), error=error)
 
 
 def release(
     connection: Connection, batch_id: str, versions: dict[str, int], pipeline: str = "trades"
-) -> dict[str, Any]:
+) -> ledger.Release:
     """Record a release of a batch that is registered."""
     return ledger.record_release(
         connection,

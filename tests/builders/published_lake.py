@@ -21,6 +21,7 @@ from assay.plan import GatePolicy, ManifestFile, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED, LINEAGE
 from assay.results import latest_result, write_result
+from builders.ledger_rows import commit
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -178,7 +179,7 @@ class Lake:
         sums = {"new": sum_money(new), "updated": sum_money(updated)}
         built = {
             "change_set": plan.work("change_set"),
-            "base_version": None,
+            "base_version": 0,
             "base_is_empty": base_is_empty,
             "classes": {file_id: {**counts, **none}},
             "sums": {**sums, "replaced": sum_money(replaced)},
@@ -202,6 +203,7 @@ class Lake:
             tables[contract.name] = {
                 "candidates": str(folder),
                 "groups": len(rows),
+                "base_version": 0,
                 "base_is_empty": not before,
                 "digest": f"digest of {plan.batch_id}",
             }
@@ -251,7 +253,7 @@ class Lake:
             source=plan.source,
         )
         pass_gates(self.connection, plan, epoch=1)
-        ledger.record_commit(self.connection, plan.batch_id, self.version + 1)
+        commit(self.connection, plan.batch_id, self.version + 1)
         write_plan(plan)
 
     def spoil_change_set(self, plan: Plan, change: Callable[[Row], Row]) -> None:

@@ -19,12 +19,14 @@ from assay.errors import AssayError, BatchError
 from assay.gates import contracts_at, decide, require_pass, subjects
 from assay.landing.archive import accepted_files_in_place, archive_files
 from assay.landing.ways_out import abandon_batch, reject_file
-from assay.ledger.rollbacks import open_rollback, standing_releases
+from assay.ledger.releases import standing_releases
+from assay.ledger.rollbacks import open_rollback
 from assay.plan import Plan, read_plan
 from assay.publish import stage_batch, waive_rows
 from assay.readiness import prepare_stage, settle_commit
 from assay.results import latest_result, write_result
 from assay.rollback import Request, roll_back
+from assay.verdicts import Verdict
 from builders.attempts import Attempts
 from builders.deliveries import age
 from spark_jobs.chain import STAGES
@@ -185,7 +187,7 @@ class Walk:
             if not back and stuck:
                 self._roll_back(Request(None, stuck[-1], "ann", "stuck", gives_back=True))
             elif len(releases) > back > 0:
-                target = releases[-1 - back]["release_id"]
+                target = releases[-1 - back].release_id
                 self._roll_back(Request(target, None, "ann", "wrong", gives_back=bool(back % 2)))
 
     # the way back, by what the documents say
@@ -254,17 +256,12 @@ class Walk:
     def _judge(self, plan: Plan, layer: str, epoch: int) -> None:
         judged = subjects(plan, layer)
         verdicts = [
-            {
-                "table_name": contract.table,
-                "expectation": expectation.name,
-                "frame": expectation.frame,
-                "type": expectation.type,
-                "kwargs": expectation.kwargs,
-                "severity": expectation.severity,
-                "overridable": expectation.overridable,
-                "success": expectation.name != TENTH or _quarantined_share(plan) <= 0.1,
-                "subject": judged[contract.table],
-            }
+            Verdict.on(
+                contract,
+                expectation,
+                success=expectation.name != TENTH or _quarantined_share(plan) <= 0.1,
+                subject=judged[contract.table],
+            )
             for contract in contracts_at(plan, layer)
             for expectation in contract.expectations
         ]

@@ -32,6 +32,6 @@ def stop_at(attempts: Attempts, warm: WarmSpark, plan: Plan, point: str) -> tupl
 
 def check_end(attempts: Attempts, plan: Plan, truth: Truth) -> None:
     (release,) = attempts.publish()
-    assert release["batch_id"] == plan.batch_id
+    assert release.batch_id == plan.batch_id
     assert attempts.everything()["silver"] == truth.content_hash
     assert attempts.violations() == []

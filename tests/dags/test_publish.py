@@ -11,6 +11,7 @@ import pytest
 
 from assay import ledger
 from assay.plan import write_plan
+from assay.verdicts import Verdict
 from builders.batches import make_plan
 from builders.ledger_rows import start_batch
 
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     from conftest import Database
 
 EVENT = "silver.trades"
-VERDICT = {
-    "table_name": EVENT,
-    "expectation": "known status",
-    "frame": "rows",
-    "type": "x",
-    "kwargs": {},
-    "severity": "fail",
-    "success": False,
-    "overridden": True,
-    "overridden_by": "ada",
-    "override_reason": "late feed",
-}
+VERDICT = Verdict(
+    table_name=EVENT,
+    expectation="known status",
+    frame="rows",
+    type="x",
+    kwargs={},
+    severity="fail",
+    success=False,
+    overridden=True,
+    overridden_by="ada",
+    override_reason="late feed",
+)
 
 
 @pytest.fixture

@@ -106,4 +106,4 @@ def test_a_publish_that_wakes_after_its_successor_is_fenced(
     assert attempts.everything() == before
     assert before["releases"] == 1
     assert before["serving"] == trade_files.content_hash
-    assert release["batch_id"] == plan.batch_id
+    assert release.batch_id == plan.batch_id

@@ -64,7 +64,7 @@ def test_a_first_batch_killed_in_build_commit_and_publish_ends_as_if_undisturbed
 
     killed_publish(attempts)
     (release,) = attempts.publish()
-    assert release["versions"]["silver.trades"] == version
+    assert release.versions["silver.trades"] == version
     check_end(attempts, plan, trade_files)
 
 
@@ -100,7 +100,7 @@ def test_an_increment_killed_in_its_commit_ends_as_if_undisturbed(
     first = attempts.accept("first")
     attempts.run(first, *BUILD)
     killed_publish(attempts)
-    assert [release["batch_id"] for release in attempts.publish()] == [first.batch_id]
+    assert [release.batch_id for release in attempts.publish()] == [first.batch_id]
 
     deliver(landing, [folder / names[2]])
     second = attempts.accept("second")
@@ -111,5 +111,5 @@ def test_an_increment_killed_in_its_commit_ends_as_if_undisturbed(
     assert hash_delta(second.lake, SILVER) == trade_files.content_hash
     attempts.run(second, "commit")
 
-    assert [release["batch_id"] for release in attempts.publish()] == [second.batch_id]
+    assert [release.batch_id for release in attempts.publish()] == [second.batch_id]
     check_end(attempts, second, trade_files)

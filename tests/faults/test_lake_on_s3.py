@@ -64,7 +64,7 @@ def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
     assert delta_version(lake, "silver.trades") == version, "what was committed is left alone"
     on_s3.record_commit(plan, epoch)
     (release,) = on_s3.publish()
-    assert release["versions"]["silver.trades"] == version
+    assert release.versions["silver.trades"] == version
     with on_s3.connect() as connection:
         assert hash_postgres(connection, SILVER, SILVER.serving) == trade_files.content_hash
     assert read_delta(lake, "quarantine.trades").num_rows == trade_files.quarantined

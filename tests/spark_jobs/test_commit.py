@@ -17,6 +17,7 @@ from assay.delta_history import base_of, commits
 from assay.errors import BatchError, FencedError, StaleBaseError
 from assay.plan import Plan
 from assay.results import latest_result
+from assay.stage_results import read_silver
 from builders.batches import BUILD, LOAD, Lake
 from builders.lake_content import (
     QUARANTINE,
@@ -167,7 +168,7 @@ def test_totals_before_a_commit_are_those_that_another_measured_of_just_this_con
     known = first["totals"]["silver.trades"]["after"]
     assert lake.results["commit"]["totals"]["silver.trades"]["before"] == known
 
-    silver = latest_result(plan.folder, "build_silver")["datasets"]
+    silver = read_silver(plan.folder).datasets
     (target,) = read_targets(lake.spark, plan, silver, {})
     base = base_of(target.path, plan.batch_id)
     assert measured_by(plan, target, base) == known

@@ -68,7 +68,7 @@ def load(pipeline: Attempts, name: str, **params: Any) -> Plan:
     plan = pipeline.accept(name, **params)
     stages = [] if plan.source == "bronze" else ["ingest_bronze"]
     pipeline.run(plan, *stages, "build_silver", "build_gold", "commit")
-    assert [r["batch_id"] for r in pipeline.publish()] == [plan.batch_id]
+    assert [r.batch_id for r in pipeline.publish()] == [plan.batch_id]
     assert pipeline.violations() == []
     return plan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assay.contract import Contract, Expectation, Layer, all_contracts, load_contract
 from assay.errors import ContractError
+from assay.results import from_json
+from assay.verdicts import Verdict
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
 from spark_jobs.expectations import GateFrame, open_context, run_gate
@@ -38,7 +40,7 @@ def about_rows(names: Sequence[str]) -> Contract:
     return replace(SILVER, expectations=kept)
 
 
-def gate(context: Any, contract: Contract, rows: DataFrame, name: str) -> list[dict[str, Any]]:
+def gate(context: Any, contract: Contract, rows: DataFrame, name: str) -> list[Verdict]:
     """Contexts keep names, so each gate gets a table of its own."""
     table = f"silver.{name}"
     return run_gate(context, replace(contract, table=table), [GateFrame("rows", rows, LOCATED)])
@@ -59,26 +61,26 @@ def test_planted_violations_are_found_and_located(spark: SparkSession, context: 
         "amount sold in range",
         "a trade changes the currency",
     ]
-    verdicts = {v["expectation"]: v for v in gate(context, about_rows(asked), rows, "planted")}
+    verdicts = {v.expectation: v for v in gate(context, about_rows(asked), rows, "planted")}
     assert list(verdicts) == asked
-    assert verdicts["every trade has an identifier"]["success"]
-    failed = {name: verdict for name, verdict in verdicts.items() if not verdict["success"]}
+    assert verdicts["every trade has an identifier"].success
+    failed = {name: verdict for name, verdict in verdicts.items() if not verdict.success}
     assert len(failed) == 4
 
     amount = failed["amount sold in range"]
-    assert amount["unexpected_count"] == 12
-    places = [(r["source_file"], r["record_number"]) for r in amount["failing"]]
+    assert amount.unexpected_count == 12
+    places = [(r["source_file"], r["record_number"]) for r in amount.failing]
     assert len(places) == 10
     assert set(places) <= {("file_1.csv", n) for n in range(6, 18)}
-    assert {float(record["from_cost"]) for record in amount["failing"]} == {-1.5}
+    assert {float(record["from_cost"]) for record in amount.failing} == {-1.5}
 
-    (status,) = failed["known status"]["failing"]
+    (status,) = failed["known status"].failing
     place = {"source_file": "file_1.csv", "record_number": 19}
     assert status == {"transaction_status": "DONE", **place}
-    twice = failed["one row per trade and customer"]["failing"]
+    twice = failed["one row per trade and customer"].failing
     assert sorted(record["record_number"] for record in twice) == [18, 19]
     assert all("customer_id" not in record for record in twice)  # sensitive
-    (same,) = failed["a trade changes the currency"]["failing"]
+    (same,) = failed["a trade changes the currency"].failing
     assert same["record_number"] == 18
 
 
@@ -102,7 +104,7 @@ def test_expectation_about_some_rows_leaves_the_others_alone(
         expectations=tuple(e for e in events.expectations if e.name in asked),
     )
     verdicts = run_gate(context, about, [GateFrame("rows", rows, ("event_type",))])
-    found = {verdict["expectation"]: verdict["unexpected_count"] for verdict in verdicts}
+    found = {verdict.expectation: verdict.unexpected_count for verdict in verdicts}
     assert found == dict.fromkeys(asked, 1)
 
 
@@ -125,9 +127,9 @@ def test_rows_that_the_driver_knows_are_judged_exactly_and_located(context: Any)
     frame = GateFrame("totals", pa.Table.from_pylist(rows, TOTALS), tuple(TOTALS.names))
     about = replace(gold, table="gold.known", expectations=asked)
     (verdict,) = run_gate(context, about, [frame])
-    assert (verdict["success"], verdict["unexpected_count"]) == (False, 2)
-    assert [record["measure"] for record in verdict["failing"]] == ["to_cost", "pips"]
-    assert json.loads(json.dumps(verdict)) == verdict
+    assert (verdict.success, verdict.unexpected_count) == (False, 2)
+    assert [record["measure"] for record in verdict.failing] == ["to_cost", "pips"]
+    assert from_json(Verdict, json.loads(json.dumps(asdict(verdict)))) == verdict
 
 
 def test_every_expectation_of_the_contract_passes_on_good_rows(
@@ -136,10 +138,10 @@ def test_every_expectation_of_the_contract_passes_on_good_rows(
     rows = silver(spark, *({"trade_id": f"t{n}"} for n in range(3)))
     contract = about_rows([e.name for e in SILVER.expectations if e.frame == "rows"])
     verdicts = gate(context, contract, rows, "good")
-    assert [v["expectation"] for v in verdicts] == [e.name for e in contract.expectations]
-    assert all(verdict["success"] for verdict in verdicts)
-    assert all(verdict["failing"] == [] for verdict in verdicts)
-    assert {v["severity"] for v in verdicts} == {"fail"}
+    assert [v.expectation for v in verdicts] == [e.name for e in contract.expectations]
+    assert all(verdict.success for verdict in verdicts)
+    assert all(verdict.failing == [] for verdict in verdicts)
+    assert {v.severity for v in verdicts} == {"fail"}
 
 
 def test_expectation_about_an_unknown_frame_is_a_contract_error(
@@ -160,8 +162,8 @@ def test_expectation_that_cannot_run_is_not_met_and_says_why(
     )
     contract = replace(SILVER, expectations=(broken,))
     (verdict,) = gate(context, contract, silver(spark, {}), "broken")
-    assert not verdict["success"]
-    assert "colour" in verdict["observed"]
+    assert not verdict.success
+    assert "colour" in verdict.observed
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.table)

@@ -135,14 +135,14 @@ def test_upkeep_and_a_new_column_between_batches_lose_no_release(
         maintain(lake, stood)
         assert {
             name.replace("/", "."): version for name, version in versions(lake).items()
-        } == release["versions"]
+        } == release.versions
         old = read_table(lake.spark, f"{lake.home}/lake/{TABLES[1]}", stood[TABLES[1]])
         assert sum(before[TABLES[1]].values()) == len(old.collect())
         with pytest.raises(Py4JJavaError, match="FILE_NOT_EXIST"):
             read_table(lake.spark, f"{lake.home}/lake/{TABLES[1]}", first[TABLES[1]]).collect()
         purge(database, lake)
         assert not Path(plan.folder, "silver").exists()
-        assert publish(database, plan)[1] == [f"b3: is release {release['release_id']} already"]
+        assert publish(database, plan)[1] == [f"b3: is release {release.release_id} already"]
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> None:
 
 def release(pipeline: Attempts, plan: Plan, *stages: str) -> None:
     pipeline.run(plan, *stages, "build_gold", "commit")
-    assert [r["batch_id"] for r in pipeline.publish()] == [plan.batch_id]
+    assert [r.batch_id for r in pipeline.publish()] == [plan.batch_id]
 
 
 def waive(pipeline: Attempts, plan: Plan) -> int:

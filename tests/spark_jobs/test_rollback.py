@@ -83,7 +83,7 @@ def commit(pipeline: Attempts, name: str, **params: Any) -> Plan:
 
 def release(pipeline: Attempts, name: str, **params: Any) -> int:
     commit(pipeline, name, **params)
-    return int(pipeline.publish()[-1]["release_id"])
+    return pipeline.publish()[-1].release_id
 
 
 def undo(
@@ -274,7 +274,7 @@ def test_gold_goes_back_with_silver(
     deliver_files(trades.settings.landing / "trades", files[1:])
     trades.run(trades.accept("two"), "ingest_bronze", "build_silver", "build_gold", "commit")
     trades.publish()
-    undo(trades, to=first["release_id"], gives_back=True)
+    undo(trades, to=first.release_id, gives_back=True)
     after = trades.everything()
     stores = [name for name, found in before.items() if isinstance(found, str)]  # versions grow
     assert len(stores) == 4

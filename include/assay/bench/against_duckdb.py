@@ -11,8 +11,8 @@ from assay.bench.figures import Breakdown, PartResult, Ratio
 from assay.bench.lakes import Lake, committed_lake
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
-from assay.results import latest_result
 from assay.stack.paths import child_environment
+from assay.stage_results import read_gold, read_silver
 
 ROUNDS = 3
 STAGES = {"bronze": "ingest_bronze", "silver": "build_silver", "gold": "build_gold"}
@@ -69,13 +69,13 @@ def _run_duckdb(bench: Workbench, lake: Lake, number: int) -> dict[str, Any]:
 
 def _require_same(lake: Lake, answer: dict[str, Any]) -> None:
     """Raise when DuckDB came to other rows, groups or sums than the stages did."""
-    silver = latest_result(lake.plan.folder, "build_silver")["datasets"]["trades"]
-    gold = latest_result(lake.plan.folder, "build_gold")["tables"]
+    silver = read_silver(lake.plan.folder).datasets["trades"]
+    gold = read_gold(lake.plan.folder).tables
     ours = {
-        "new": sum(file["new"] for file in silver["classes"].values()),
-        "quarantined": sum(file["quarantined"] for file in silver["classes"].values()),
-        "to_cost": silver["sums"]["new"]["to_cost"],
-        **{name: table["groups"] for name, table in gold.items()},
+        "new": silver.count("new"),
+        "quarantined": silver.count("quarantined"),
+        "to_cost": silver.sums["new"]["to_cost"],
+        **{name: table.groups for name, table in gold.items()},
     }
     if ours != answer["found"]:
         raise StackError(f"DuckDB found {answer['found']}, the stages {ours}")

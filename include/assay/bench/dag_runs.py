@@ -11,6 +11,7 @@ import psycopg
 
 from assay import ledger
 from assay.airflow_runs import AirflowRuns, RunState
+from assay.batch_states import PUBLISHED
 from assay.bench.figures import Breakdown
 from assay.bench.timeline import Timeline, timeline
 from assay.bench.workbench import Workbench, deliver
@@ -75,7 +76,7 @@ def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     bench.say(f"{pipeline}: loading {records:,} records through the DAG")
     first = run_dag(bench, pipeline)
     expected = sum((Counter(truth.classes) for truth in truths), Counter[str]())
-    if first.state != "PUBLISHED" or +Counter(first.classes) != +expected:
+    if first.state != PUBLISHED or +Counter(first.classes) != +expected:
         raise StackError(f"{first.batch_id}: {first.state} {first.classes}, not as generated")
     bench.made[made] = first
     return first

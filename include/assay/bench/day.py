@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from statistics import median
 
+from assay.batch_states import EMPTY, PUBLISHED
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.dag_runs import DagRun, load_everything, run_dag
 from assay.bench.figures import PartResult, Ratio
@@ -70,7 +71,7 @@ def _start_spark(bench: Workbench) -> float:
 def _airflow_start(bench: Workbench, pipeline: str) -> float:
     """Seconds of a task that finds nothing to do: the last one of a run without files."""
     run = run_dag(bench, pipeline)
-    if run.state != "EMPTY":
+    if run.state != EMPTY:
         raise StackError(f"{run.batch_id}: {run.state}, though no file was waiting")
     return run.timeline.steps[-1].seconds
 
@@ -97,6 +98,6 @@ def run_day(bench: Workbench, pipeline: str, datasets: Sequence[str]) -> DagRun:
     run = run_dag(bench, pipeline)
     # A fund that is known gets newer holdings; in every other feed the rows are new.
     taken = run.classes["new"] + run.classes["updated"]
-    if run.state != "PUBLISHED" or taken != ROWS * len(datasets):
+    if run.state != PUBLISHED or taken != ROWS * len(datasets):
         raise StackError(f"{run.batch_id}: {run.state} {run.classes}, not {ROWS:,} rows per feed")
     return run

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from assay.errors import BatchError
-from assay.gates import JUDGED, contracts_at, subjects
+from assay.gates import LAYERS, contracts_at, subjects
 from assay.ledger import record_validation
 from assay.ledger.query import Connection
 from assay.plan import Plan
+from assay.verdicts import Verdict
 
 
 def pass_gates(connection: Connection, plan: Plan, epoch: int) -> None:
     """Record that every expectation was met by the newest builds, though no gate has looked."""
-    for layer in JUDGED:
+    for layer in LAYERS:
         if plan.needs(f"validate_{layer}"):
             try:
                 judged = subjects(plan, layer)
             except BatchError:  # nothing was built, as in a test of what comes later
                 judged = {}
             verdicts = [
-                {
-                    "table_name": contract.table,
-                    "expectation": expectation.name,
-                    "frame": expectation.frame,
-                    "type": expectation.type,
-                    "kwargs": expectation.kwargs,
-                    "severity": expectation.severity,
-                    "success": True,
-                    "subject": judged.get(contract.table),
-                }
+                Verdict.on(contract, expectation, success=True, subject=judged.get(contract.table))
                 for contract in contracts_at(plan, layer)
                 for expectation in contract.expectations
             ]

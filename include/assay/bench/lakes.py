@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from assay import ledger
+from assay.batch_states import COMMITTING
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.gates import pass_gates
 from assay.bench.workbench import Workbench, deliver
@@ -18,10 +19,10 @@ from assay.demo import PIPELINE
 from assay.landing.accept import accept_files
 from assay.params import RunParams
 from assay.plan import Plan
-from assay.results import latest_result
 from assay.run import Run
 from assay.settings import Settings
 from assay.stack.postgres import dsn
+from assay.stage_results import read_silver
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class Lake:
 
     @property
     def change_set(self) -> str:
-        built = latest_result(self.plan.folder, "build_silver")["datasets"]
-        return str(built["trades"]["change_set"])
+        return read_silver(self.plan.folder).datasets["trades"].change_set
 
 
 def committed_lake(bench: Workbench, files: int) -> Lake:
@@ -65,6 +65,7 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     with psycopg.connect(dsn(bench.settings, "assay_loader", name)) as connection:
         epoch = ledger.take_epoch(connection, plan.pipeline, "bench")
         pass_gates(connection, plan, epoch)
+        ledger.resume_batch(connection, plan.batch_id, COMMITTING)
         ledger.record_commit(connection, plan.batch_id, epoch)
     return Lake(settings, name, plan, json.loads(done.output.splitlines()[-1]))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from assay.batch_states import COMMITTED
 from assay.bench.commands import (
     PROGRAMS,
     plain_environment,
@@ -31,7 +32,7 @@ RESET = (
     "TRUNCATE serving.trade_event, gold.daily_trade_summary, gold.customer_exposure",
     "DELETE FROM ops.row_ledger",
     "DELETE FROM ops.release",
-    "UPDATE ops.batch SET state = 'COMMITTED'",
+    f"UPDATE ops.batch SET state = '{COMMITTED}'",  # noqa: S608  # a name of our own
 )
 
 

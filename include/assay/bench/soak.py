@@ -10,6 +10,7 @@ import psutil
 import psycopg
 
 from assay import ledger
+from assay.batch_states import COMMITTING
 from assay.bench.commands import as_operator_does, run_timed
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.gates import pass_gates
@@ -80,6 +81,7 @@ def _run_batch(bench: Workbench, settings: Settings, name: str) -> None:
             stage_batch(connect, uri, plan, epoch, _unsaid)
         _run_stage(bench, plan, stage, epoch)
     with psycopg.connect(uri) as connection:
+        ledger.resume_batch(connection, plan.batch_id, COMMITTING)
         ledger.record_commit(connection, plan.batch_id, epoch)
         epoch = ledger.take_epoch(connection, plan.pipeline, "make bench")
     publish_pending(

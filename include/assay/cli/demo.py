@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from assay.batch_states import EMPTY
 from assay.cli.progress import saying, watch_tasks
 from assay.demo import (
     FollowedRuns,
@@ -94,7 +95,7 @@ def _conclude(followed: FollowedRuns, console: Console, *, as_json: bool) -> Non
     """Print the summary; raise with task, last lines and log file when a run has failed."""
     if followed.failed:
         raise AssayError(explain_failure(load_settings(), followed.failed[0]))
-    reports = [report for report in followed.reports if report.files or report.state != "EMPTY"]
+    reports = [report for report in followed.reports if report.files or report.state != EMPTY]
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
     elif not reports:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import psycopg
 
+from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
 from assay.contract import contracts_of
 from assay.errors import BatchError
 from assay.landing.delivery_order import write_delivery_order
@@ -31,7 +32,6 @@ from assay.ledger import (
     start_batch,
     take_epoch,
 )
-from assay.ledger.progress import GIVEN_UP
 from assay.ledger.query import fetch_value
 from assay.plan import Plan, read_plan, write_plan
 from assay.quarantine.selection import explain_unnamed
@@ -90,7 +90,7 @@ def _nothing_new(run: Run) -> str:
 
 def _end(connection: psycopg.Connection[Any], run: Run, why: str) -> NoReturn:
     """The batch is over, without a plan; cleared, its first task looks again."""
-    state = "DRY_RUN" if run.params.dry_run else "EMPTY"
+    state = DRY_RUN if run.params.dry_run else EMPTY
     set_batch_state(connection, run.batch_id, state, error=why)
     raise BatchError(why)
 
@@ -100,7 +100,7 @@ def _refuse_unfinished(settings: Settings, connection: psycopg.Connection[Any], 
     state = batch_state(connection, run.batch_id)
     if state in GIVEN_UP:
         raise BatchError(f"{run.batch_id}: is {state}; trigger a new run")
-    for other in batches_in_state(connection, run.pipeline, ["COMMITTING"]):
+    for other in batches_in_state(connection, run.pipeline, [COMMITTING]):
         if other != run.batch_id and _settle(settings, connection, run.pipeline, other):
             raise BatchError(
                 f"{other}: its commit was interrupted, and no other batch may go on before it is"
@@ -117,11 +117,11 @@ def _settle(
         return True
     plan = read_plan(settings.batches / batch_id / "plan.json")
     state = settle_commit(connection, plan)
-    if state == "RUNNING":
+    if state == RUNNING:
         epoch = take_epoch(connection, pipeline, f"settle {batch_id}")
         error = "commit: was cut off before it wrote anything"
         fail_batch(connection, batch_id, error, epoch=epoch)
-    return state == "COMMITTING"
+    return state == COMMITTING
 
 
 def _register(connection: psycopg.Connection[Any], run: Run) -> int:
@@ -140,7 +140,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         contract_versions={c.table: c.version for c in contracts_of(run.datasets)},
     )
     if run.params.dry_run:
-        set_batch_state(connection, run.batch_id, "DRY_RUN")
+        set_batch_state(connection, run.batch_id, DRY_RUN)
     recorded: int = fetch_value(
         connection, "SELECT generation FROM ops.batch WHERE batch_id = %s", [run.batch_id]
     )
@@ -149,10 +149,10 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:
     has_work = plan.has_work or (plan.is_waiver and plan.inputs)
-    state = "RUNNING" if has_work else "EMPTY"
+    state = RUNNING if has_work else EMPTY
     set_batch_state(
         connection,
         run.batch_id,
-        state if plan.commit else "DRY_RUN",
+        state if plan.commit else DRY_RUN,
         manifest_hash=plan.manifest_hash,
     )

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from assay.addresses import Place, as_place
+from assay.batch_states import ARCHIVED, EMPTY, RUNNING
 from assay.errors import BatchError
 from assay.landing.filenames import fit_name
 from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_folders
@@ -32,7 +33,7 @@ RELEASED_FILES = """
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
     ) AS released USING (batch_id)
-    WHERE batch.pipeline = %s AND batch.state IN ('PUBLISHED', 'ROLLED_BACK', 'EMPTY')
+    WHERE batch.pipeline = %s AND batch.state = ANY(%s)
       AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
     ORDER BY file.batch_id, file.source_file, file.file_id
@@ -59,8 +60,8 @@ def archive_files(
 ) -> int:
     """Move the files of every published batch of the plan's pipeline; returns how many moved."""
     is_idle = not (plan.has_work or plan.is_waiver)
-    if is_idle and batch_state(connection, plan.batch_id) == "RUNNING":
-        set_batch_state(connection, plan.batch_id, "EMPTY")  # a task of it failed, and went on
+    if is_idle and batch_state(connection, plan.batch_id) == RUNNING:
+        set_batch_state(connection, plan.batch_id, EMPTY)  # a task of it failed, and went on
     moved = archive_pipeline(settings, connection, plan.pipeline)
     say(f"{moved:,} files archived" if moved else "no file to archive")
     return moved
@@ -73,7 +74,7 @@ def archive_pipeline(settings: Settings, connection: psycopg.Connection[Any], pi
     Raises BatchError, after moving the others, when a file is in neither place.
     """
     with hold_files(settings, pipeline):
-        parameters = [pipeline, f"{settings.accepted}{os.sep}"]
+        parameters = [pipeline, [*ARCHIVED], f"{settings.accepted}{os.sep}"]
         rows = fetch_all(connection, RELEASED_FILES, parameters)
         released = [ReleasedFile(*row) for row in rows]
         places = {file: _archive(settings, file) for file in released}

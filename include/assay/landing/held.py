@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from assay.addresses import as_place
+from assay.batch_states import ABANDONED
 from assay.landing.take import batch_folders, is_asked_for, taken_files
 from assay.ledger import Delivery, HeldFile, held_files, unended_batches
 from assay.ledger.query import Connection
@@ -41,7 +42,7 @@ def find_held(
         file
         for file in listed.values()
         if ((file.dataset, file.file_id) in contents or _is_asked_for(run, file))
-        and (file.state == "ABANDONED" or not goes_on(file.run_id))
+        and (file.state == ABANDONED or not goes_on(file.run_id))
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from assay.batch_states import ABANDONED
 from assay.landing.days import say_days
 from assay.landing.held import IsActive, describe_held, find_held
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
@@ -102,7 +103,7 @@ class Landing:
 
     def _complete_returns(self) -> None:
         """Give back what a batch that was abandoned still has, because that was cut off."""
-        abandoned = [file for file in self._held([]) if file.state == "ABANDONED"]
+        abandoned = [file for file in self._held([]) if file.state == ABANDONED]
         for batch_id in dict.fromkeys(file.batch_id for file in abandoned):
             if not self.folders.dry_run:
                 complete_return(self.settings, self.connection, self.run.pipeline, batch_id)

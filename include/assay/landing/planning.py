@@ -7,6 +7,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 
 from assay import ledger
+from assay.batch_states import PUBLISHED
 from assay.ledger import Delivery
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import GatePolicy, ManifestFile, Plan, manifest_hash
@@ -98,9 +99,9 @@ def _released_silver(connection: Connection, run: Run) -> dict[str, int]:
     released = ledger.released_silver(connection, run.datasets)
     last = fetch_all(
         connection,
-        "SELECT manifest_hash FROM ops.batch WHERE pipeline = %s AND state = 'PUBLISHED'"
+        "SELECT manifest_hash FROM ops.batch WHERE pipeline = %s AND state = %s"
         " ORDER BY commit_epoch DESC LIMIT 1",
-        [run.pipeline],
+        [run.pipeline, PUBLISHED],
     )
     seen_before = [(manifest_hash([], [], released),)] == last
     return {} if seen_before and not run.params.full_rebuild else released

@@ -8,6 +8,17 @@ from typing import Any
 import psycopg
 
 from assay.addresses import Place, as_place
+from assay.batch_states import (
+    ABANDONED,
+    BEFORE_COMMIT,
+    COMMITTING,
+    DRY_RUN,
+    EMPTY,
+    FAILED,
+    ROLLED_BACK,
+    RUNNING,
+    BatchState,
+)
 from assay.errors import BatchError
 from assay.landing.filenames import fit_name
 from assay.landing.judge import reason_path, write_reason
@@ -46,9 +57,9 @@ def abandon_batch(
     pipeline = _pipeline_of(connection, batch_id)
     with hold_files(settings, pipeline):
         state = batch_state(connection, batch_id)
-        if state == "COMMITTING" and not is_locked(settings.locks / f"{pipeline}.lock"):
+        if state == COMMITTING and not is_locked(settings.locks / f"{pipeline}.lock"):
             state = settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
-        if state in ("EMPTY", "DRY_RUN", "ROLLED_BACK"):
+        if state in (EMPTY, DRY_RUN, ROLLED_BACK):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
         _fence(connection, pipeline, batch_id, state, f"abandon {batch_id}")
         return return_files(settings, connection, pipeline, batch_id, who, why)
@@ -63,7 +74,7 @@ def return_files(
     why: str,
 ) -> int:
     """Abandon a batch of which no attempt lives; to be called while the files are held."""
-    set_batch_state(connection, batch_id, "ABANDONED", error=f"abandoned by {who}: {why}")
+    set_batch_state(connection, batch_id, ABANDONED, error=f"abandoned by {who}: {why}")
     return complete_return(settings, connection, pipeline, batch_id)
 
 
@@ -83,7 +94,7 @@ def complete_return(
 
 
 def _fence(
-    connection: Connection, pipeline: str, batch_id: str, state: str | None, holder: str
+    connection: Connection, pipeline: str, batch_id: str, state: BatchState | None, holder: str
 ) -> None:
     """Overtake an attempt of the batch that may live; the attempts of other batches go on."""
     has_newest = """
@@ -93,8 +104,8 @@ def _fence(
             WHERE task.batch_id = %s AND lease.pipeline = %s
         )
     """
-    if state == "RUNNING" or (
-        state == "FAILED" and fetch_value(connection, has_newest, [batch_id, pipeline])
+    if state == RUNNING or (
+        state == FAILED and fetch_value(connection, has_newest, [batch_id, pipeline])
     ):
         take_epoch(connection, pipeline, holder)
 
@@ -141,7 +152,7 @@ def reject_file(
     pipeline = _pipeline_of(connection, batch_id)
     with hold_files(settings, pipeline):
         state = batch_state(connection, batch_id)
-        if state not in ("RUNNING", "FAILED"):
+        if state not in BEFORE_COMMIT:
             raise BatchError(f"{batch_id}: is {state}; a file is rejected before its batch commits")
         plan = read_plan(settings.batches / batch_id / "plan.json")
         file = _file_of_plan(plan, file_id, dataset)
@@ -156,7 +167,7 @@ def reject_file(
         set_batch_state(
             connection,
             batch_id,
-            state if rest.has_work else "EMPTY",
+            state if rest.has_work else EMPTY,
             error=f"{delivery.source_file!r} was rejected: {reason}" if rest.has_work else None,
             manifest_hash=rest.manifest_hash,
         )

@@ -43,23 +43,20 @@ from assay.ledger.progress import (
     resume_batch,
     rules_of_commit,
 )
-from assay.ledger.releases import (
+from assay.ledger.released import (
     are_released,
-    find_release,
     has_standing_release,
-    record_release,
-    record_row_ledger,
     release_exists,
-    release_of,
     released_silver,
     released_tables,
     released_version,
-    untold_releases,
     was_made_anew,
     was_released,
 )
+from assay.ledger.releases import Release, find_release, record_release, release_of, untold_releases
 from assay.ledger.reports import count_records
-from assay.ledger.rollbacks import require_no_rollback
+from assay.ledger.rollbacks import is_rolling_back, require_no_rollback
+from assay.ledger.row_ledger import record_row_ledger
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import newest_verdicts, record_validation, verdicts_in_force
 
@@ -67,6 +64,7 @@ __all__ = [
     "Action",
     "Delivery",
     "HeldFile",
+    "Release",
     "TaskAttempt",
     "are_released",
     "batch_holding",
@@ -85,6 +83,7 @@ __all__ = [
     "has_standing_release",
     "held_files",
     "is_built_upon",
+    "is_rolling_back",
     "keep_error",
     "newest_verdicts",
     "next_generation",

@@ -1,30 +1,24 @@
-"""Batches and their states.
-
-RUNNING -> COMMITTING -> COMMITTED -> PUBLISHED, or EMPTY, FAILED, ABANDONED, DRY_RUN; and from
-any state in the lake, ROLLED_BACK.
-"""
+"""Batches in the books. Every change of a state goes by the table of `batch_states`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay.batch_states import (
+    CLOSED,
+    COMMITTED,
+    DRY_RUN,
+    FAILED,
+    RUNNING,
+    BatchState,
+    refusal,
+)
 from assay.errors import BatchError
 from assay.ledger.query import Connection, as_json, fetch_all, fetch_value
 from assay.plan import Plan
 
-# The tables of the lake hold, or may hold, the rows of a batch in one of these states.
-IN_LAKE = ("COMMITTING", "COMMITTED", "PUBLISHED")
-ENDED = ("PUBLISHED", "EMPTY", "FAILED", "ABANDONED", "DRY_RUN", "ROLLED_BACK")
-# A failure after the commit leaves a batch where the next publish finds it; a commit that knows
-# that it wrote nothing may go back to RUNNING.
-KEPT = {
-    ("COMMITTING", "FAILED"),
-    ("COMMITTED", "FAILED"),
-    ("COMMITTED", "RUNNING"),
-    ("PUBLISHED", "FAILED"),
-    ("PUBLISHED", "RUNNING"),
-}
+ENDED = (*CLOSED, FAILED)  # its last attempt is over
 
 
 def start_batch(
@@ -45,7 +39,7 @@ def start_batch(
             """
             INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state,
                                    source, generation, contract_versions)
-            VALUES (%s, %s, %s, %s, %s, 'RUNNING', %s, %s, %s)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (batch_id) DO NOTHING
             """,
             [
@@ -54,6 +48,7 @@ def start_batch(
                 run_id,
                 run_type,
                 batch_date,
+                RUNNING,
                 source,
                 generation,
                 as_json(contract_versions),
@@ -64,7 +59,7 @@ def start_batch(
 def set_batch_state(
     connection: Connection,
     batch_id: str,
-    state: str,
+    state: BatchState,
     *,
     error: str | None = None,
     summary: Mapping[str, Any] | None = None,
@@ -72,23 +67,15 @@ def set_batch_state(
 ) -> None:
     """Move a batch to a state; without `error`, an earlier error is cleared.
 
-    A batch that the lake holds keeps its state when it is told to fail: only the error is
-    recorded. Raises BatchError for an unknown batch, and for abandoning one that the lake holds.
+    Raises BatchError, with the way out, for an unknown batch and for a move that
+    `batch_states.MOVES` does not have.
     """
     with connection.transaction():
-        current = fetch_value(
-            connection, "SELECT state FROM ops.batch WHERE batch_id = %s FOR UPDATE", [batch_id]
-        )
+        current = lock_state(connection, batch_id)
         if current is None:
             raise BatchError(f"{batch_id}: no such batch; see `assay batch list`")
-        if state == "ABANDONED" and current in IN_LAKE:
-            raise BatchError(
-                f"{batch_id}: is {current}, so the lake may hold its rows and it cannot be "
-                f"abandoned; bring it to its end with `assay batch retry {batch_id}`, or undo it "
-                f"with `assay release rollback --batch {batch_id} --why ...`"
-            )
-        if (current, state) in KEPT:
-            state = current
+        if refused := refusal(batch_id, current, state):
+            raise BatchError(refused)
         connection.execute(
             """
             UPDATE ops.batch
@@ -96,7 +83,7 @@ def set_batch_state(
                 error = %(error)s,
                 summary = coalesce(%(summary)s, summary),
                 manifest_hash = coalesce(%(manifest_hash)s, manifest_hash),
-                committed_at = CASE WHEN %(state)s = 'COMMITTED' AND state <> 'COMMITTED'
+                committed_at = CASE WHEN %(state)s = %(committed)s AND state <> %(committed)s
                                     THEN clock_timestamp() ELSE committed_at END,
                 finished_at = CASE WHEN %(state)s = ANY(%(ended)s) OR %(error)s::text IS NOT NULL
                                    THEN clock_timestamp() END
@@ -107,7 +94,8 @@ def set_batch_state(
                 "error": error,
                 "summary": as_json(summary),
                 "manifest_hash": manifest_hash,
-                "ended": list(ENDED),
+                "committed": COMMITTED,
+                "ended": [*ENDED],
                 "batch_id": batch_id,
             },
         )
@@ -116,7 +104,7 @@ def set_batch_state(
 def record_commit(connection: Connection, batch_id: str, epoch: int) -> None:
     """The lake has the batch, by the attempt of this epoch, which says what comes after what."""
     with connection.transaction():
-        set_batch_state(connection, batch_id, "COMMITTED")
+        set_batch_state(connection, batch_id, COMMITTED)
         connection.execute(
             "UPDATE ops.batch SET commit_epoch = %s WHERE batch_id = %s", [epoch, batch_id]
         )
@@ -140,24 +128,32 @@ def record_dry_run(
         set_batch_state(
             connection,
             plan.batch_id,
-            "DRY_RUN",
+            DRY_RUN,
             summary=summary,
             manifest_hash=plan.manifest_hash,
         )
 
 
-def batch_state(connection: Connection, batch_id: str) -> str | None:
-    state: str | None = fetch_value(
-        connection, "SELECT state FROM ops.batch WHERE batch_id = %s", [batch_id]
+def batch_state(connection: Connection, batch_id: str) -> BatchState | None:
+    state = fetch_value(connection, "SELECT state FROM ops.batch WHERE batch_id = %s", [batch_id])
+    return BatchState(state) if state else None
+
+
+def lock_state(connection: Connection, batch_id: str) -> BatchState | None:
+    """The state of a batch, which nobody else changes before the end of the transaction."""
+    state = fetch_value(
+        connection, "SELECT state FROM ops.batch WHERE batch_id = %s FOR UPDATE", [batch_id]
     )
-    return state
+    return BatchState(state) if state else None
 
 
-def batches_in_state(connection: Connection, pipeline: str, states: Sequence[str]) -> list[str]:
+def batches_in_state(
+    connection: Connection, pipeline: str, states: Sequence[BatchState]
+) -> list[str]:
     """Batches of the pipeline in one of the states, oldest first."""
     rows = fetch_all(
         connection,
         "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = ANY(%s) ORDER BY number",
-        [pipeline, list(states)],
+        [pipeline, [*states]],
     )
     return [batch_id for (batch_id,) in rows]

@@ -6,6 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from assay.batch_states import (
+    ABANDONED,
+    DRY_RUN,
+    HOLDS_NOTHING,
+    MAY_GIVE_BACK,
+    WHOLE_IN_LAKE,
+    BatchState,
+)
 from assay.ledger.query import Connection, fetch_all
 
 Verdict = Literal["accepted", "duplicate", "rejected"]
@@ -85,12 +93,12 @@ def accepted_files(connection: Connection, datasets: Sequence[str]) -> list[Acce
         """
         SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id,
                file.slice_date::text, file.delivery_number,
-               batch.state IN ('COMMITTED', 'PUBLISHED')
+               batch.state = ANY(%s)
         FROM ops.batch_file AS file JOIN ops.batch AS batch USING (batch_id)
         WHERE file.dataset = ANY(%s) AND file.verdict = 'accepted'
         ORDER BY file.dataset, file.file_id, file.delivery_number DESC
         """,
-        [list(datasets)],
+        [[*WHOLE_IN_LAKE], list(datasets)],
     )
     return [AcceptedFile(*row) for row in rows]
 
@@ -111,10 +119,10 @@ def batch_holding(
         JOIN ops.batch AS batch USING (batch_id)
         WHERE batch.pipeline = %s AND file.file_id = ANY(%s) AND file.batch_id <> %s
           AND file.verdict = 'accepted'
-          AND batch.state NOT IN ('ABANDONED', 'DRY_RUN', 'ROLLED_BACK')
+          AND batch.state <> ALL(%s)
         ORDER BY file.dataset, file.file_id, batch.number
         """,
-        [pipeline, [file_id for _, file_id in contents], besides],
+        [pipeline, [file_id for _, file_id in contents], besides, [*HOLDS_NOTHING]],
     )
     return {(dataset, file_id): batch for dataset, file_id, batch in rows}
 
@@ -129,7 +137,7 @@ class HeldFile:
 
     batch_id: str
     run_id: str
-    state: str
+    state: BatchState
     dataset: str
     file_id: str
     source_file: str
@@ -151,29 +159,37 @@ def held_files(
         FROM ops.batch_file AS file
         JOIN ops.batch AS batch USING (batch_id)
         WHERE batch.pipeline = %(pipeline)s AND batch.batch_id <> %(besides)s
-          AND batch.state IN ('RUNNING', 'FAILED', 'ABANDONED')
+          AND batch.state = ANY(%(held_in)s)
           AND file.verdict = 'accepted' AND starts_with(file.location, %(folder)s)
           AND NOT EXISTS (
               SELECT FROM ops.batch_file AS newer
               JOIN ops.batch AS its USING (batch_id)
               WHERE its.pipeline = batch.pipeline AND its.batch_id <> batch.batch_id
                 AND newer.dataset = file.dataset AND newer.file_id = file.file_id
-                AND newer.verdict = 'accepted' AND its.state NOT IN ('ABANDONED', 'DRY_RUN')
+                AND newer.verdict = 'accepted' AND its.state <> ALL(%(not_taken_in)s)
           )
         ORDER BY batch.started_at, file.source_file
         """,
-        {"pipeline": pipeline, "besides": besides, "folder": folder},
+        {
+            "pipeline": pipeline,
+            "besides": besides,
+            "folder": folder,
+            "held_in": [*MAY_GIVE_BACK],
+            # A batch that was rolled back did take the file from this one.
+            "not_taken_in": [ABANDONED, DRY_RUN],
+        },
     )
-    return [HeldFile(*row) for row in rows]
+    return [HeldFile(batch, run, BatchState(state), *rest) for batch, run, state, *rest in rows]
 
 
 def unended_batches(
     connection: Connection, pipeline: str, batch_ids: Sequence[str]
-) -> list[tuple[str, str, str]]:
+) -> list[tuple[str, str, BatchState]]:
     """Those of the batches that may have files to give back: batch, run and state, oldest first."""
-    return fetch_all(
+    rows = fetch_all(
         connection,
         "SELECT batch_id, run_id, state FROM ops.batch WHERE pipeline = %s AND batch_id = ANY(%s)"
-        " AND state IN ('RUNNING', 'FAILED', 'ABANDONED') ORDER BY started_at, batch_id",
-        [pipeline, list(batch_ids)],
+        " AND state = ANY(%s) ORDER BY started_at, batch_id",
+        [pipeline, list(batch_ids), [*MAY_GIVE_BACK]],
     )
+    return [(batch_id, run_id, BatchState(state)) for batch_id, run_id, state in rows]

@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from assay.batch_states import (
+    ABANDONED,
+    BEFORE_COMMIT,
+    DRY_RUN,
+    EMPTY,
+    OPEN,
+    PUBLISHED,
+    ROLLED_BACK,
+    UNRELEASED,
+    BatchState,
+)
 from assay.ledger.query import Connection, fetch_all
 from assay.ledger.reports import count_records
 from assay.words import count, on_one_line
@@ -18,10 +29,8 @@ WAITING_DAYS = 30
 MOST_COUNTED = 10_000  # the scheduler waits for the answer
 # What a person can have done to a batch in one of these states; see the DAG batch_actions.
 ACTIONS_IN = {
-    "RUNNING": "retry, reject-file or abandon, by the DAG batch_actions",
-    "FAILED": "retry, reject-file or abandon, by the DAG batch_actions",
-    "COMMITTING": "retry it, or undo it by the DAG release_rollback",
-    "COMMITTED": "retry it, or undo it by the DAG release_rollback",
+    **dict.fromkeys(BEFORE_COMMIT, "retry, reject-file or abandon, by the DAG batch_actions"),
+    **dict.fromkeys(UNRELEASED, "retry it, or undo it by the DAG release_rollback"),
 }
 BATCH = """
     SELECT batch_id, state, error, summary ->> 'would_change' FROM ops.batch
@@ -83,7 +92,7 @@ def summary_of_run(connection: Connection, pipeline: str, run_id: str) -> str:
     if not rows:
         return _summary_without_batch(connection, pipeline, run_id)
     batch_id, state, error, would_change = rows[0]
-    first = _first_line(connection, batch_id, state, error, would_change)
+    first = _first_line(connection, batch_id, BatchState(state), error, would_change)
     lines = [
         first,
         f"batch {batch_id}",
@@ -105,31 +114,35 @@ def _summary_without_batch(connection: Connection, pipeline: str, run_id: str) -
 
 
 def _first_line(
-    connection: Connection, batch_id: str, state: str, error: str | None, would_change: str | None
+    connection: Connection,
+    batch_id: str,
+    state: BatchState,
+    error: str | None,
+    would_change: str | None,
 ) -> str:
-    if state == "ROLLED_BACK" and error:
+    if state == ROLLED_BACK and error:
         return f"{state}{error.removeprefix('rolled back')}"
-    if state == "ABANDONED" and error:
+    if state == ABANDONED and error:
         return f"{state}{error.removeprefix('abandoned')}. Its files are pending again"
     if error:
         cause = f"{state}: {on_one_line(error, LONGEST_CAUSE)}"
         return " ".join(filter(None, [f"{cause}.", next_step(connection, batch_id)]))
-    if state == "DRY_RUN":
+    if state == DRY_RUN:
         return f"{state}: would change {would_change}" if would_change else state
-    if state in ACTIONS_IN:
+    if state in OPEN:
         return f"{state}: the run has ended before its batch. {next_step(connection, batch_id)}"
-    told = _loaded(connection, batch_id) if state == "PUBLISHED" else []
-    told += ["nothing new"] if state == "EMPTY" else []
+    told = _loaded(connection, batch_id) if state == PUBLISHED else []
+    told += ["nothing new"] if state == EMPTY else []
     told += _rejected(connection, batch_id)
     head = _state(connection, batch_id, state)
     return f"{head}: {'; '.join(told)}" if told else head
 
 
-def _state(connection: Connection, batch_id: str, state: str) -> str:
+def _state(connection: Connection, batch_id: str, state: BatchState) -> str:
     rows = fetch_all(
         connection, "SELECT max(release_id) FROM ops.release WHERE batch_id = %s", [batch_id]
     )
-    release = f" as release {rows[0][0]}" if rows[0][0] and state == "PUBLISHED" else ""
+    release = f" as release {rows[0][0]}" if rows[0][0] and state == PUBLISHED else ""
     overridden = " under an override" if _overridden(connection, batch_id) else ""
     return f"{state}{release}{overridden}"
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.ledger.batches import IN_LAKE
+from assay.batch_states import (
+    COMMITTED,
+    DRY_RUN,
+    IN_LAKE,
+    UNDER_WAY,
+    WHOLE_IN_LAKE,
+    BatchState,
+)
 from assay.ledger.query import Connection, fetch_all, fetch_value
 
 
@@ -12,9 +19,8 @@ def committed_unreleased(connection: Connection, pipeline: str) -> list[str]:
     """Batches that Delta has and readers have not, in the order they were committed."""
     rows = fetch_all(
         connection,
-        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = 'COMMITTED'"
-        " ORDER BY commit_epoch",
-        [pipeline],
+        "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = %s ORDER BY commit_epoch",
+        [pipeline, COMMITTED],
     )
     return [batch_id for (batch_id,) in rows]
 
@@ -34,10 +40,9 @@ def batches_under_way(
     """Batches, pipelines and runs that will change one of these datasets, unless they fail."""
     return fetch_all(
         connection,
-        "SELECT batch_id, pipeline, run_id FROM ops.batch"
-        " WHERE state IN ('RUNNING', 'COMMITTING', 'COMMITTED')"
+        "SELECT batch_id, pipeline, run_id FROM ops.batch WHERE state = ANY(%s)"
         " AND error IS NULL AND source <> 'silver' AND contract_versions ?| %s ORDER BY batch_id",
-        [[f"silver.{dataset}" for dataset in datasets]],
+        [[*UNDER_WAY], [f"silver.{dataset}" for dataset in datasets]],
     )
 
 
@@ -50,12 +55,12 @@ def runs_before(connection: Connection, pipeline: str, batch_id: str) -> list[st
         connection,
         """
         SELECT run_id FROM ops.batch
-        WHERE pipeline = %(pipeline)s AND batch_id <> %(batch_id)s AND state <> 'DRY_RUN'
+        WHERE pipeline = %(pipeline)s AND batch_id <> %(batch_id)s AND state <> %(dry)s
           AND number < coalesce(
               (SELECT number FROM ops.batch WHERE batch_id = %(batch_id)s), 9223372036854775807)
         ORDER BY number DESC LIMIT 20
         """,
-        {"pipeline": pipeline, "batch_id": batch_id},
+        {"pipeline": pipeline, "batch_id": batch_id, "dry": DRY_RUN},
     )
     return [run_id for (run_id,) in rows]
 
@@ -66,7 +71,7 @@ def current_generation(connection: Connection, pipeline: str, besides: str = "")
         connection,
         "SELECT coalesce(max(generation), 1) FROM ops.batch"
         " WHERE pipeline = %s AND state = ANY(%s) AND batch_id <> %s",
-        [pipeline, list(IN_LAKE), besides],
+        [pipeline, [*IN_LAKE], besides],
     )
     return generation
 
@@ -76,20 +81,20 @@ def bronze_batches(connection: Connection, pipeline: str) -> list[str]:
     rows = fetch_all(
         connection,
         "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND source = 'files'"
-        " AND state IN ('COMMITTED', 'PUBLISHED') ORDER BY commit_epoch",
-        [pipeline],
+        " AND state = ANY(%s) ORDER BY commit_epoch",
+        [pipeline, [*WHOLE_IN_LAKE]],
     )
     return [batch_id for (batch_id,) in rows]
 
 
-def commit_of(connection: Connection, batch_id: str) -> tuple[str, int]:
+def commit_of(connection: Connection, batch_id: str) -> tuple[BatchState, int]:
     """State of a batch, and the epoch of its last whole commit; -1 when there is none."""
     rows = fetch_all(
         connection,
         "SELECT state, coalesce(commit_epoch, -1) FROM ops.batch WHERE batch_id = %s",
         [batch_id],
     )
-    return rows[0][0], rows[0][1]
+    return BatchState(rows[0][0]), rows[0][1]
 
 
 def was_overtaken(connection: Connection, batch_id: str) -> bool:
@@ -98,7 +103,7 @@ def was_overtaken(connection: Connection, batch_id: str) -> bool:
         connection,
         "SELECT EXISTS (SELECT FROM ops.batch AS own JOIN ops.batch AS later USING (pipeline)"
         " WHERE own.batch_id = %s AND later.number > own.number AND later.state = ANY(%s))",
-        [batch_id, list(IN_LAKE)],
+        [batch_id, [*IN_LAKE]],
     )
     return found
 
@@ -108,7 +113,7 @@ def next_generation(connection: Connection, pipeline: str) -> int:
     generation: int = fetch_value(
         connection,
         "SELECT coalesce(max(generation), 0) + 1 FROM ops.batch"
-        " WHERE pipeline = %s AND state <> 'DRY_RUN'",
-        [pipeline],
+        " WHERE pipeline = %s AND state <> %s",
+        [pipeline, DRY_RUN],
     )
     return generation

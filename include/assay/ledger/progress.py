@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-from assay.errors import BatchError
+from assay.batch_states import (
+    EMPTY,
+    FAILED,
+    GIVEN_UP,
+    IN_LAKE,
+    KEPT_BY_FAILURE,
+    KEPT_BY_RESUME,
+    RUNNING,
+    WHOLE_IN_LAKE,
+    BatchState,
+)
+from assay.ledger.batches import lock_state, set_batch_state
 from assay.ledger.query import Connection, fetch_all, fetch_value
 
-GIVEN_UP = ("ABANDONED", "ROLLED_BACK")  # nothing goes on with such a batch
 
-
-def resume_batch(connection: Connection, batch_id: str, state: str) -> None:
+def resume_batch(connection: Connection, batch_id: str, state: BatchState) -> None:
     """A task goes on with the batch. What has been committed stays so until it commits again.
 
     Raises BatchError when the batch was abandoned or rolled back: its files may belong to another
     one by now.
     """
     with connection.transaction():
-        current = fetch_value(
-            connection, "SELECT state FROM ops.batch WHERE batch_id = %s FOR UPDATE", [batch_id]
-        )
-        if current in GIVEN_UP:
-            raise BatchError(f"{batch_id}: is {current}; trigger a new run")
-        connection.execute(
-            """
-            UPDATE ops.batch SET state = %(state)s, error = NULL, finished_at = NULL
-            WHERE batch_id = %(batch_id)s
-              AND (state IN ('RUNNING', 'FAILED') OR %(state)s = 'COMMITTING')
-            """,
-            {"state": state, "batch_id": batch_id},
-        )
+        if state == RUNNING and lock_state(connection, batch_id) in KEPT_BY_RESUME:
+            return
+        set_batch_state(connection, batch_id, state)
 
 
 def fail_batch(connection: Connection, batch_id: str, error: str, *, epoch: int) -> None:
     """Keep the error; the batch is FAILED unless the lake holds, or may hold, its rows.
 
     Of an attempt that a newer one of the batch has followed, nothing is kept: the newer one says
-    what becomes of the batch. An EMPTY batch with an error has said what is wrong, and is over.
+    what becomes of the batch. Nothing is kept of a batch that was given up either. An EMPTY batch
+    with an error has said what is wrong, and is over.
     """
-    connection.execute(
-        """
-        UPDATE ops.batch
-        SET error = %(error)s,
-            finished_at = clock_timestamp(),
-            state = CASE WHEN state = 'RUNNING' OR (state = 'EMPTY' AND error IS NULL)
-                         THEN 'FAILED' ELSE state END
-        WHERE batch_id = %(batch_id)s AND state <> ALL(%(given_up)s)
-          AND NOT EXISTS (SELECT FROM ops.batch_task
-                          WHERE batch_id = %(batch_id)s AND epoch > %(epoch)s)
-        """,
-        {"error": error, "batch_id": batch_id, "epoch": epoch, "given_up": list(GIVEN_UP)},
-    )
+    with connection.transaction():
+        current = lock_state(connection, batch_id)
+        if current is None or current in GIVEN_UP or _was_followed(connection, batch_id, epoch):
+            return
+        is_over = current == EMPTY and _has_error(connection, batch_id)
+        state = current if is_over or current in KEPT_BY_FAILURE else FAILED
+        set_batch_state(connection, batch_id, state, error=error)
+
+
+def _was_followed(connection: Connection, batch_id: str, epoch: int) -> bool:
+    query = "SELECT FROM ops.batch_task WHERE batch_id = %s AND epoch > %s LIMIT 1"
+    return bool(fetch_all(connection, query, [batch_id, epoch]))
+
+
+def _has_error(connection: Connection, batch_id: str) -> bool:
+    query = "SELECT error IS NOT NULL FROM ops.batch WHERE batch_id = %s"
+    return bool(fetch_value(connection, query, [batch_id]))
 
 
 def keep_error(connection: Connection, batch_id: str, error: str | None) -> None:
@@ -64,12 +68,11 @@ def is_built_upon(connection: Connection, batch_id: str) -> bool:
         SELECT EXISTS (
             SELECT FROM ops.batch AS own
             JOIN ops.batch AS later USING (pipeline)
-            WHERE own.batch_id = %s AND own.state IN ('COMMITTED', 'PUBLISHED')
-              AND later.state IN ('COMMITTING', 'COMMITTED', 'PUBLISHED')
-              AND later.commit_epoch > own.commit_epoch
+            WHERE own.batch_id = %s AND own.state = ANY(%s)
+              AND later.state = ANY(%s) AND later.commit_epoch > own.commit_epoch
         )
         """,
-        [batch_id],
+        [batch_id, [*WHOLE_IN_LAKE], [*IN_LAKE]],
     )
     return found
 

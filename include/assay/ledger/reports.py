@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.batch_states import BatchState
 from assay.ledger.query import Connection, fetch_all
 
 CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
@@ -20,7 +21,7 @@ class BatchReport:
 
     batch_id: str
     run_id: str
-    state: str
+    state: BatchState
     error: str | None
     files: int
     duplicate_files: int
@@ -101,7 +102,7 @@ def _report(
     return BatchReport(
         batch_id=batch_id,
         run_id=run_id,
-        state=state,
+        state=BatchState(state),
         error=error,
         files=counts.get("accepted", (0, 0))[0],
         duplicate_files=counts.get("duplicate", (0, 0))[0],

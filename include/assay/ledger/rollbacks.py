@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from assay.batch_states import COMMITTING, ROLLED_BACK, BatchState
 from assay.errors import BatchError
+from assay.ledger.batches import set_batch_state
 from assay.ledger.query import Connection, as_json, fetch_all
 
 COLUMNS = "rollback_id, pipeline, to_release, batches, versions, gives_back, who, why, state"
@@ -39,6 +41,11 @@ def open_rollback(connection: Connection, pipeline: str) -> Rollback | None:
         [pipeline],
     )
     return Rollback(*rows[0]) if rows else None
+
+
+def is_rolling_back(connection: Connection, pipeline: str) -> bool:
+    """Whether tables of the pipeline may stand between two releases."""
+    return open_rollback(connection, pipeline) is not None
 
 
 def require_no_rollback(connection: Connection, pipeline: str) -> None:
@@ -83,11 +90,9 @@ def set_rollback_state(connection: Connection, rollback_id: str, state: State) -
 
 def take_back(connection: Connection, rollback: Rollback) -> None:
     """Batches and releases are rolled back from now on; in the caller's transaction."""
-    connection.execute(
-        "UPDATE ops.batch SET state = 'ROLLED_BACK', finished_at = clock_timestamp(), error = %s"
-        " WHERE batch_id = ANY(%s)",
-        [f"rolled back by {rollback.who}: {rollback.why}", rollback.batches],
-    )
+    error = f"rolled back by {rollback.who}: {rollback.why}"
+    for batch_id in rollback.batches:
+        set_batch_state(connection, batch_id, ROLLED_BACK, error=error)
     connection.execute(
         "UPDATE ops.release SET rolled_back_by = %s WHERE pipeline = %s"
         " AND release_id > %s AND rolled_back_by IS NULL",
@@ -99,24 +104,14 @@ def take_back(connection: Connection, rollback: Rollback) -> None:
     )
 
 
-def standing_releases(connection: Connection, pipeline: str) -> list[dict[str, Any]]:
-    """Releases of a pipeline that were not rolled back, oldest first."""
-    columns = ("release_id", "batch_id", "generation", "versions", "counts")
-    rows = fetch_all(
-        connection,
-        f"SELECT {', '.join(columns)} FROM ops.release"  # noqa: S608  # names of our own
-        " WHERE pipeline = %s AND rolled_back_by IS NULL ORDER BY release_id",
-        [pipeline],
-    )
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def batches_in_lake(connection: Connection, pipeline: str, states: Sequence[str]) -> list[str]:
+def batches_in_lake(
+    connection: Connection, pipeline: str, states: Sequence[BatchState]
+) -> list[str]:
     """Batches that the lake has, the newest commit first; one that is at it comes before all."""
     rows = fetch_all(
         connection,
         "SELECT batch_id FROM ops.batch WHERE pipeline = %s AND state = ANY(%s)"
-        " ORDER BY state = 'COMMITTING' DESC, commit_epoch DESC, number DESC",
-        [pipeline, list(states)],
+        " ORDER BY state = %s DESC, commit_epoch DESC, number DESC",
+        [pipeline, [*states], COMMITTING],
     )
     return [batch_id for (batch_id,) in rows]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from assay.ledger.query import Connection, as_json, fetch_all
+from assay.verdicts import RecordedVerdict, Verdict
 
-DEFAULTS: dict[str, Any] = {
-    "subject": None,
-    "overridden": False,
-    "overridden_by": None,
-    "override_reason": None,
-    "observed": None,
-    "unexpected_count": None,
-    "failing": None,
-}
+COLUMNS = tuple(field.name for field in fields(RecordedVerdict))
 
 
 def record_validation(
@@ -23,12 +17,9 @@ def record_validation(
     batch_id: str,
     epoch: int,
     layer: str,
-    verdicts: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[Verdict],
 ) -> None:
-    """Record the verdicts of one gate; a second call of the same attempt replaces them.
-
-    A verdict has the columns of ops.validation_result from `table_name` to `failing`.
-    """
+    """Record the verdicts of one gate; a second call of the same attempt replaces them."""
     attempt = {"batch_id": batch_id, "epoch": epoch, "layer": layer}
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
@@ -46,50 +37,44 @@ def record_validation(
                 %(overridden_by)s, %(override_reason)s, %(observed)s, %(unexpected_count)s,
                 %(failing)s, %(subject)s)
             """,
-            [{**DEFAULTS, **_row(verdict), **attempt} for verdict in verdicts],
+            [{**_row(verdict), **attempt} for verdict in verdicts],
         )
 
 
 def verdicts_in_force(
     connection: Connection, batch_id: str
-) -> dict[tuple[str, str], dict[str, Any]]:
+) -> dict[tuple[str, str], RecordedVerdict]:
     """By table and expectation: the newest verdict on a batch, and what it judged."""
-    columns = ("table_name", "expectation", "success", "severity", "overridden", "subject")
     rows = fetch_all(
         connection,
-        f"SELECT DISTINCT ON (table_name, expectation) {', '.join(columns)}"  # noqa: S608
+        f"SELECT DISTINCT ON (table_name, expectation) {', '.join(COLUMNS)}"  # noqa: S608
         " FROM ops.validation_result WHERE batch_id = %s"
         " ORDER BY table_name, expectation, epoch DESC",
         [batch_id],
     )
-    return {(row[0], row[1]): dict(zip(columns, row, strict=True)) for row in rows}
+    found = map(_verdict, rows)
+    return {(verdict.table_name, verdict.expectation): verdict for verdict in found}
 
 
-TOLD = (
-    "layer, table_name, expectation, frame, type, kwargs, severity, success, overridden,"
-    " overridden_by, override_reason, observed, unexpected_count, failing, checked_at"
-)
-
-
-def newest_verdicts(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
+def newest_verdicts(connection: Connection, batch_id: str) -> list[RecordedVerdict]:
     """The verdicts of the newest attempt at each gate of a batch, in the order of the gates."""
     rows = fetch_all(
         connection,
-        f"SELECT {TOLD} FROM ops.validation_result AS verdict"  # noqa: S608  # names of our own
+        f"SELECT {', '.join(COLUMNS)} FROM ops.validation_result AS verdict"  # noqa: S608
         " WHERE batch_id = %(batch)s AND epoch = (SELECT max(epoch) FROM ops.validation_result"
         " AS newest WHERE newest.batch_id = %(batch)s AND newest.layer = verdict.layer)"
         " ORDER BY array_position(ARRAY['bronze', 'silver', 'gold'], layer), table_name,"
         " success, expectation",
         {"batch": batch_id},
     )
-    return [dict(zip(TOLD.split(", "), row, strict=True)) for row in rows]
+    return [*map(_verdict, rows)]
 
 
-def _row(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    observed = verdict.get("observed")
-    return {
-        **verdict,
-        "kwargs": as_json(verdict["kwargs"]),
-        "failing": as_json(verdict.get("failing")),
-        "observed": None if observed is None else str(observed),
-    }
+def _row(verdict: Verdict) -> dict[str, Any]:
+    asked_and_found = {"kwargs": as_json(verdict.kwargs), "failing": as_json(verdict.failing)}
+    return {**asdict(verdict), **asked_and_found}
+
+
+def _verdict(row: tuple[Any, ...]) -> RecordedVerdict:
+    facts = dict(zip(COLUMNS, row, strict=True))
+    return RecordedVerdict(**{**facts, "failing": facts["failing"] or []})

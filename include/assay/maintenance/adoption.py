@@ -16,12 +16,11 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from assay import ledger
+from assay.batch_states import OPEN
 from assay.contract import contract_path, gold_contracts
 from assay.errors import BatchError, SettingsError
 from assay.ledger.query import fetch_all
 from assay.settings import Settings
-
-NOT_ENDED = ("RUNNING", "COMMITTING", "COMMITTED", "FAILED")
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def _take_over(connection: psycopg.Connection[Any], old: str, pipeline: str) -> 
     for batch_id, state in fetch_all(
         connection,
         "SELECT batch_id, state FROM ops.batch WHERE pipeline = %s AND state = ANY(%s) LIMIT 1",
-        [old, [*NOT_ENDED]],
+        [old, [*OPEN]],
     ):
         raise BatchError(
             f"{batch_id}: is {state}, and its plan names {old}; bring it to its end under that"

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from assay.addresses import as_place
+from assay.batch_states import CLOSED, EMPTY, HOLDS_NOTHING, PUBLISHED, ROLLED_BACK
 from assay.contract import contract_path, load_contract
 from assay.landing.moves import hold_files
 from assay.ledger.query import fetch_all
@@ -26,13 +27,13 @@ WORK_FOLDERS = ("silver", "gold", "ahead", "scratch")
 BUILT_UPON = """EXISTS (
     SELECT FROM ops.batch AS later
     WHERE later.pipeline = batch.pipeline AND later.commit_epoch > batch.commit_epoch
-      AND later.state <> 'ROLLED_BACK'
+      AND later.state <> %(rolled_back)s
 )"""
 SPENT_BATCHES = f"""
     SELECT batch_id FROM ops.batch AS batch
     WHERE finished_at < clock_timestamp() - make_interval(days => %(days)s)
-      AND (state IN ('ABANDONED', 'DRY_RUN', 'ROLLED_BACK')
-           OR state = 'PUBLISHED' AND {BUILT_UPON} AND NOT EXISTS (
+      AND (state = ANY(%(holds_nothing)s)
+           OR state = %(published)s AND {BUILT_UPON} AND NOT EXISTS (
                SELECT FROM ops.release WHERE release.batch_id = batch.batch_id
                  AND released_at >= clock_timestamp() - make_interval(days => %(days)s)))
     ORDER BY batch_id
@@ -43,22 +44,29 @@ OLD_FILES = f"""
     WHERE file.dataset = %(dataset)s AND file.removed_at IS NULL
       AND starts_with(file.location, %(archive)s)
       AND file.seen_at < clock_timestamp() - make_interval(days => %(days)s)
-      AND (file.verdict = 'duplicate' OR batch.state = 'EMPTY'
-           OR batch.state = 'PUBLISHED' AND {BUILT_UPON})
+      AND (file.verdict = 'duplicate' OR batch.state = %(empty)s
+           OR batch.state = %(published)s AND {BUILT_UPON})
     ORDER BY file.batch_id, file.location
 """  # noqa: S608  # constants of our own
 ENDED_BATCHES = """
     SELECT batch_id, state, pipeline FROM ops.batch
-    WHERE state IN ('PUBLISHED', 'EMPTY', 'ABANDONED', 'DRY_RUN', 'ROLLED_BACK')
+    WHERE state = ANY(%(closed)s)
       AND finished_at < clock_timestamp() - make_interval(days => %(days)s)
       AND pipeline = %(pipeline)s
 """
+STATES = {
+    "closed": [*CLOSED],
+    "empty": EMPTY,
+    "holds_nothing": [*HOLDS_NOTHING],
+    "published": PUBLISHED,
+    "rolled_back": ROLLED_BACK,
+}
 Connection = psycopg.Connection[Any]
 
 
 def purge_work(settings: Settings, connection: Connection, days: int, *, dry_run: bool) -> str:
     """Remove change sets, candidates and scratch lakes of batches that ended `days` ago."""
-    batches = fetch_all(connection, SPENT_BATCHES, {"days": days})
+    batches = fetch_all(connection, SPENT_BATCHES, {**STATES, "days": days})
     folders = [
         settings.batches / batch_id / name for (batch_id,) in batches for name in WORK_FOLDERS
     ]
@@ -71,7 +79,7 @@ def trim_archive(settings: Settings, connection: Connection, *, dry_run: bool) -
     for dataset in _datasets(connection):
         days = load_contract("bronze", dataset).archive_days
         if days is not None:
-            asked = {"dataset": dataset, "days": days, "archive": f"{settings.archive}/"}
+            asked = {"dataset": dataset, "days": days, "archive": f"{settings.archive}/", **STATES}
             for row in fetch_all(connection, OLD_FILES, asked):
                 removed += 1
                 if not dry_run:
@@ -84,10 +92,10 @@ def trim_history(settings: Settings, connection: Connection, *, dry_run: bool) -
     folders: list[Path] = []
     for pipeline, days in _history_days(connection).items():
         for batch_id, state, _ in fetch_all(
-            connection, ENDED_BATCHES, {"days": days, "pipeline": pipeline}
+            connection, ENDED_BATCHES, {**STATES, "days": days, "pipeline": pipeline}
         ):
             folders.append(settings.data_docs / batch_id)
-            if state != "PUBLISHED":
+            if state != PUBLISHED:
                 folders.append(settings.batches / batch_id)
     return f"history: {_remove(folders, dry_run=dry_run)}"
 

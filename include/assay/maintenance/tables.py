@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,15 +14,14 @@ from typing import Any, get_args
 
 import psycopg
 
+from assay.batch_states import OPEN
 from assay.contract import Contract, Layer, contract_path, load_contract
 from assay.errors import BatchError
 from assay.files import write_whole
 from assay.ledger.query import fetch_all
 from assay.plan import read_plan
-from assay.results import latest_result
 from assay.settings import Settings
-
-OPEN = ("RUNNING", "COMMITTING", "COMMITTED", "FAILED")
+from assay.stage_results import read_commit, read_gold, read_silver
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,8 @@ def _versions_in_use(
     settings: Settings, connection: psycopg.Connection[Any]
 ) -> dict[str, set[int]]:
     """What batches that have not ended were built on, and what they have committed."""
-    rows = fetch_all(
-        connection, "SELECT batch_id FROM ops.batch WHERE state = ANY(%s)", [list(OPEN)]
-    )
+    query = "SELECT batch_id FROM ops.batch WHERE state = ANY(%s)"
+    rows = fetch_all(connection, query, [[*OPEN]])
     found: dict[str, set[int]] = defaultdict(set)
     for (batch_id,) in rows:
         folder = settings.batches / batch_id
@@ -120,15 +119,11 @@ def _versions_in_use(
 def _versions_of_batch(folder: Path) -> Iterator[tuple[str, int]]:
     for dataset, version in read_plan(folder / "plan.json").silver_versions.items():
         yield f"silver.{dataset}", version
-    for dataset, built in _result(folder, "build_silver").get("datasets", {}).items():
-        yield f"silver.{dataset}", built["base_version"]
-    for name, built in _result(folder, "build_gold").get("tables", {}).items():
-        yield f"gold.{name}", built["base_version"]
-    yield from _result(folder, "commit").get("versions", {}).items()
-
-
-def _result(folder: Path, stage: str) -> dict[str, Any]:
-    try:
-        return latest_result(str(folder), stage)
-    except BatchError:  # the batch has not come so far
-        return {}
+    with suppress(BatchError):  # which says how far the batch has come
+        for dataset, built in read_silver(str(folder)).datasets.items():
+            yield f"silver.{dataset}", built.base_version
+    with suppress(BatchError):
+        for name, table in read_gold(str(folder)).tables.items():
+            yield f"gold.{name}", table.base_version
+    with suppress(BatchError):
+        yield from read_commit(str(folder)).versions.items()

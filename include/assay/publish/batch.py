@@ -19,7 +19,8 @@ from assay.errors import ContractError, StagingLostError
 from assay.evolution import columns_of
 from assay.gates import require_verdicts
 from assay.plan import Plan
-from assay.publish.change import Change, Say, check_books, measure_targets, read_change
+from assay.publish.books import check_books, measure_targets
+from assay.publish.change import Change, Say, read_change
 from assay.publish.reconciliation import Measures
 from assay.publish.release import apply_change, find_standing_release
 from assay.publish.stage import Connect, autocommit, copy_change
@@ -33,14 +34,14 @@ def publish_pending(
     epoch: int,
     read_plan_of: Callable[[str], Plan],
     say: Say,
-) -> list[dict[str, Any]]:
+) -> list[ledger.Release]:
     """Release every committed, unreleased batch of the pipeline, in the order of their commits."""
     with autocommit(connect) as connection:
         pending = ledger.committed_unreleased(connection, pipeline)
     return [publish_batch(connect, uri, read_plan_of(batch), epoch, say) for batch in pending]
 
 
-def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) -> dict[str, Any]:
+def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) -> ledger.Release:
     """Release one committed batch and return its release; one that is released stays as it is.
 
     `uri` is that of the loader, for the COPY. Raises FencedError when a newer attempt holds the
@@ -55,13 +56,14 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
         released = find_standing_release(connection, change)
         rebuilt = ledger.was_released(connection, plan.batch_id)
     if released:
-        say(f"{plan.batch_id}: is release {released['release_id']} already")
+        say(f"{plan.batch_id}: is release {released.release_id} already")
         return released
     if rebuilt:
         say(f"{plan.batch_id}: was released before it was committed anew, so all is reloaded")
         change = change.as_reload()
     with autocommit(connect) as connection:
-        require_verdicts(ledger.verdicts_in_force(connection, plan.batch_id), plan, change.commit)
+        verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
+        require_verdicts(verdicts, plan, change.committed.subjects)
         _require_columns(connection, change)
     delta = measure_targets(change, say)
     try:
@@ -74,7 +76,7 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
 
 def _release_staged(
     connect: Connect, uri: str, change: Change, delta: Mapping[str, Measures], say: Say
-) -> dict[str, Any]:
+) -> ledger.Release:
     """Release from staging; what is not there, or not there any more, is staged now."""
     if change.is_staged:
         try:
@@ -107,7 +109,7 @@ def _drop(connect: Connect, names: Sequence[str]) -> None:
 
 def _release(
     connect: Connect, change: Change, delta: Mapping[str, Measures], say: Say
-) -> dict[str, Any]:
+) -> ledger.Release:
     """Run the transaction; when the connection is lost at COMMIT, the release row decides."""
     began = time.monotonic()
     failpoints.reach("before the release")
@@ -123,7 +125,6 @@ def _release(
         say(f"the connection was lost at COMMIT ({lost}), but the release is there")
         released = found
     say(
-        f"{change.plan.batch_id}: release {released['release_id']}"
-        f" in {time.monotonic() - began:.1f} s"
+        f"{change.plan.batch_id}: release {released.release_id} in {time.monotonic() - began:.1f} s"
     )
     return released

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any
 
 from assay.contract import load_contract
 from assay.errors import BatchError
 from assay.plan import Plan
-from assay.publish.measures import measure_delta
-from assay.publish.quarantine import check_moves, moves_targets, quarantine_targets
-from assay.publish.reconciliation import (
-    Measures,
-    check_gold,
-    check_ledger,
-    check_same,
-    check_silver,
-    read_measures,
-    sum_classes,
-)
+from assay.publish.quarantine import moves_targets, quarantine_targets
 from assay.publish.targets import Staged, Target, gold_target, serving_target
 from assay.results import latest_result
+from assay.stage_results import (
+    CommitResult,
+    GoldBuild,
+    SilverBuild,
+    read_commit,
+    read_gold,
+    read_silver,
+)
 
 Say = Callable[[str], None]
 
@@ -32,15 +27,15 @@ Say = Callable[[str], None]
 class Change:
     """Everything that one batch changes, and what must be true of it.
 
-    `silver` and `gold` are what the stages built; `commit` is what the commit reported, empty
-    before it.
+    `silver` and `gold` are what the stages built; `commit` is what the commit reported, None before
+    it.
     """
 
     plan: Plan
     epoch: int
-    silver: Mapping[str, Any]
-    gold: Mapping[str, Any]
-    commit: Mapping[str, Any]
+    silver: Mapping[str, SilverBuild]
+    gold: Mapping[str, GoldBuild]
+    commit: CommitResult | None
     targets: tuple[Target, ...]
     quarantined: dict[str, Target]
     moves: dict[str, Target]
@@ -56,7 +51,14 @@ class Change:
 
     @property
     def versions(self) -> dict[str, int]:
-        return dict(self.commit["versions"])
+        return self.committed.versions
+
+    @property
+    def committed(self) -> CommitResult:
+        """What the commit reported. Raises BatchError before it."""
+        if self.commit is None:
+            raise BatchError(f"{self.plan.batch_id}: is not committed yet; clear the task commit")
+        return self.commit
 
     @property
     def digests(self) -> dict[str, str]:
@@ -102,9 +104,8 @@ class Change:
 def read_built(plan: Plan, epoch: int) -> Change:
     """Gather what the newest builds of a batch are about to change."""
     has_silver = plan.source != "silver"
-    silver = latest_result(plan.folder, "build_silver")["datasets"] if has_silver else {}
-    gold = latest_result(plan.folder, "build_gold")["tables"]
-    return _make_change(plan, epoch, silver, gold, {})
+    silver = read_silver(plan.folder).datasets if has_silver else {}
+    return _make_change(plan, epoch, silver, read_gold(plan.folder).tables, None)
 
 
 def read_change(plan: Plan, epoch: int) -> Change:
@@ -112,8 +113,8 @@ def read_change(plan: Plan, epoch: int) -> Change:
 
     The change is staged already when the task `stage` has staged just this.
     """
-    commit = latest_result(plan.folder, "commit")
-    change = _make_change(plan, epoch, commit["silver"], commit["gold"], commit)
+    commit = read_commit(plan.folder)
+    change = _make_change(plan, epoch, commit.silver, commit.gold, commit)
     return change.with_staged(_read_staged(change))
 
 
@@ -140,16 +141,20 @@ def _read_staged(change: Change) -> dict[str, Staged | None]:
 def _make_change(
     plan: Plan,
     epoch: int,
-    silver: Mapping[str, Any],
-    gold: Mapping[str, Any],
-    commit: Mapping[str, Any],
+    silver: Mapping[str, SilverBuild],
+    gold: Mapping[str, GoldBuild],
+    commit: CommitResult | None,
 ) -> Change:
     targets: list[Target] = []
     for dataset, built in silver.items():
         contract = load_contract("silver", dataset)
         if contract.serving:
-            targets.append(serving_target(contract, built))
-    targets += [gold_target(load_contract("gold", name), built) for name, built in gold.items()]
+            is_empty = built.base_is_empty
+            targets.append(serving_target(contract, built.change_set, replaces_all=is_empty))
+    targets += [
+        gold_target(load_contract("gold", name), table.candidates, replaces_all=table.base_is_empty)
+        for name, table in gold.items()
+    ]
     return Change(
         plan=plan,
         epoch=epoch,
@@ -162,46 +167,10 @@ def _make_change(
     )
 
 
-def _digests(silver: Mapping[str, Any], gold: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for layer, built in (("silver", silver), ("gold", gold)):
-        for name, facts in built.items():
-            yield f"{layer}.{name}", facts["digest"]
-
-
-def check_books(change: Change) -> None:
-    """Check the row ledger and the sums of every dataset, by what the stages reported."""
-    plan, totals = change.plan, change.commit["totals"]
-    check_moves(plan, change.silver)
-    for dataset, built in change.silver.items():
-        contract = load_contract("silver", dataset)
-        files = plan.files_of(dataset)
-        counted = {f.file_id: f.records for f in files} if plan.source == "files" else None
-        check_ledger(plan.batch_id, built["classes"], counted)
-        silver = totals[contract.table]
-        after = read_measures(silver["after"])
-        before = {name: Decimal(0) for name in after}
-        check_silver(
-            contract.table,
-            before=before if built["base_is_empty"] else read_measures(silver["before"]),
-            after=after,
-            new_rows=sum_classes(built["classes"])["new"],
-            sums={name: read_measures(sums) for name, sums in built["sums"].items()},
-            money=contract.money,
-        )
-        for gold in plan.gold:
-            check_gold(gold, dataset, gold=read_measures(totals[gold.table]), silver=after)
-
-
-def measure_targets(change: Change, say: Say) -> dict[str, Measures]:
-    """Measure Delta at the versions of the commit, and check that Spark measured the same."""
-    began = time.monotonic()
-    measured: dict[str, Measures] = {}
-    for target in change.targets:
-        version = change.versions[target.source]
-        delta = measure_delta(change.path_of(target), version, target.measured)
-        totals = change.commit["totals"][target.source]
-        reported = read_measures(totals.get("after", totals))
-        check_same(f"{target.source} version {version}", delta, "the commit's report", reported)
-        measured[target.table] = delta
-    say(f"{change.plan.batch_id}: measured Delta in {time.monotonic() - began:.1f} s")
-    return measured
+def _digests(
+    silver: Mapping[str, SilverBuild], gold: Mapping[str, GoldBuild]
+) -> Iterator[tuple[str, str]]:
+    for dataset, built in silver.items():
+        yield f"silver.{dataset}", built.digest
+    for name, table in gold.items():
+        yield f"gold.{name}", table.digest

@@ -18,6 +18,7 @@ from assay.publish.reconciliation import require_equal
 from assay.publish.staging import staging_of
 from assay.publish.targets import Target, parquet_files
 from assay.quarantine.selection import moved_files
+from assay.stage_results import SilverBuild
 
 COLUMNS = (
     Column("file_id"),
@@ -32,9 +33,9 @@ BALANCE = """
 """
 
 
-def quarantine_target(dataset: str, built: Mapping[str, Any]) -> Target:
+def quarantine_target(dataset: str, built: SilverBuild) -> Target:
     """The quarantined rows of a change set."""
-    files = parquet_files(built["change_set"], "class=quarantined")
+    files = parquet_files(built.change_set, "class=quarantined")
     return _target("ops.quarantine_row", f"quarantine_{dataset}", COLUMNS, files)
 
 
@@ -60,14 +61,14 @@ def _target(
     )
 
 
-def quarantine_targets(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> dict[str, Target]:
+def quarantine_targets(plan: Plan, silver: Mapping[str, SilverBuild]) -> dict[str, Target]:
     """Dataset → what the batch puts into quarantine. A replay puts nothing there."""
     if plan.is_replay:
         return {}
     return {dataset: quarantine_target(dataset, built) for dataset, built in silver.items()}
 
 
-def moves_targets(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> dict[str, Target]:
+def moves_targets(plan: Plan, silver: Mapping[str, SilverBuild]) -> dict[str, Target]:
     """Dataset → what the batch takes out of quarantine."""
     if plan.movement is None:
         return {}
@@ -162,13 +163,13 @@ def _move(
     return set(moved)
 
 
-def check_moves(plan: Plan, silver: Mapping[str, Mapping[str, Any]]) -> None:
+def check_moves(plan: Plan, silver: Mapping[str, SilverBuild]) -> None:
     """The records of a replay are its movements."""
     for dataset, built in silver.items() if plan.is_replay else ():
-        records = sum(counts["records"] for counts in built["classes"].values())
+        records = sum(counts["records"] for counts in built.classes.values())
         require_equal(
             f"{plan.batch_id}, {dataset}: rows that leave quarantine = records",
-            built["moved"],
+            built.moved,
             records,
         )
 

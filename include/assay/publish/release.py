@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from assay import ledger
+from assay.batch_states import PUBLISHED
 from assay.publish.change import Change
 from assay.publish.measures import measure_postgres
 from assay.publish.quarantine import check_conservation, record_movements, replace_rows
@@ -28,7 +29,7 @@ TRANSACTION_SETTINGS = {
 
 def apply_change(
     connection: psycopg.Connection[Any], change: Change, delta: Mapping[str, Measures]
-) -> dict[str, Any]:
+) -> ledger.Release:
     """Apply the change inside the caller's transaction; whatever raises rolls all of it back."""
     for name, value in TRANSACTION_SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, true)", [name, value])
@@ -48,12 +49,12 @@ def apply_change(
 
 def find_standing_release(
     connection: psycopg.Connection[Any], change: Change
-) -> dict[str, Any] | None:
+) -> ledger.Release | None:
     """The release of this change, if it stands; the batch then is PUBLISHED, whatever it said."""
     plan = change.plan
     released = ledger.find_release(connection, plan.batch_id, change.versions)
-    if released and ledger.batch_state(connection, plan.batch_id) != "PUBLISHED":
-        ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
+    if released and ledger.batch_state(connection, plan.batch_id) != PUBLISHED:
+        ledger.set_batch_state(connection, plan.batch_id, PUBLISHED)
     return released
 
 
@@ -96,7 +97,7 @@ def apply_target(connection: psycopg.Connection[Any], target: Target) -> None:
 
 def _record(
     connection: psycopg.Connection[Any], change: Change, measured: Mapping[str, Measures]
-) -> dict[str, Any]:
+) -> ledger.Release:
     plan = change.plan
     # A batch planned before a full rebuild and resumed after it belongs to the newer generation.
     generation = max(plan.generation, ledger.current_generation(connection, plan.pipeline))
@@ -106,11 +107,11 @@ def _record(
             batch_id=plan.batch_id,
             dataset=dataset,
             generation=generation,
-            classes=built["classes"],
+            classes=built.classes,
         )
     replace_rows(connection, plan, change.quarantined, generation)
     emptied = record_movements(connection, plan, change.moves)
-    ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
+    ledger.set_batch_state(connection, plan.batch_id, PUBLISHED)
     released = ledger.record_release(
         connection,
         pipeline=plan.pipeline,
@@ -123,7 +124,7 @@ def _record(
             table: {name: str(value) for name, value in measures.items() if name != "rows"}
             for table, measures in measured.items()
         },
-        content={dataset: built["digest"] for dataset, built in change.silver.items()},
+        content={dataset: built.digest for dataset, built in change.silver.items()},
     )
     check_conservation(connection, [plan.batch_id, *emptied])
     return released

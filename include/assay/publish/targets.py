@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from assay.contract import Column, Contract, measured_columns
 
@@ -61,7 +59,7 @@ class Target:
         return self.staged_as or self.table.split(".")[1]
 
 
-def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
+def serving_target(contract: Contract, change_set: str, *, replaces_all: bool) -> Target:
     """The row-level table of a silver contract: the new and the updated rows of a change set."""
     return Target(
         table=contract.serving,
@@ -69,13 +67,13 @@ def serving_target(contract: Contract, built: Mapping[str, Any]) -> Target:
         keys=contract.keys,
         columns=(*contract.columns, *LINEAGE),
         measured=tuple(measured_columns(contract)),
-        files=parquet_files(built["change_set"], "class=new", "class=updated"),
+        files=parquet_files(change_set, "class=new", "class=updated"),
         has_deletions=False,
-        replaces_all=built["base_is_empty"],
+        replaces_all=replaces_all,
     )
 
 
-def gold_target(contract: Contract, built: Mapping[str, Any]) -> Target:
+def gold_target(contract: Contract, candidates: str, *, replaces_all: bool) -> Target:
     """A gold table: its touched groups, and which of them became empty."""
     return Target(
         table=contract.table,
@@ -83,9 +81,9 @@ def gold_target(contract: Contract, built: Mapping[str, Any]) -> Target:
         keys=contract.keys,
         columns=contract.columns,
         measured=gold_measures(contract),
-        files=parquet_files(built["candidates"], "."),
+        files=parquet_files(candidates, "."),
         has_deletions=True,
-        replaces_all=built["base_is_empty"],
+        replaces_all=replaces_all,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from assay import ledger
+from assay.batch_states import COMMITTING, PUBLISHED
 from assay.plan import Plan
 from assay.publish.quarantine import check_conservation, moves_target, record_movements
 from assay.publish.staging import drop_older_staging, drop_staging, require_whole, stage
@@ -28,7 +29,7 @@ def waive_rows(
     target = moves_target(f"waived_{plan.pipeline}", files, of_one_dataset=False)
     with connect() as connection:
         connection.autocommit = True
-        if ledger.batch_state(connection, plan.batch_id) == "PUBLISHED":
+        if ledger.batch_state(connection, plan.batch_id) == PUBLISHED:
             return 0
         drop_older_staging(connection, [target], epoch)
         target = stage(connection, uri, target, epoch)
@@ -39,8 +40,9 @@ def waive_rows(
                 require_whole(connection, target)
                 emptied = record_movements(connection, plan, {"": target})
                 # As of now earlier batches are built upon: none of them may judge its rows anew.
+                ledger.resume_batch(connection, plan.batch_id, COMMITTING)
                 ledger.record_commit(connection, plan.batch_id, epoch)
-                ledger.set_batch_state(connection, plan.batch_id, "PUBLISHED")
+                ledger.set_batch_state(connection, plan.batch_id, PUBLISHED)
                 check_conservation(connection, emptied)
         finally:
             with suppress(psycopg.OperationalError):

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg.rows import tuple_row
 
+from assay.batch_states import WHOLE_IN_LAKE
 from assay.errors import BatchError
 from assay.files import written_whole
 from assay.landing.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import Movement, Plan
-from assay.results import latest_result
+from assay.stage_results import SilverBuild, read_silver
 
 ROWS_PER_BATCH = 8192
 MOST_NAMES = 10
@@ -47,7 +48,7 @@ ROWS = """
         SELECT batch_file.batch_id FROM ops.batch_file
         JOIN ops.batch USING (batch_id)
         WHERE batch_file.dataset = row.dataset AND batch_file.file_id = row.file_id
-          AND batch_file.verdict = 'accepted' AND batch.state IN ('COMMITTED', 'PUBLISHED')
+          AND batch_file.verdict = 'accepted' AND batch.state = ANY(%(in_lake)s)
         ORDER BY batch.commit_epoch LIMIT 1
     ) AS file ON true
     WHERE row.dataset = ANY(%(datasets)s) AND CASE %(purpose)s
@@ -112,6 +113,7 @@ def select_rows(connection: Connection, plan: Plan) -> Counter[str]:
     only_dataset = asked.only_dataset if asked else None
     wanted = {
         "purpose": purpose,
+        "in_lake": [*WHOLE_IN_LAKE],
         "batch_id": plan.batch_id,
         "datasets": [name for name in plan.datasets if only_dataset in (None, name)],
         "only_batch": asked.only_batch if asked else None,
@@ -143,7 +145,7 @@ def require_open(connection: Connection, plan: Plan) -> None:
 
     To be asked before the batch commits: what the lake holds can only be published.
     """
-    built = latest_result(plan.folder, "build_silver")["datasets"]
+    built = read_silver(plan.folder).datasets
     for dataset, path in ((name, path) for name, d in built.items() for path in moved_files(d)):
         for rows in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=["row_id"]):
             gone = fetch_all(
@@ -159,6 +161,6 @@ def require_open(connection: Connection, plan: Plan) -> None:
                 )
 
 
-def moved_files(built: Mapping[str, Any]) -> tuple[Path, ...]:
+def moved_files(built: SilverBuild) -> tuple[Path, ...]:
     """The Parquet files with the row_id of every row that a built change set moves."""
-    return tuple(sorted(Path(built["moves"]).glob("*.parquet"))) if "moves" in built else ()
+    return tuple(sorted(Path(built.moves).glob("*.parquet"))) if built.moves else ()

@@ -12,6 +12,7 @@ import psycopg
 from deltalake.exceptions import DeltaError
 
 from assay import ledger
+from assay.batch_states import PUBLISHED
 from assay.contract import Column, load_contract
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all
@@ -23,9 +24,10 @@ from assay.publish.release import TRANSACTION_SETTINGS, apply_target
 from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import LINEAGE, Target, gold_measures
-from assay.results import epochs_of, read_result
+from assay.results import epochs_of
 from assay.rollback.quarantine import put_quarantine_back
 from assay.settings import Settings
+from assay.stage_results import read_commit
 
 QUARANTINE = (*COLUMNS, Column("batch_id"))
 
@@ -135,7 +137,7 @@ def release_again(
     for name, value in TRANSACTION_SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, true)", [name, value])
     release = ledger.release_of(connection, rollback.to_release)
-    counts = release["counts"] if release else {}
+    counts = release.counts if release else {}
     for target in (*reload.targets, *reload.quarantine.values()):
         require_whole(connection, target)
     for target in reload.targets:
@@ -149,7 +151,7 @@ def release_again(
     take_back(connection, rollback)
     if release and is_made_anew:
         _settle_batch_again(settings, connection, release)
-    generation = release["generation"] if release else 1
+    generation = release.generation if release else 1
     put_quarantine_back(connection, rollback, reload.quarantine, generation)
     batches = fetch_all(
         connection,
@@ -161,27 +163,25 @@ def release_again(
 
 
 def _settle_batch_again(
-    settings: Settings, connection: psycopg.Connection[Any], release: dict[str, Any]
+    settings: Settings, connection: psycopg.Connection[Any], release: ledger.Release
 ) -> None:
     """A batch that was committed anew since has the ledger of its earlier commit again."""
-    batch_id = release["batch_id"]
-    ledger.set_batch_state(connection, batch_id, "PUBLISHED")
+    batch_id = release.batch_id
+    ledger.set_batch_state(connection, batch_id, PUBLISHED)
     folder = str(settings.batches / batch_id)
     for epoch in sorted(epochs_of(folder, "commit"), reverse=True):
-        commit = read_result(folder, "commit", epoch)
-        if commit["versions"] == release["versions"]:
-            for dataset, built in commit["silver"].items():
+        commit = read_commit(folder, epoch)
+        if commit.versions == release.versions:
+            for dataset, built in commit.silver.items():
                 ledger.record_row_ledger(
                     connection,
                     batch_id=batch_id,
                     dataset=dataset,
-                    generation=release["generation"],
-                    classes=built["classes"],
+                    generation=release.generation,
+                    classes=built.classes,
                 )
             return
-    raise BatchError(
-        f"{folder}: no result of the commit that release {release['release_id']} is of"
-    )
+    raise BatchError(f"{folder}: no result of the commit that release {release.release_id} is of")
 
 
 def drop_reload(connect: Connect, reload: Reload) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from assay import ledger
+from assay.batch_states import IN_LAKE, UNRELEASED
 from assay.contract import gold_contracts
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_all
-from assay.ledger.rollbacks import Rollback, batches_in_lake, standing_releases
+from assay.ledger.releases import Release, standing_releases
+from assay.ledger.rollbacks import Rollback, batches_in_lake
 from assay.plan import Plan, read_plan
 from assay.settings import Settings
-
-UNRELEASED = ("COMMITTING", "COMMITTED")
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,9 @@ def resolve(
     releases = standing_releases(connection, pipeline)
     unreleased = batches_in_lake(connection, pipeline, UNRELEASED)
     target = _target(connection, releases, unreleased, request)
-    later = [r for r in releases if target is None or r["release_id"] > target["release_id"]]
-    stays = target["batch_id"] if target else ""
-    gone = [*unreleased, *(r["batch_id"] for r in reversed(later))]
+    later = [r for r in releases if target is None or r.release_id > target.release_id]
+    stays = target.batch_id if target else ""
+    gone = [*unreleased, *(r.batch_id for r in reversed(later))]
     if not gone:
         raise BatchError(
             f"release {request.to_release} is what readers of {pipeline} see; there is nothing to"
@@ -73,7 +72,7 @@ def resolve(
     return Rollback(
         rollback_id=f"{pipeline}_rollback_{epoch}",
         pipeline=pipeline,
-        to_release=target["release_id"] if target else None,
+        to_release=target.release_id if target else None,
         batches=[batch for batch in dict.fromkeys(gone) if batch != stays],
         versions=_versions(settings, releases, target, unreleased),
         gives_back=request.gives_back,
@@ -84,46 +83,46 @@ def resolve(
 
 def _target(
     connection: Connection,
-    releases: list[dict[str, Any]],
+    releases: list[Release],
     unreleased: list[str],
     request: Request,
-) -> dict[str, Any] | None:
+) -> Release | None:
     """The release that readers shall see again; None for the time before the first one."""
     if request.to_release is not None:
-        found = [r for r in releases if r["release_id"] == request.to_release]
+        found = [r for r in releases if r.release_id == request.to_release]
         if not found:
             raise BatchError(f"release {request.to_release} was rolled back itself")
         return found[0]
     batch = request.batch or ""
-    own = [r["release_id"] for r in releases if r["batch_id"] == batch]
-    newest = [*unreleased, *(r["batch_id"] for r in releases[-1:])][:1]
+    own = [r.release_id for r in releases if r.batch_id == batch]
+    newest = [*unreleased, *(r.batch_id for r in releases[-1:])][:1]
     if newest != [batch]:
         state = ledger.batch_state(connection, batch)
-        if state not in ("COMMITTING", "COMMITTED", "PUBLISHED"):
+        if state not in IN_LAKE:
             raise BatchError(f"{batch}: is {state}; the lake has nothing of it to roll back")
         raise BatchError(
             f"{batch}: later batches are built on it; undo {newest[0] if newest else 'them'} first,"
             " or go back to an earlier release with --to"
         )
     first = min(own) if own and batch not in unreleased else None
-    before = [r for r in releases if first is None or r["release_id"] < first]
+    before = [r for r in releases if first is None or r.release_id < first]
     return before[-1] if before else None
 
 
 def _versions(
     settings: Settings,
-    releases: list[dict[str, Any]],
-    target: dict[str, Any] | None,
+    releases: list[Release],
+    target: Release | None,
     unreleased: list[str],
 ) -> dict[str, int]:
     """Every table that the pipeline writes, and where it stood; 0 is a table that was empty."""
-    tables = {table for release in releases for table in release["versions"]}
+    tables = {table for release in releases for table in release.versions}
     for batch in unreleased:
         tables |= set(written_tables(read_plan(settings.batches / batch / "plan.json")))
     stood: dict[str, int] = dict.fromkeys(sorted(tables), 0)
     for release in releases:
-        if target and release["release_id"] <= target["release_id"]:
-            stood |= release["versions"]
+        if target and release.release_id <= target.release_id:
+            stood |= release.versions
     return {
         table: version
         for table, version in stood.items()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
+from assay.batch_states import RUNNING
 from assay.gates import tell_in_short
 from assay.plan import Plan, read_plan
 from assay.results import latest_result
@@ -32,7 +34,7 @@ class StageOperator(BaseOperator):
         with planned_attempt(context, plan) as now:
             with connect() as connection:
                 prepare(connection, plan, "stage")
-                ledger.resume_batch(connection, plan.batch_id, "RUNNING")
+                ledger.resume_batch(connection, plan.batch_id, RUNNING)
             result = stage_batch(connect, postgres_uri(), plan, now.epoch, self.log.info)
             now.summary = f"stage: {result['summary']}"
         self.log.info(now.summary)
@@ -55,16 +57,16 @@ class PublishOperator(BaseOperator):
             with connect() as connection:
                 untold = ledger.untold_releases(connection, plan.pipeline)
             found = [*untold, *publish_all(plan.pipeline, now.epoch, self)]
-            made = {release["release_id"]: release for release in found}
+            made = {release.release_id: release for release in found}
             releases = [*made.values()]
             waived = self._waive(plan, now.epoch)
             if not releases:
                 raise AirflowSkipException(f"publish: {waived or 'nothing to release'}")
             numbers = ", ".join(f"release {number}" for number in made)
-            now.metrics = {"releases": releases}
+            now.metrics = {"releases": [asdict(release) for release in releases]}
             now.summary = f"publish: {numbers}" + (waived and f"; {waived}")
             self._tell_assets(context, releases)
-            self._export(plan, releases[-1]["release_id"])
+            self._export(plan, releases[-1].release_id)
         self.log.info(now.summary)
         return str(now.summary)
 
@@ -91,30 +93,28 @@ class PublishOperator(BaseOperator):
         rows = waive_rows(connect, postgres_uri(), plan, epoch)
         return f"{count(rows, 'quarantined row')} waived"
 
-    def _tell_assets(
-        self, context: Mapping[str, Any], releases: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def _tell_assets(self, context: Mapping[str, Any], releases: Sequence[ledger.Release]) -> None:
         """What the release made of each table, and what its records were, for the Assets page."""
         newest = releases[-1]
-        batches = [release["batch_id"] for release in releases]
+        batches = [release.batch_id for release in releases]
         with connect() as connection:
             judged = [v for batch in batches for v in ledger.newest_verdicts(connection, batch)]
             for asset in self.outlets:
                 layer, dataset = asset.name.split(".")
                 of_silver: dict[str, int] = {}
-                if layer == "silver" and asset.name in newest["versions"]:
+                if layer == "silver" and asset.name in newest.versions:
                     of_silver = ledger.count_records(connection, batches, dataset)
-                    of_silver["version"] = newest["versions"][asset.name]
+                    of_silver["version"] = newest.versions[asset.name]
                 context["outlet_events"][asset].extra = {
-                    "release": newest["release_id"],
-                    "batch": newest["batch_id"],
-                    "rows": newest["counts"],
+                    "release": newest.release_id,
+                    "batch": newest.batch_id,
+                    "rows": newest.counts,
                     "verdicts": tell_in_short(judged),
                     **of_silver,
                 }
 
 
-def publish_all(pipeline: str, epoch: int, task: BaseOperator) -> list[dict[str, Any]]:
+def publish_all(pipeline: str, epoch: int, task: BaseOperator) -> list[ledger.Release]:
     """Release what is committed and not released; see `assay.publish.publish_pending`."""
     from assay.publish import publish_pending
 

@@ -11,13 +11,15 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
+from assay.batch_states import COMMITTING, RUNNING
 from assay.errors import BatchError
 from assay.gate_page import write_page
 from assay.gates import contracts_at, decide, explain, require_pass, summarise
 from assay.plan import Plan, read_plan
-from assay.results import has_result, read_failure, read_result
+from assay.results import from_json, has_result, read_failure, read_result
 from assay.rules import rules_version
 from assay.settings import SPARK_JOBS, load_settings
+from assay.verdicts import Verdict
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 
@@ -78,7 +80,7 @@ class SparkStageOperator(SparkJobOperator):
             with connect() as connection:
                 prepare(connection, plan, self.stage)
                 if plan.commit:
-                    state = "COMMITTING" if self.stage == "commit" else "RUNNING"
+                    state = COMMITTING if self.stage == "commit" else RUNNING
                     ledger.resume_batch(connection, plan.batch_id, state)
             result = self._submit_and_settle(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"
@@ -156,13 +158,14 @@ class QualityGateOperator(SparkStageOperator):
     def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
         contracts = contracts_at(plan, self.layer)
-        verdicts = decide(contracts, result["verdicts"], plan.gate_policy)
+        found = [from_json(Verdict, facts) for facts in result["verdicts"]]
+        verdicts = decide(contracts, found, plan.gate_policy)
         now.summary = f"{self.stage}: {summarise(verdicts)}"
         with connect() as connection:
             ledger.record_validation(connection, plan.batch_id, now.epoch, self.layer, verdicts)
             judged = ledger.newest_verdicts(connection, plan.batch_id)
         for verdict in verdicts:
-            if not verdict["success"]:
+            if not verdict.success:
                 for line in explain(verdict):
                     self.log.warning(line)
         self.log.info("page: %s", write_page(load_settings(), plan.batch_id, judged))

@@ -19,11 +19,12 @@ from deltalake import CommitProperties, write_deltalake
 from assay.errors import BatchError
 from assay.landing import accept, intake, judge
 from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.ledger import batch_state, deliveries, record_commit, set_batch_state
+from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import Settings, load_settings
 from builders.deliveries import age
+from builders.ledger_rows import commit
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, rows, text
 
@@ -309,7 +310,7 @@ def test_full_rebuild_takes_no_file_and_names_the_batches(
         land(settings, "a.csv", text(HEADER, row(len(name), Created_By=name)))
         accept_files(settings, connect, a_run(name), print)
         with connect() as connection:
-            record_commit(connection, a_run(name).batch_id, 1)
+            commit(connection, a_run(name).batch_id, 1)
     waiting = land(settings, "b.csv")
     said: list[str] = []
     plan = accept_files(settings, connect, a_run("re", full_rebuild=True), said.append)

@@ -13,11 +13,12 @@ from assay.errors import BatchError
 from assay.landing import archive
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.archive import archive_files
-from assay.ledger import deliveries, set_batch_state
+from assay.ledger import deliveries
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from builders.deliveries import age
+from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
@@ -47,7 +48,7 @@ def accept(settings: Settings, database: Any) -> Accept:
 
 
 def release(loader: Connection, plan: Plan, at: str) -> None:
-    set_batch_state(loader, plan.batch_id, "PUBLISHED")
+    bring_to(loader, plan.batch_id, "PUBLISHED")
     loader.execute(
         "INSERT INTO ops.release (pipeline, batch_id, epoch, generation, versions, counts, sums,"
         " content, released_at) VALUES ('trades', %s, 1, 1, '{}', '{}', '{}', '{}', %s)",
@@ -83,7 +84,7 @@ def test_unpublished_files_stay(
     settings: Settings, accept: Accept, loader: Connection, state: str
 ) -> None:
     plan = accept("one")
-    set_batch_state(loader, plan.batch_id, state)
+    bring_to(loader, plan.batch_id, state)
     assert archive_files(settings, loader, plan, print) == 0
     assert all(Path(file.path).is_file() for file in plan.files)
 

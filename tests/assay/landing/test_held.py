@@ -18,6 +18,7 @@ from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from builders.deliveries import age
+from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
@@ -213,7 +214,7 @@ def test_a_batch_whose_run_is_under_way_is_not_stuck(
     settings: Settings, accept: Accept, loader: Connection, state: str
 ) -> None:
     land(settings, "a.csv", 1)
-    set_batch_state(loader, accept("one").batch_id, state)
+    bring_to(loader, accept("one").batch_id, state)
     assert not accept("next", active=True, **OVERRIDE).files
     assert batch_state(loader, id_of("one")) == state
     with pytest.raises(BatchError, match=rf"1 file is held by .* \({state}\)"):

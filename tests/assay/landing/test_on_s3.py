@@ -15,11 +15,12 @@ from assay.landing import moves
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.archive import accepted_files_in_place, archive_files
 from assay.landing.ways_out import abandon_batch, reject_file
-from assay.ledger import deliveries, set_batch_state
+from assay.ledger import deliveries
 from assay.objects import put, read_bytes, sizes_below, stored_below
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
+from builders.ledger_rows import bring_to
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, text
 
@@ -132,7 +133,7 @@ def test_archiving_that_was_cut_off_is_completed_and_lends_its_file(
 ) -> None:
     land(settings, "a.csv", text(HEADER, row(1)))
     plan = accept("one")
-    set_batch_state(loader, plan.batch_id, "PUBLISHED")
+    bring_to(loader, plan.batch_id, "PUBLISHED")
     end_at(monkeypatch, 1)
     with pytest.raises(CutOff):
         archive_files(settings, loader, plan, print)

@@ -22,10 +22,12 @@ from assay.ledger import (
     start_task,
     take_epoch,
 )
+from assay.ledger.rollbacks import Rollback, start_rollback, take_back
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import REPOSITORY, Settings, load_settings
 from builders.deliveries import age, deliver
+from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
@@ -152,13 +154,27 @@ def test_commit_that_was_cut_off_before_it_wrote_can_be_abandoned(
         require_epoch(loader, "trades", epoch)
 
 
+def test_batch_that_a_rollback_has_on_its_list_is_not_abandoned_under_it(
+    settings: Settings, accept: Accept, loader: Connection
+) -> None:
+    land(settings, "a.csv", content(1))
+    plan = accept("one")
+    set_batch_state(loader, plan.batch_id, "COMMITTING")
+    undone = Rollback("r", "trades", None, [plan.batch_id], {}, False, "ann", "x")
+    start_rollback(loader, undone)
+    with pytest.raises(BatchError, match=r"is COMMITTING; .*assay release rollback"):
+        abandon_batch(settings, loader, plan.batch_id, "ann", "x")
+    take_back(loader, undone)
+    assert batch_state(loader, plan.batch_id) == "ROLLED_BACK"
+
+
 @pytest.mark.parametrize("state", ["COMMITTED", "PUBLISHED"])
 def test_batch_that_the_lake_holds_has_no_such_way_out(
     settings: Settings, accept: Accept, loader: Connection, state: str
 ) -> None:
     land(settings, "a.csv", content(1))
     plan = accept("one")
-    set_batch_state(loader, plan.batch_id, state)
+    bring_to(loader, plan.batch_id, state)
     epoch = take_epoch(loader, "trades", "publish")
     start_task(loader, batch_id=plan.batch_id, task_id="publish", epoch=epoch, try_number=1)
     with pytest.raises(BatchError, match=state):

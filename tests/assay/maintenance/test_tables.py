@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from assay.maintenance.tables import Request, plan_upkeep, read_request, retaine
 from assay.plan import write_plan
 from assay.results import write_result
 from assay.settings import load_settings
+from assay.stage_results import SilverBuild
 from builders.batches import make_plan
 from builders.ledger_rows import release, start_batch
 
@@ -48,8 +49,10 @@ def test_upkeep_names_every_table_its_writers_and_what_is_in_use(
     start_batch(loader, "failed", "FAILED")
     plan = make_plan(tmp_path, "failed", [])
     write_plan(plan)
-    built = {"datasets": {"trades": {"base_version": 4}}}
-    write_result(plan.folder, "build_silver", 7, built)
+    built = SilverBuild(
+        change_set="", base_version=4, base_is_empty=False, classes={}, sums={}, digest=""
+    )
+    write_result(plan.folder, "build_silver", 7, {"datasets": {"trades": asdict(built)}})
     found = {each.table: each for each in plan_upkeep(settings, loader)}
     assert {name: each.versions for name, each in found.items()} == {
         "bronze.trades": (),

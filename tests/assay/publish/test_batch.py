@@ -20,6 +20,7 @@ from assay.errors import FencedError, ReconciliationError
 from assay.plan import Plan, read_plan
 from assay.publish import publish_batch, publish_pending
 from assay.results import latest_result, write_result
+from builders.ledger_rows import commit
 from builders.published_lake import (
     EXPOSURE,
     STORES,
@@ -44,10 +45,10 @@ def test_first_load_arrives_exactly_in_serving_and_gold(
     shown = content(database)
     summary = [dict(zip(SUMMARY.column_names, row, strict=True)) for row in shown[STORES[1]]]
     assert summary == [groups for _, groups in sorted(summarise(list(lake.rows.values())).items())]
-    assert release["counts"] == {STORES[0]: 50, STORES[1]: 3, STORES[2]: 1}
-    assert release["sums"]["serving.trade_event"] == {"from_cost": "500.50", "to_cost": "4168.50"}
-    assert release["versions"]["silver.trades"] == 0
-    assert release["content"] == {"trades": "digest of b1"}
+    assert release.counts == {STORES[0]: 50, STORES[1]: 3, STORES[2]: 1}
+    assert release.sums["serving.trade_event"] == {"from_cost": "500.50", "to_cost": "4168.50"}
+    assert release.versions["silver.trades"] == 0
+    assert release.content == {"trades": "digest of b1"}
     assert ledger.batch_state(lake.connection, "b1") == "PUBLISHED"
     assert staging_tables(database) == []
 
@@ -130,8 +131,8 @@ def test_publishing_again_changes_nothing(database: Database, lake: Lake, publis
     plan = lake.commit([trade(n) for n in range(5)])
     first = publish(plan)
     before = content(database)
-    ledger.record_commit(lake.connection, plan.batch_id, 1)
-    assert publish(plan)["release_id"] == first["release_id"]
+    commit(lake.connection, plan.batch_id, 1)
+    assert publish(plan).release_id == first.release_id
     assert content(database) == before
     assert ledger.batch_state(lake.connection, plan.batch_id) == "PUBLISHED"
 
@@ -147,7 +148,7 @@ def test_batch_that_is_committed_anew_gives_back_what_it_no_longer_brings(
     assert ledger.batch_state(lake.connection, "b2") == "PUBLISHED"
     ledgers = lake.connection.execute("SELECT new, updated FROM ops.row_ledger ORDER BY batch_id")
     assert ledgers.fetchall() == [(2, 0), (1, 0)]
-    assert content(database)["ops.current_release"][0][0] == again["release_id"]
+    assert content(database)["ops.current_release"][0][0] == again.release_id
 
 
 def test_pending_batches_are_released_in_the_order_of_their_commits(
@@ -160,7 +161,7 @@ def test_pending_batches_are_released_in_the_order_of_their_commits(
     released = publish_pending(
         database.connect, database.uri(), "trades", epoch, plans.__getitem__, print
     )
-    assert [release["batch_id"] for release in released] == ["b1", "b2"]
+    assert [release.batch_id for release in released] == ["b1", "b2"]
     assert served(database) == [trade(1, cost="2")]
     assert ledger.committed_unreleased(lake.connection, "trades") == []
 
@@ -360,7 +361,7 @@ def test_connection_lost_at_commit_is_decided_by_the_release_row(
 
     if cutting.after_commit:
         release = publish_batch(through.connect, database.uri(), plan, epoch, arm)
-        assert release["batch_id"] == plan.batch_id
+        assert release.batch_id == plan.batch_id
         assert any("lost at COMMIT" in line for line in lines)
         assert served(database) == [trade(1)]
     else:

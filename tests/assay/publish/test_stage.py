@@ -22,6 +22,7 @@ from assay.publish.change import require_staged
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.results import write_result
 from assay.stack.paths import child_environment
+from assay.verdicts import Verdict
 from builders.attempts import Job, is_stopped, wait_until
 from builders.published_lake import Lake, content, served, staging_tables, trade
 
@@ -164,19 +165,19 @@ def test_identifiers_of_64_bits_are_added_up_exactly(
 
 
 def test_verdicts_are_kept_with_what_they_judged(loader: psycopg.Connection[Any]) -> None:
-    verdict = {
-        "table_name": "silver.trades",
-        "expectation": "e",
-        "frame": "rows",
-        "type": "t",
-        "kwargs": {},
-        "severity": "fail",
-        "success": True,
-        "subject": "7/d",
-    }
+    verdict = Verdict(
+        table_name="silver.trades",
+        expectation="e",
+        frame="rows",
+        type="t",
+        kwargs={},
+        severity="fail",
+        success=True,
+        subject="7/d",
+    )
     ledger.record_validation(loader, "b", 8, "silver", [verdict])
     found = ledger.verdicts_in_force(loader, "b")["silver.trades", "e"]
-    assert (found["subject"], found["success"]) == ("7/d", True)
+    assert (found.subject, found.success, found.layer) == ("7/d", True, "silver")
 
 
 STAGE_IN_A_PROCESS = """

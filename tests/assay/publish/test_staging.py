@@ -38,8 +38,8 @@ def test_int96_is_read_as_microseconds(
     (tmp_path / "class=new").mkdir()
     path = tmp_path / "class=new" / "part.parquet"
     pq.write_table(rows, path, use_deprecated_int96_timestamps=True)
-    built = {"change_set": str(tmp_path), "base_is_empty": True}
-    target = serving_target(load_contract("silver", "mutual_funds"), built)
+    contract = load_contract("silver", "mutual_funds")
+    target = serving_target(contract, str(tmp_path), replaces_all=True)
     assert stage(loader, database.uri(), target, 1).staged == Staged("mutual_funds_1", count)
     loader.execute("SET timezone TO 'UTC'")
     found = loader.execute(

@@ -19,8 +19,7 @@ from assay.publish.targets import serving_target
 
 def main(change_set: str) -> None:
     """Append the rows that publish would stage."""
-    built = {"change_set": change_set, "base_is_empty": True}
-    target = serving_target(load_contract("silver", "trades"), built)
+    target = serving_target(load_contract("silver", "trades"), change_set, replaces_all=True)
     spark = SparkSession.builder.appName("jdbc-append").getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     rows = spark.read.parquet(change_set).where(F.col("class").isin("new", "updated"))
