@@ -54,16 +54,16 @@ CONF = {
 
 
 def prepare_spark(settings: Settings, say: Callable[[str], None]) -> None:
-    """Make ready what Spark needs before its first job: Java, JARs, the start-up cache."""
-    fetch_spark(settings, say)
-    ensure_start_cache(settings, say)
+    """Make ready what Spark needs before its first job: Java and all JARs.
 
-
-def fetch_spark(settings: Settings, say: Callable[[str], None]) -> None:
-    """Make Java and all JARs ready, without which there is no Spark job."""
+    And the start-up cache where every job starts a JVM. A server starts too seldom to be worth the
+    minute that the cache takes; one that finds a cache uses it.
+    """
     ensure_java(settings)
     for group in job_groups(settings):
         ensure_jars(settings, say, group)
+    if not settings.is_remote:
+        ensure_start_cache(settings, say)
 
 
 def ensure_start_cache(settings: Settings, say: Callable[[str], None]) -> None:

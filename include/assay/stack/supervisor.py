@@ -7,7 +7,6 @@ import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,7 +32,7 @@ from assay.stack.programs import (
     start_program,
     start_supervisor,
 )
-from assay.stack.spark import ensure_start_cache, fetch_spark
+from assay.stack.spark import prepare_spark
 from assay.stack.spark_server import is_ready
 from assay.stack.storage import refuse_shared_storage
 
@@ -64,7 +63,7 @@ def up(settings: Settings, say: Say) -> None:
         require_machine(settings)
         refuse_shared_storage(settings)
         claim_at_start(settings)
-        fetch_spark(settings, say)
+        prepare_spark(settings, say)
         if not find_supervisor(settings):
             if end_orphans(settings):
                 say("ended processes that an earlier stack left behind")
@@ -73,11 +72,8 @@ def up(settings: Settings, say: Say) -> None:
             choose_ports(settings, say)
             ensure_cluster(settings)
             start_supervisor(settings)
-        with ThreadPoolExecutor(1) as beside:
-            # It takes a minute the first time, and nothing but Spark jobs needs it.
-            start_cache = beside.submit(ensure_start_cache, settings, say)
-            _start_postgres(settings, say)
-            _start_airflow(settings, say, start_cache)
+        _start_postgres(settings, say)
+        _start_airflow(settings, say)
 
 
 def down(settings: Settings, say: Say) -> None:
@@ -137,14 +133,13 @@ def migrate_warehouse(settings: Settings, say: Say) -> None:
         say(f"added {', '.join(added)}, which the contracts have gained")
 
 
-def _start_airflow(settings: Settings, say: Say, start_cache: Future[None]) -> None:
+def _start_airflow(settings: Settings, say: Say) -> None:
     prepare_airflow(settings, say)
     # First alone: a task that the scheduler starts before the API server listens would fail.
     if start_program(settings, "api-server"):
         say(f"starting Airflow on {airflow_url(settings)}")
     _wait(settings, lambda: "api-server" not in unhealthy_parts(settings), ["api-server"])
     ensure_pool(settings)
-    start_cache.result()
     start_spark(settings, say)
     for name in AIRFLOW_PROGRAMS:
         start_program(settings, name)

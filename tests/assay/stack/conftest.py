@@ -1,4 +1,4 @@
-"""A home of the stack of each test's own; the JARs and the start-up cache are shared."""
+"""A home of the stack of each test's own; the JARs and Java are shared."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,12 @@ import pytest
 from assay.settings import Settings
 from assay.stack import start_cache
 from assay.stack.java import Java, ensure_java
-from assay.stack.spark import ensure_start_cache, spark_environment, submit_conf
+from assay.stack.spark import (
+    ensure_start_cache,
+    prepare_spark,
+    spark_environment,
+    submit_conf,
+)
 from assay.stack.start_cache import StartCache
 
 
@@ -51,8 +57,21 @@ def test_a_failed_training_is_reported_and_done_without(
     assert "AOTCache" not in submit_conf(spark_settings)["spark.driver.extraJavaOptions"]
 
 
-def test_jobs_use_the_cache_that_was_built(spark_settings: Settings) -> None:
+def test_jobs_of_a_classic_master_use_the_cache_that_the_training_left(
+    spark_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one server for all jobs is not worth it."""
+    job = tmp_path / "job.py"
+    job.write_text("print('trained')\n")  # what it loads decides how large the cache is
+    monkeypatch.setattr(start_cache, "TRAINING_JOB", job)
+    java = spark_settings.home / "java"
+    java.unlink()
+    said: list[str] = []
+    prepare_spark(spark_settings, said.append)
+    assert said == []
+    prepare_spark(replace(spark_settings, spark_master="local[2]"), said.append)
+    assert said[-1].startswith("start-up cache ready after ")
     options = submit_conf(spark_settings)["spark.driver.extraJavaOptions"]
-    assert "start-" in options
+    assert f"-XX:AOTCache={java}/start-" in options
     assert "-Duser.timezone=UTC" in options
     assert Path(spark_environment(spark_settings)["JAVA_HOME"], "bin", "java").is_file()
