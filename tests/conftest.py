@@ -1,7 +1,6 @@
 """One real Postgres and one real Spark for the session; a fresh migrated database for each test.
 
-The session has two workers: the tests of the running stack, which mostly wait for it, in one, and
-all that share the Spark session in the other.
+The session has workers that share nothing, so tests with a costly fixture in common are of one.
 """
 
 from __future__ import annotations
@@ -33,23 +32,35 @@ from builders.small_disk import SmallDisk, small_disk
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SHARES = ("tests/e2e/", "tests/faults/")
+# What is of one worker, longest first: the tests of the running stack, which mostly wait for it,
+# and those of the one Spark session. Of all others each file is for whoever is free.
+SHARES = {
+    "stack": ("tests/e2e/",),
+    "spark": ("tests/spark_jobs/", "tests/faults/", "tests/assay/verify/", "tests/test_scenarios"),
+}
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
 
 
 class Shares(LoadScopeScheduling):
-    """Gives the tests of the running stack to one worker, and all others to the other.
-
-    But for the faults: who is through first, in practice the former, takes them.
-    """
+    """Gives each share to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((share for share in SHARES if nodeid.startswith(share)), "session")
+        return _share_of(nodeid) or nodeid.partition("::")[0]
+
+
+def _share_of(nodeid: str) -> str:
+    return next((share for share, places in SHARES.items() if nodeid.startswith(places)), "")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
     return Shares(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    order = [*SHARES, ""]
+    items.sort(key=lambda item: order.index(_share_of(item.nodeid)))
 
 
 @dataclass(frozen=True)
@@ -67,12 +78,15 @@ class Database:
 
 
 @contextmanager
-def _serve(folder: Path) -> Iterator[PostgresServer]:
+def _serve(folder: Path, *, is_durable: bool = True) -> Iterator[PostgresServer]:
     """A server with the roles and a migrated template."""
     server = get_server(folder, cleanup_mode="delete")
     superuser = _superuser_of(server)
     try:
         with superuser.connect("postgres", autocommit=True) as connection:
+            if not is_durable:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             for role in ROLES:
                 connection.execute(f"CREATE ROLE {role} LOGIN")
             connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER assay_owner")
@@ -89,12 +103,12 @@ def _superuser_of(server: PostgresServer) -> Database:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Database]:
-    """The server, as its superuser's database.
+    """The server, as its superuser's database; it waits for no disk, as no test crashes it.
 
     Not below pytest's folder: every pytest that starts closes that to other users, and as root
     the server runs as one.
     """
-    with _serve(Path(tempfile.mkdtemp(prefix="assay-postgres-"))) as server:
+    with _serve(Path(tempfile.mkdtemp(prefix="assay-postgres-")), is_durable=False) as server:
         yield _superuser_of(server)
 
 
