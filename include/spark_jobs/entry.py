@@ -18,6 +18,7 @@ from assay.errors import AssayError
 from assay.plan import read_plan
 from assay.results import write_failure, write_result
 from spark_jobs.chain import STAGES
+from spark_jobs.lakehouse import tables
 from spark_jobs.lakehouse.session import queries_of, session, tasks_by_host
 
 PR_SET_PDEATHSIG = 1
@@ -40,6 +41,7 @@ def main() -> None:
         with session(name, input_bytes=plan.input_bytes) as spark:
             result = STAGES[given.stage](spark, plan, given.epoch)
             seen = {"executors": tasks_by_host(spark), "queries": queries_of(spark)}
+            seen["commits"] = tables.made.total()
     except AssayError as error:
         write_failure(plan.folder, given.stage, given.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")

@@ -47,6 +47,20 @@ def test_every_spark_stage_is_a_client_under_the_epoch_of_its_task(
     assert list(stack.settings.locks.glob("*.sessions")) == []
 
 
+def test_every_version_of_a_table_is_counted_by_the_stage_that_made_it(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    ((counted, queries),) = stack.query(
+        "SELECT sum((metrics ->> 'commits')::int)::int, min((metrics ->> 'queries')::int)"
+        " FROM ops.batch_task WHERE batch_id = %s AND metrics ? 'commits'",
+        [first_batch.batch_id],
+    )
+    tables = [f"{layer}.trades" for layer in ("bronze", "quarantine", "silver")]
+    made = [delta_version(stack.settings.lake, t) + 1 for t in (*tables, *(g.table for g in GOLD))]
+    assert counted == sum(made)
+    assert queries > 0
+
+
 def test_files_are_accepted_or_rejected_with_their_reason(
     stack: RunningStack, generated: Truth, first_batch: Batch
 ) -> None:

@@ -30,7 +30,7 @@ def measure_before(bench: Workbench) -> PartResult:
             ours, theirs = _days_in_turn(bench, other, pipeline)
             name = f"{pipeline}: a day of {ROWS:,} new rows / the same of {bench.before.name}"
             ratios.append(Ratio(name, _seconds(ours), _seconds(theirs), GOAL_DAY))
-            notes.append(f"{pipeline}: a day asks Spark for {ours[-1].queries} queries")
+            notes.append(f"{pipeline}: a day asks Spark for {ours[-1].asked}")
         ours, theirs = _in_turn(bench, other, run_dag)
         ratios.append(Ratio("nothing new", _seconds(ours), _seconds(theirs), GOAL_NOTHING))
     return PartResult("before", ratios=ratios, notes=notes)

@@ -34,11 +34,17 @@ class DagRun:
     state: str
     classes: dict[str, int]
     queries: int
+    commits: int
 
     @property
     def seconds(self) -> float:
         """From its trigger to its end."""
         return self.timeline.seconds
+
+    @property
+    def asked(self) -> str:
+        """What it asked of Spark, in words."""
+        return f"{self.queries} queries, {self.commits} versions of Delta tables"
 
 
 def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
@@ -50,10 +56,9 @@ def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
         raise StackError("another run of the DAG came between; run this part again")
     report = followed.reports[0]
     ran = _read_timeline(bench.settings, pipeline, followed.runs[0].run_id, report.batch_id)
-    queries = sum(
-        (a.metrics or {}).get("queries", 0) for a in _attempts(bench.settings, report.batch_id)
-    )
-    return DagRun(ran, report.batch_id, report.state, report.classes, queries)
+    metrics = [a.metrics or {} for a in _attempts(bench.settings, report.batch_id)]
+    queries, commits = (sum(m.get(what, 0) for m in metrics) for what in ("queries", "commits"))
+    return DagRun(ran, report.batch_id, report.state, report.classes, queries, commits)
 
 
 def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:

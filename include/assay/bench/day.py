@@ -47,10 +47,7 @@ def measure_day(bench: Workbench) -> PartResult:
             "that finds nothing to do, from the end of the task before to its own; with Spark, "
             f"{bare.spark:.1f} s ({min(spark):.1f} to {max(spark):.1f}) more, which is an empty "
             "Spark job",
-            *(
-                f"{pipeline}: {runs[-1].queries} queries of Spark"
-                for pipeline, runs in days.items()
-            ),
+            *(f"{pipeline}: {runs[-1].asked}" for pipeline, runs in days.items()),
         ],
     )
 

@@ -69,7 +69,7 @@ def add_columns(spark: SparkSession, path: str, contract: Contract, fence: table
         tables.require_newest(path, fence)
         columns = ", ".join(f"{column.name} {column.type}" for column in missing)
         with tables.signed(spark, fence):
-            spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({columns})")
+            tables.alter(spark, path, f"ADD COLUMNS ({columns})")
     return bool(missing)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,8 @@ from assay.objects import remove, sizes_below
 TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
 TXN_VERSION = "spark.databricks.delta.write.txnVersion"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+made: Counter[str] = Counter()  # versions by path, of this process, which is one attempt
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def create_table(
         f"CREATE TABLE IF NOT EXISTS delta.`{path}` ({ddl}) USING delta {partitioned} "
         f"TBLPROPERTIES ({settings})"
     )
+    made[path] += 1
     if not commits(path, limit=1):
         raise BatchError(
             f"{path}: holds files, and no version of a Delta table; move them away and clear the"
@@ -133,11 +137,17 @@ def signed(spark: SparkSession, fence: Fence) -> AbstractContextManager[None]:
 def set_properties(spark: SparkSession, path: str, properties: Mapping[str, str]) -> None:
     """Set properties of a table; a version of nobody, without content."""
     settings = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
-    spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ({settings})")
+    alter(spark, path, f"SET TBLPROPERTIES ({settings})")
 
 
 def unset_property(spark: SparkSession, path: str, name: str) -> None:
-    spark.sql(f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES IF EXISTS ('{name}')")
+    alter(spark, path, f"UNSET TBLPROPERTIES IF EXISTS ('{name}')")
+
+
+def alter(spark: SparkSession, path: str, change: str) -> None:
+    """Change what a table is, not what it holds."""
+    spark.sql(f"ALTER TABLE delta.`{path}` {change}")
+    made[path] += 1
 
 
 def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], object]) -> int:
@@ -164,6 +174,7 @@ def commit(spark: SparkSession, path: str, fence: Fence, write: Callable[[], obj
     newest = head(path)
     if (newest.batch_id, newest.epoch) != (fence.batch_id, fence.epoch):
         raise _overtaken(path, fence, newest)
+    made[path] += 1
     return newest.version
 
 

@@ -26,7 +26,7 @@ from assay_airflow.connections import SPARK, connect
 if TYPE_CHECKING:
     from assay.stack.launch import SparkLaunch
 
-RECORDED = ("seconds", "queries", "versions", "rules", "contracts", "executors")
+RECORDED = ("seconds", "queries", "commits", "versions", "rules", "contracts", "executors")
 
 
 class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
