@@ -15,10 +15,11 @@ import psycopg
 from assay.airflow_runs import AirflowRuns
 from assay.batch_states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
+from assay.inputs import ManifestFile
 from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import Action, batch_state, record_action, summary_of_run
 from assay.ledger.query import fetch_all
-from assay.plan import ManifestFile, read_plan
+from assay.plan import read_plan
 from assay.retry import retry_batch
 from assay.settings import Settings
 from assay.words import count, on_one_line

@@ -132,7 +132,7 @@ def contracts_at(plan: Plan, layer: str) -> list[Contract]:
     """The contracts that a gate judges by."""
     if layer == "gold":
         return plan.gold
-    return [load_contract("bronze" if layer == "bronze" else "silver", d) for d in plan.inputs]
+    return [load_contract("bronze" if layer == "bronze" else "silver", d) for d in plan.active]
 
 
 def require_verdicts(

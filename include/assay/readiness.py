@@ -17,6 +17,7 @@ from assay.batch_states import (
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.gates import all_subjects, require_verdicts, subjects
+from assay.inputs import Rebuild, Releases
 from assay.landing.delivery_order import write_delivery_order
 from assay.landing.rest import require_unchanged
 from assay.ledger.query import Connection
@@ -37,7 +38,7 @@ def prepare_stage(connection: Connection, plan: Plan, stage: str) -> None:
     require_ready(connection, plan, stage)
     if stage in UP_TO_SILVER:  # an earlier stage may go on with the build on its own
         write_delivery_order(connection, plan)
-    if plan.asks_ledger(stage):
+    if stage in plan.input.asks_ledger:
         if stage == "build_silver":
             select_rows(connection, plan)
         else:
@@ -68,28 +69,28 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
 
 def _require_today(connection: Connection, plan: Plan) -> None:
     outdated = ""
-    if plan.source == "bronze":
+    if isinstance(plan.input, Rebuild):
         later = ledger.current_generation(connection, plan.pipeline, besides=plan.batch_id)
-        if ledger.bronze_batches(connection, plan.pipeline) != plan.rebuild_batches:
+        if ledger.bronze_batches(connection, plan.pipeline) != plan.input.batches:
             outdated = "batches were committed or rolled back since this rebuild was planned"
         elif later >= plan.generation:
             outdated = "another rebuild was committed since this one was planned"
-    elif plan.source == "silver" and _is_outdated(connection, plan):
+    elif isinstance(plan.input, Releases) and _is_outdated(connection, plan, plan.input):
         outdated = "other versions of silver are released than this batch was planned on"
     if outdated:
         raise BatchError(
             f"{plan.batch_id}: {outdated}; it would publish what is past. Give it up with `assay"
             f" batch abandon {plan.batch_id} --why ...` and trigger {plan.pipeline} again"
-            + (" with full_rebuild" if plan.source == "bronze" else "")
+            + (" with full_rebuild" if isinstance(plan.input, Rebuild) else "")
         )
 
 
-def _is_outdated(connection: Connection, plan: Plan) -> bool:
+def _is_outdated(connection: Connection, plan: Plan, releases: Releases) -> bool:
     """A run under way may finish when a newer release overtakes it; one that is resumed may not."""
     is_resumed = ledger.batch_state(connection, plan.batch_id) == FAILED
     if is_resumed or ledger.was_overtaken(connection, plan.batch_id):
-        return ledger.released_silver(connection, plan.datasets) != plan.silver_versions
-    return not ledger.are_released(connection, plan.silver_versions)
+        return ledger.released_silver(connection, plan.datasets) != releases.versions
+    return not ledger.are_released(connection, releases.versions)
 
 
 def _require_alone(connection: Connection, plan: Plan) -> None:
@@ -102,7 +103,7 @@ def _require_alone(connection: Connection, plan: Plan) -> None:
 def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[str, GoldBuild]]:
     """What the newest builds made of silver and gold. Raises BatchError unless they belong together
     and were made under the rules of today."""
-    has_silver = plan.source != "silver"
+    has_silver = plan.input.makes_silver
     silver = read_silver(plan.folder) if has_silver else None
     made_from = subjects(plan, "silver") if has_silver else {}
     gold = read_gold(plan.folder)
@@ -113,7 +114,7 @@ def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[st
     if not {silver.rules if silver else None, gold.rules} <= {None, rules}:
         raise BatchError(
             f"{plan.batch_id}: contracts or transformations have changed since it was built and"
-            f" judged; clear {plan.first_build} and all after it"
+            f" judged; clear {plan.input.first_build} and all after it"
         )
     return silver.datasets if silver else {}, gold.tables
 
@@ -143,7 +144,7 @@ def settle_commit(connection: Connection, plan: Plan) -> BatchState:
 
 
 def _written_by_commit(plan: Plan) -> Iterator[str]:
-    for dataset in plan.datasets if plan.source != "silver" else ():
+    for dataset in plan.datasets if plan.input.makes_silver else ():
         yield plan.table("quarantine", dataset)
         yield plan.table("silver", dataset)
     for contract in plan.gold:

@@ -6,16 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from assay.inputs import Files, Input, Movement, Patch, Rebuild, Releases, Replay, Waiver
 from assay.params import RunParams
-from assay.plan import Movement
 
-HOW: dict[str, Literal["replayed", "patched", "waived"]] = {
-    "quarantine": "replayed",
-    "patch": "patched",
-    "waive": "waived",
+KINDS: dict[str, type[Input]] = {
+    "files": Files,
+    "patch": Patch,
+    "quarantine": Replay,
+    "waive": Waiver,
 }
-
-
 RunType = Literal["scheduled", "manual", "backfill", "asset_triggered"]  # as Airflow has them
 
 
@@ -37,23 +36,23 @@ class Run:
     from_silver: bool = False
 
     @property
-    def source(self) -> Literal["files", "bronze", "silver", "quarantine"]:
+    def kind(self) -> type[Input]:
         """What the batch of this run is made from."""
         if self.from_silver:
-            return "silver"
-        if self.params.source in ("quarantine", "waive"):
-            return "quarantine"
-        return "bronze" if self.params.full_rebuild else "files"
+            return Releases
+        return Rebuild if self.params.full_rebuild else KINDS[self.params.source]
+
+    @property
+    def takes_files(self) -> bool:
+        return issubclass(self.kind, Files)
 
     @property
     def movement(self) -> Movement | None:
-        """How rows leave quarantine in this run, where it is about that."""
+        """Which rows leave quarantine by this run, where it is about that."""
         params = self.params
-        how = HOW.get(params.source)
-        if how is None or self.from_silver:
+        if self.kind.how is None:
             return None
         return Movement(
-            how=how,
             who=self.user,
             why=params.movement_reason or "judged anew",
             only_dataset=params.quarantine_dataset,

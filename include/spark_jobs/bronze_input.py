@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.errors import BatchError
+from assay.inputs import Patch, Rebuild, Replay
 from assay.landing.filenames import PATCH_NAME, PATCHED_ROW
 from assay.plan import Plan
 from spark_jobs.lakehouse.tables import read_table
@@ -17,18 +18,19 @@ PLACE = ["file_id", "record_number"]
 def bronze_input(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
     """The rows to build from: the batch's own, those of all batches, or quarantined ones."""
     bronze = read_table(spark, plan.table("bronze", dataset))
-    if plan.is_replay:
-        return _rows_to_replay(bronze, quarantined_rows(spark, plan, dataset))
-    is_rebuild = plan.source == "bronze"
-    rows = bronze.where(
-        F.col("batch_id").isin(plan.rebuild_batches if is_rebuild else [plan.batch_id])
-    )
-    if not (is_rebuild or plan.is_patch):
-        return rows
-    known = quarantined_rows(spark, plan, dataset)
-    if is_rebuild:
-        return _hold_back(rows, known.where(F.col("how") == "patched"), known)
-    return _hold_back(rows, known.withColumn("to_batch", F.lit(plan.batch_id)), known.limit(0))
+    own = bronze.where(F.col("batch_id") == plan.batch_id)
+    match plan.input:
+        case Replay():
+            return _rows_to_replay(bronze, quarantined_rows(spark, plan, dataset))
+        case Rebuild(batches=batches):
+            known = quarantined_rows(spark, plan, dataset)
+            rows = bronze.where(F.col("batch_id").isin(batches))
+            return _hold_back(rows, known.where(F.col("how") == "patched"), known)
+        case Patch():
+            known = quarantined_rows(spark, plan, dataset)
+            open_rows = known.withColumn("to_batch", F.lit(plan.batch_id))
+            return _hold_back(own, open_rows, known.limit(0))
+    return own
 
 
 def quarantined_rows(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
@@ -87,7 +89,7 @@ def replaced_row_id() -> Column:
 def moved_rows(spark: SparkSession, plan: Plan, dataset: str, change_set: DataFrame) -> DataFrame:
     """The row_id of every quarantined row that a record of the change set takes the place of."""
     good = change_set.where(F.col("class") != "quarantined")
-    if plan.is_replay:
+    if isinstance(plan.input, Replay):
         return good.select(_row_id().alias("row_id"))
     bronze = read_table(spark, plan.table("bronze", dataset)).where(
         F.col("batch_id") == plan.batch_id

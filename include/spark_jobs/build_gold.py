@@ -42,8 +42,9 @@ def _write(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
     """Write the candidates of a table; returns where they are, and what they were made on."""
     path = plan.table("gold", contract.name)
     base = base_of(path, plan.batch_id)
-    is_increment = plan.source == "files"
-    gold = read_unless_empty(spark, path, contract, base.version) if is_increment else None
+    gold = (
+        read_unless_empty(spark, path, contract, base.version) if plan.input.adds_to_gold else None
+    )
     grain, summarise = gold_functions(contract.name)
     inputs = [silver_input(spark, plan, dataset) for dataset in contract.datasets]
     candidates = plan.work("gold", str(epoch), contract.name)

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
 from assay.delta_history import base_of
+from assay.inputs import Rebuild, Replay
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
@@ -31,7 +32,7 @@ COUNTS = ("records", "settled", *RECORD_CLASSES)
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
-    datasets = {name: _build(spark, plan, epoch, name) for name in plan.inputs}
+    datasets = {name: _build(spark, plan, epoch, name) for name in plan.active}
     result = SilverResult(epoch=epoch, datasets=datasets, rules=rules_version(plan.datasets))
     return {**asdict(result), "summary": _summary([*datasets.values()])}
 
@@ -40,7 +41,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
     contract = load_contract("silver", dataset)
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
-    is_rebuild = plan.source == "bronze"
+    is_rebuild = isinstance(plan.input, Rebuild)
     silver = None if is_rebuild else read_unless_empty(spark, path, contract, base.version)
     deliveries = read_deliveries(plan, dataset)
     change_set = plan.work("silver", str(epoch), dataset)
@@ -70,7 +71,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
 def _write(plan: Plan, classified: DataFrame, contract: Contract, change_set: str) -> list[Row]:
     """Write the change set, and count what it has become."""
     spark = classified.sparkSession
-    if plan.is_replay:  # what is still bad stays where it is
+    if isinstance(plan.input, Replay):  # what is still bad stays where it is
         classified = classified.where(F.col("class") != "quarantined")
     classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
     counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
@@ -108,7 +109,9 @@ def _write_moves(
         "overwrite"
     ).parquet(path)
     moved = spark.read.parquet(path).count()
-    asked = quarantined_rows(spark, plan, dataset).count() if plan.is_replay else moved
+    asked = (
+        quarantined_rows(spark, plan, dataset).count() if isinstance(plan.input, Replay) else moved
+    )
     return {"moves": path, "moved": moved, "stay": asked - moved}
 
 

@@ -34,7 +34,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     silver, gold = read_builds(plan, rules)
     targets = [*read_targets(spark, plan, silver, gold)]
     known = {t.contract.table: measured_by(plan, t, _require_base(t, plan)) for t in targets}
-    fence = tables.Fence(plan.batch_id, epoch, plan.manifest_hash, rules, digest="")
+    fence = tables.Fence(plan.batch_id, epoch, plan.input.identity(), rules, digest="")
     versions = {
         f"quarantine.{dataset}": _quarantine(spark, plan, fence, dataset, silver[dataset])
         for dataset in silver
@@ -55,7 +55,7 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
 def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:
     """Where the tables that the batch does not change stand: a release names all of them."""
     own = [f"{layer}.{name}" for name in plan.datasets for layer in ("quarantine", "silver")]
-    if plan.source == "silver":
+    if not plan.input.makes_silver:
         return {}
     found = {}
     for table in {*own, *(contract.table for contract in gold_contracts(plan.datasets))} - touched:
@@ -73,7 +73,7 @@ def _require_base(target: Target, plan: Plan) -> Commit:
         raise StaleBaseError(
             f"{target.contract.table} moved from version {target.base_version} to {base.version} "
             f"(batch {base.batch_id or 'unknown'}) since this batch was built; clear "
-            f"{plan.first_build} and all after it"
+            f"{plan.input.first_build} and all after it"
         )
     return base
 

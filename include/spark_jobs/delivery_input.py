@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from assay.contract import Contract
 from assay.errors import BatchError
+from assay.inputs import Rebuild
 from assay.plan import Plan
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
@@ -35,8 +36,8 @@ class Deliveries:
         came into silver: what stood there stands again.
         """
         of_batch: dict[str, str] = {}
-        if plan.source == "bronze" and contract.on_equal_version == "conflict":
-            of_batch = {batch: f"{n:09d} " for n, batch in enumerate(plan.rebuild_batches)}
+        if isinstance(plan.input, Rebuild) and contract.on_equal_version == "conflict":
+            of_batch = {batch: f"{n:09d} " for n, batch in enumerate(plan.input.batches)}
         rows = [
             {"file_id": f["file_id"], "delivery": of_batch.get(f["batch_id"], "") + f["delivery"]}
             for f in self.files

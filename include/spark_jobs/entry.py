@@ -38,7 +38,7 @@ def main() -> None:
     started = time.monotonic()
     try:
         name = f"{given.stage} {plan.batch_id} epoch {given.epoch}"
-        with session(name, input_bytes=plan.input_bytes) as spark:
+        with session(name, input_bytes=plan.input.bytes_to_read()) as spark:
             result = STAGES[given.stage](spark, plan, given.epoch)
             seen = {"executors": tasks_by_host(spark), "queries": queries_of(spark)}
             seen["commits"] = tables.made.total()

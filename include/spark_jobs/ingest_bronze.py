@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from assay.contract import load_contract
+from assay.inputs import Rebuild
 from assay.landing.rest import require_unchanged
 from assay.plan import Plan
 from assay.stage_results import Ingested, IngestResult
@@ -30,13 +31,13 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
 
     Raises BatchError when a file was written to since its records were counted.
     """
-    if plan.source == "bronze":
-        batches = len(plan.rebuild_batches)
+    if isinstance(plan.input, Rebuild):
+        batches = len(plan.input.batches)
         return _result(epoch, {}, f"rebuilding from {batches} batches already in bronze")
-    datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.inputs}
+    datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.active}
     require_unchanged(plan.files, plan.batch_id, every_byte=True)
     for dataset in plan.datasets:
-        if dataset not in plan.inputs:
+        if dataset not in plan.active:
             _take_back(spark, plan, epoch, dataset)
     records = sum(sum(each.records.values()) for each in datasets.values())
     return _result(epoch, datasets, f"{records:,} records of {len(plan.files)} files")
@@ -56,7 +57,7 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> Ingest
         partition_by="batch_id",
         **schemas.properties(contract),
     )
-    fence = Fence(plan.batch_id, epoch, plan.manifest_hash, contract.version, digest="")
+    fence = Fence(plan.batch_id, epoch, plan.input.identity(), contract.version, digest="")
     add_columns(spark, path, contract, fence)
     rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
@@ -71,6 +72,6 @@ def _take_back(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> Non
     if not has_batch(path, plan.batch_id):
         return
     version = load_contract("bronze", dataset).version
-    fence = Fence(plan.batch_id, epoch, plan.manifest_hash, version, digest="")
+    fence = Fence(plan.batch_id, epoch, plan.input.identity(), version, digest="")
     none = read_table(spark, path).limit(0)
     commit(spark, path, fence, lambda: replace_batch(path, none, plan.batch_id))

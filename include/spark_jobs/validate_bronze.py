@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
+from assay.inputs import Patch
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import Plan
 from spark_jobs.expectations import GateFrame
@@ -35,11 +36,11 @@ def validate_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, An
 
 def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[GateFrame]]]:
     """Frames `rows` (the batch's records) and `file_counts` (one row per file, found or not)."""
-    if plan.source == "bronze":
+    if not plan.input.delivers():
         return []
-    expected = [PATCHED_ROW, REASONS_OF_PATCH] if plan.is_patch else []
+    expected = [PATCHED_ROW, REASONS_OF_PATCH] if isinstance(plan.input, Patch) else []
     gates = []
-    for dataset in plan.inputs:
+    for dataset in plan.active:
         path = plan.table("bronze", dataset)
         rows = read_table(spark, path).where(F.col("batch_id") == plan.batch_id)
         counts = _file_counts(path, plan, dataset, expected)

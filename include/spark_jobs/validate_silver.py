@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contract import Contract, load_contract
+from assay.inputs import Rebuild, Replay
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.stage_results import read_silver
@@ -38,7 +39,7 @@ def silver_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     """Frames `rows` (new and updated), `records` (all) and `classes` (one row of counts)."""
     datasets = read_silver(plan.folder).datasets
     gates = []
-    for dataset in plan.inputs:
+    for dataset in plan.active:
         built = datasets[dataset]
         change_set = spark.read.parquet(built.change_set)
         rows = change_set.where(F.col("class").isin(*WINNERS))
@@ -69,9 +70,10 @@ def _judged_records(change_set: DataFrame) -> DataFrame:
 
 def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
     """What accept_files counted, in files or quarantine; on a rebuild, what stands in bronze."""
-    if plan.source == "files":
-        return sum(file.records for file in plan.files_of(dataset))
-    if plan.source == "quarantine":
-        return quarantined_rows(spark, plan, dataset).count()
-    bronze = read_table(spark, plan.table("bronze", dataset))
-    return bronze.where(F.col("batch_id").isin(plan.rebuild_batches)).count()
+    match plan.input:
+        case Rebuild(batches=batches):
+            bronze = read_table(spark, plan.table("bronze", dataset))
+            return bronze.where(F.col("batch_id").isin(batches)).count()
+        case Replay():
+            return quarantined_rows(spark, plan, dataset).count()
+    return sum(file.records for file in plan.files_of(dataset))

@@ -90,6 +90,6 @@ def test_a_quarantine_that_never_had_a_row_says_so(
 def test_rows_that_have_all_left_are_no_mistake(
     stored: Connection, database: Any, tmp_path: Path
 ) -> None:
-    assert run(database, tmp_path, quarantine_reason="price.missing").inputs == []
-    assert run(database, tmp_path, "two", quarantine_batch="b2").inputs == ["mutual_funds"]
-    assert run(database, tmp_path, "three").inputs == ["mutual_funds"]
+    assert run(database, tmp_path, quarantine_reason="price.missing").active == []
+    assert run(database, tmp_path, "two", quarantine_batch="b2").active == ["mutual_funds"]
+    assert run(database, tmp_path, "three").active == ["mutual_funds"]

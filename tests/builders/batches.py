@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from assay.contract import Contract, load_contract
+from assay.inputs import Files, ManifestFile, Rebuild
 from assay.landing import delivery_order
 from assay.landing.filenames import file_date
 from assay.landing.records import inspect_file, matching_suffix
-from assay.plan import GatePolicy, ManifestFile, Plan
+from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import SCHEMA
 from assay.results import next_epoch, write_result
 from spark_jobs.chain import STAGES
@@ -33,14 +34,12 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
         batch_id=batch_id,
         pipeline="trades",
         datasets=["trades"],
-        inputs=["trades"],
+        active=["trades"],
         run_id=f"run of {batch_id}",
         batch_date="2026-01-01",
-        source="files",
         commit=True,
         generation=1,
-        files=[take(home, file) for file in files],
-        rebuild_batches=[],
+        input=Files([take(home, file) for file in files]),
         gate_policy=GatePolicy(),
         folder=str(home / "batches" / batch_id),
         lake=str(home / "lake"),
@@ -49,7 +48,7 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
     plan = replace(facts, **changes)
     Path(plan.folder).mkdir(parents=True, exist_ok=True)
     pq.write_table(_delivered(home), plan.delivery_order)
-    if plan.source == "bronze":  # no row has been patched or waived
+    if isinstance(plan.input, Rebuild):  # no row has been patched or waived
         pq.write_table(SCHEMA.empty_table(), plan.quarantine_rows)
     return plan
 

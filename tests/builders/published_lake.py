@@ -17,7 +17,8 @@ from deltalake import write_deltalake
 from assay import ledger
 from assay.bench.gates import pass_gates
 from assay.contract import load_contract
-from assay.plan import GatePolicy, ManifestFile, Plan, write_plan
+from assay.inputs import Files, ManifestFile, Rebuild
+from assay.plan import GatePolicy, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED, LINEAGE
 from assay.results import latest_result, write_result
@@ -143,12 +144,10 @@ class Lake:
             datasets=["trades"],
             run_id=f"run {name}",
             batch_date="2026-01-01",
-            inputs=["trades"],
-            source="bronze" if rebuild else "files",
+            input=Rebuild(["b1"]) if rebuild else Files([file]),
+            active=["trades"],
             commit=True,
             generation=2 if rebuild else 1,
-            files=[] if rebuild else [file],
-            rebuild_batches=["b1"] if rebuild else [],
             gate_policy=GatePolicy(),
             folder=str(self.root / name),
             lake=str(self.root / "lake"),
@@ -250,7 +249,7 @@ class Lake:
             run_type="manual",
             batch_date=plan.batch_date,
             generation=plan.generation,
-            source=plan.source,
+            source=plan.input.source,
         )
         pass_gates(self.connection, plan, epoch=1)
         commit(self.connection, plan.batch_id, self.version + 1)

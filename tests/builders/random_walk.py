@@ -17,6 +17,7 @@ from typing import Any
 from assay import ledger
 from assay.errors import AssayError, BatchError
 from assay.gates import contracts_at, decide, require_pass, subjects
+from assay.inputs import Waiver
 from assay.landing.archive import accepted_files_in_place, archive_files
 from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger.releases import standing_releases
@@ -218,7 +219,7 @@ class Walk:
                 lambda s=stage: self._stage(plan, s), plan, stage
             ):
                 return
-        if plan.is_waiver and plan.inputs:
+        if isinstance(plan.input, Waiver) and plan.active:
             epoch, uri = self.attempts.take_epoch(), self.attempts.uri
             waived = partial(waive_rows, self.attempts.connect, uri, plan, epoch)
             if not self._ends_well(waived, plan, "publish"):

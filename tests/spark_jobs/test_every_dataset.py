@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from assay.contract import gold_contracts, load_contract
+from assay.inputs import Files, Rebuild
 from builders.batches import BUILD, LOAD, Lake, take
 from builders.content import hash_delta
 from builders.deliveries import make_set
@@ -40,10 +41,10 @@ def test_days_in_reverse_and_a_rebuild_end_as_all_files_at_once(
             take(tmp_path, sorted(truth.options.out.iterdir())[day == "second"], name)
             for name, truth in made.items()
         ]
-        plan = lake.plan(day, **pipeline, inputs=DATASETS)
-        lake.run(replace(plan, files=files), *LOAD)
+        plan = lake.plan(day, **pipeline, active=DATASETS)
+        lake.run(replace(plan, input=Files(files)), *LOAD)
     assert hashes() == wanted
 
-    facts = {"source": "bronze", "generation": 2, "rebuild_batches": ["second", "first"]}
-    lake.run(lake.plan("rebuild", **pipeline, inputs=DATASETS, **facts), *BUILD)
+    facts = {"input": Rebuild(["second", "first"]), "generation": 2}
+    lake.run(lake.plan("rebuild", **pipeline, active=DATASETS, **facts), *BUILD)
     assert hashes() == wanted

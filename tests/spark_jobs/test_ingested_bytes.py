@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import BatchError
+from assay.inputs import Files
 from assay.landing.rest import require_unchanged
 from assay.settings import REPOSITORY
 from builders.batches import LOAD, Lake, take
@@ -63,10 +64,10 @@ def test_batch_goes_on_without_the_only_file_of_a_dataset(
     lake = Lake(spark, tmp_path)
     both = ["stocks", "mutual_funds"]
     files = [take(tmp_path, SAMPLES / d / f"{d}_2026-01-01.jsonl", d) for d in both]
-    plan = replace(lake.plan("b1", pipeline="finance", datasets=both, inputs=both), files=files)
+    plan = lake.plan("b1", pipeline="finance", datasets=both, active=both, input=Files(files))
     lake.run(plan, "ingest_bronze")
     assert table(lake, "bronze/stocks").count() == files[0].records
-    rest = replace(plan, files=files[1:], inputs=["mutual_funds"])
+    rest = replace(plan, input=Files(files[1:]), active=["mutual_funds"])
     assert [name for name in LOAD if rest.needs(name)] == [*LOAD]
     lake.run(rest, *LOAD)
     assert table(lake, "bronze/stocks").count() == 0

@@ -17,6 +17,7 @@ from assay.bench.gates import pass_gates
 from assay.contract import load_contract
 from assay.errors import BatchError, ContractError
 from assay.evolution import evolve_tables
+from assay.inputs import Rebuild
 from assay.maintenance.batches import purge_work
 from assay.maintenance.tables import Request, TableUpkeep
 from assay.plan import Plan
@@ -259,7 +260,7 @@ def test_rebuild_gives_the_table_its_new_shape(grown: tuple[Lake, Plan], tmp_pat
 
     names = [name for name in SILVER.column_names if name != "created_by"]
     before = table(lake, TABLES[0]).select(*names).orderBy(*SILVER.keys).collect()
-    plan = lake.plan("rebuild", source="bronze", rebuild_batches=["b1", "b2"], generation=2)
+    plan = lake.plan("rebuild", input=Rebuild(["b1", "b2"]), generation=2)
     with changed_contracts(tmp_path / "contracts", {"trades": reshape}):
         lake.run(plan, *BUILD)
         assert (

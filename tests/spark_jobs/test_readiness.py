@@ -13,6 +13,7 @@ import pytest
 from assay import ledger
 from assay.bench.gates import pass_gates
 from assay.errors import BatchError, GateFailedError
+from assay.inputs import Releases
 from assay.plan import GatePolicy, Plan
 from assay.readiness import prepare_stage, require_ready, settle_commit
 from assay.settings import load_settings
@@ -107,7 +108,7 @@ def test_rebuild_that_is_resumed_after_newer_batches_is_refused(pipeline: Attemp
     again = pipeline.accept("rebuild again", full_rebuild=True)
     pipeline.run(again, "build_silver", "build_gold", "commit")
     pipeline.publish()
-    older = replace(rebuild, rebuild_batches=again.rebuild_batches)
+    older = replace(rebuild, input=again.input)
     with pytest.raises(BatchError, match="another rebuild was committed"):
         ask(pipeline, older, "build_gold")
 
@@ -126,17 +127,14 @@ def test_gold_across_datasets_is_not_resumed_on_what_is_past(
         datasets=["ecommerce_events"],
         run_id="r",
         batch_date="2026-01-01",
-        inputs=[],
-        source="silver",
+        input=Releases({"ecommerce_events": 5}),
+        active=[],
         commit=True,
         generation=1,
-        files=[],
-        rebuild_batches=[],
         gate_policy=GatePolicy(),
         folder=str(tmp_path),
         lake=str(tmp_path),
         bronze_lake=str(tmp_path),
-        silver_versions={"ecommerce_events": 5},
     )
     require_ready(loader, plan, "build_gold")
     record_release(loader, "e6", {"silver.ecommerce_events": 6}, "ecommerce_events")

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from assay.contract import gold_contracts, load_contract
 from assay.delta_history import head
 from assay.generate.truth import Truth
+from assay.inputs import Rebuild
 from assay.plan import Plan
 from assay.results import RECORD_CLASSES
 from builders.batches import Lake
@@ -151,7 +152,7 @@ def test_full_rebuild_from_bronze_equals_the_live_tables(
 ) -> None:
     live, _ = grown
     lake = live.copy(tmp_path)
-    facts = {"source": "bronze", "generation": 2, "rebuild_batches": ["b1", "b2"]}
+    facts = {"input": Rebuild(["b1", "b2"]), "generation": 2}
     plan = lake.plan("rebuild", **facts)
     lake.run(plan, "build_silver", "validate_silver", "build_gold", "validate_gold", "commit")
     assert_gates_pass(lake, "silver", "gold")

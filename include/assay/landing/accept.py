@@ -14,6 +14,7 @@ import psycopg
 from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
 from assay.contract import contracts_of
 from assay.errors import BatchError
+from assay.inputs import Rebuild, Waiver
 from assay.landing.delivery_order import write_delivery_order
 from assay.landing.held import IsActive, refusal_of
 from assay.landing.intake import Intake, Landing
@@ -67,7 +68,7 @@ def accept_files(
             return plan
         generation = _register(connection, run)
         intake = Intake()
-        if run.source == "files":
+        if run.takes_files:
             folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
             intake = Landing(settings, connection, run, folders, say, is_active).take_in()
         if intake.held and intake.takes_none:
@@ -84,7 +85,7 @@ def accept_files(
 
 
 def _nothing_new(run: Run) -> str:
-    day = run.only_day if run.source == "files" else None
+    day = run.only_day if run.takes_files else None
     return f"nothing new: no file of {day} is waiting" if day else ""
 
 
@@ -126,7 +127,7 @@ def _settle(
 
 def _register(connection: psycopg.Connection[Any], run: Run) -> int:
     """Record the batch as started, and return the ledger generation that it was given."""
-    is_rebuild = run.source == "bronze"
+    is_rebuild = run.kind is Rebuild
     generation = (next_generation if is_rebuild else current_generation)(connection, run.pipeline)
     start_batch(
         connection,
@@ -136,7 +137,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         run_type=run.run_type,
         batch_date=run.batch_date,
         generation=generation,
-        source=run.source,
+        source=run.kind.source,
         contract_versions={c.table: c.version for c in contracts_of(run.datasets)},
     )
     if run.params.dry_run:
@@ -148,11 +149,11 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:
-    has_work = plan.has_work or (plan.is_waiver and plan.inputs)
+    has_work = plan.has_work or (isinstance(plan.input, Waiver) and plan.active)
     state = RUNNING if has_work else EMPTY
     set_batch_state(
         connection,
         run.batch_id,
         state if plan.commit else DRY_RUN,
-        manifest_hash=plan.manifest_hash,
+        manifest_hash=plan.input.identity(),
     )

@@ -16,6 +16,7 @@ import psycopg
 from assay.addresses import Place, as_place
 from assay.batch_states import ARCHIVED, EMPTY, RUNNING
 from assay.errors import BatchError
+from assay.inputs import Waiver
 from assay.landing.filenames import fit_name
 from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_folders
 from assay.landing.survey import hash_file
@@ -59,7 +60,7 @@ def archive_files(
     say: Callable[[str], None],
 ) -> int:
     """Move the files of every published batch of the plan's pipeline; returns how many moved."""
-    is_idle = not (plan.has_work or plan.is_waiver)
+    is_idle = not (plan.has_work or isinstance(plan.input, Waiver))
     if is_idle and batch_state(connection, plan.batch_id) == RUNNING:
         set_batch_state(connection, plan.batch_id, EMPTY)  # a task of it failed, and went on
     moved = archive_pipeline(settings, connection, plan.pipeline)

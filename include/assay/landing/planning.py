@@ -8,9 +8,21 @@ import pyarrow.parquet as pq
 
 from assay import ledger
 from assay.batch_states import PUBLISHED
+from assay.inputs import (
+    Files,
+    Input,
+    ManifestFile,
+    Patch,
+    Rebuild,
+    Releases,
+    Replay,
+    Waiver,
+    files_of,
+    manifest_hash,
+)
 from assay.ledger import Delivery
 from assay.ledger.query import Connection, fetch_all
-from assay.plan import GatePolicy, ManifestFile, Plan, manifest_hash
+from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import select_rows
 from assay.run import Run
 from assay.settings import Settings
@@ -26,40 +38,48 @@ def make_plan(
     """The plan of a run that has seen these deliveries."""
     params = run.params
     folder = settings.batches / run.batch_id
-    files = [_manifest_file(d) for d in seen if d.verdict == "accepted"]
-    rebuild = ledger.bronze_batches(connection, run.pipeline) if run.source == "bronze" else []
+    given = _input(connection, run, [_manifest_file(d) for d in seen if d.verdict == "accepted"])
     # Without files the bronze that there is gets read, also when it is only tried out.
-    scratch = params.dry_run and run.source == "files"
+    scratch = params.dry_run and run.takes_files
     return Plan(
         batch_id=run.batch_id,
         pipeline=run.pipeline,
         datasets=run.datasets,
         run_id=run.run_id,
         batch_date=run.batch_date,
-        inputs=_inputs(connection, run, files, rebuild),
-        source=run.source,
+        input=given,
+        active=_active(connection, run.datasets, given),
         commit=not params.dry_run,
         generation=generation,
-        files=files,
-        rebuild_batches=rebuild,
         export_format=params.export_format,
         gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
         folder=str(folder),
         lake=str(settings.lake),
-        silver_versions=_released_silver(connection, run) if run.source == "silver" else {},
-        movement=run.movement,
         bronze_lake=str(folder / "scratch" / "lake" if scratch else settings.lake),
     )
 
 
 def add_quarantined_rows(connection: Connection, plan: Plan) -> Plan:
     """Freeze which quarantined rows matter; of a replay or a waiver they are the input."""
-    if plan.movement is None and plan.source != "bronze":
+    if plan.movement is None and not isinstance(plan.input, Rebuild):
         return plan
     found = select_rows(connection, plan)
-    if plan.source != "quarantine":
+    if not isinstance(plan.input, Replay | Waiver):
         return plan
-    return replace(plan, inputs=[dataset for dataset in plan.datasets if dataset in found])
+    return replace(plan, active=[name for name in plan.datasets if name in found])
+
+
+def _input(connection: Connection, run: Run, files: list[ManifestFile]) -> Input:
+    kind, movement = run.kind, run.movement
+    if kind is Rebuild:
+        return Rebuild(ledger.bronze_batches(connection, run.pipeline))
+    if kind is Releases:
+        return Releases(_released_silver(connection, run))
+    if movement is None:
+        return Files(files)
+    if kind is Patch:
+        return Patch(files, movement)
+    return Replay(movement) if kind is Replay else Waiver(movement)
 
 
 def _manifest_file(delivery: Delivery) -> ManifestFile:
@@ -77,18 +97,17 @@ def _manifest_file(delivery: Delivery) -> ManifestFile:
     )
 
 
-def _inputs(
-    connection: Connection, run: Run, files: list[ManifestFile], rebuild: list[str]
-) -> list[str]:
-    """The datasets of the run that have records to go through silver."""
+def _active(connection: Connection, datasets: list[str], given: Input) -> list[str]:
+    """The datasets that have records to go through silver."""
     delivered = fetch_all(
         connection,
         "SELECT DISTINCT dataset FROM ops.batch_file"
         " WHERE batch_id = ANY(%s) AND verdict = 'accepted' AND records > 0",
-        [rebuild],
+        [given.batches if isinstance(given, Rebuild) else []],
     )
-    found = {file.dataset for file in files if file.records} | {dataset for (dataset,) in delivered}
-    return [dataset for dataset in run.datasets if dataset in found]
+    found = {file.dataset for file in files_of(given) if file.records}
+    found |= {dataset for (dataset,) in delivered}
+    return [dataset for dataset in datasets if dataset in found]
 
 
 def _released_silver(connection: Connection, run: Run) -> dict[str, int]:
@@ -109,16 +128,19 @@ def _released_silver(connection: Connection, run: Run) -> dict[str, int]:
 
 def describe_plan(plan: Plan) -> str:
     """One line for a person: what the plan will do."""
-    if plan.silver_versions:
-        listed = ", ".join(f"silver.{name}@{v}" for name, v in sorted(plan.silver_versions.items()))
-        return f"from {listed}"
-    if plan.source == "bronze" and plan.has_work:
-        return f"rebuild from {len(plan.rebuild_batches):,} batches in bronze"
-    if plan.source == "quarantine" and plan.inputs:
-        rows = pq.read_metadata(plan.quarantine_rows).num_rows
-        return f"{rows:,} quarantined rows to be {'waived' if plan.is_waiver else 'judged anew'}"
+    match plan.input:
+        case Releases(versions=versions) if versions:
+            listed = ", ".join(f"silver.{name}@{v}" for name, v in sorted(versions.items()))
+            return f"from {listed}"
+        case Rebuild(batches=batches) if batches:
+            return f"rebuild from {len(batches):,} batches in bronze"
+        case Replay() | Waiver() as moving:
+            if not plan.active:
+                return "nothing in quarantine matches"
+            rows = pq.read_metadata(plan.quarantine_rows).num_rows
+            what = "waived" if isinstance(moving, Waiver) else "judged anew"
+            return f"{rows:,} quarantined rows to be {what}"
     if not plan.has_work:
-        files = f"no record in {len(plan.files):,} files" if plan.files else "nothing new"
-        return "nothing in quarantine matches" if plan.source == "quarantine" else files
+        return f"no record in {len(plan.files):,} files" if plan.files else "nothing new"
     records = sum(file.records for file in plan.files)
     return f"{len(plan.files):,} files, {records:,} records accepted"

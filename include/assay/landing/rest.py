@@ -18,8 +18,8 @@ from pathlib import Path
 from assay.addresses import Place, as_place
 from assay.contract import load_contract
 from assay.errors import BatchError, FileRejectedError
+from assay.inputs import ManifestFile
 from assay.landing.survey import hash_file, open_regular
-from assay.plan import ManifestFile
 from assay.settings import Settings
 from assay.stack.storage import SHARED, file_system
 

@@ -20,6 +20,7 @@ from assay.batch_states import (
     BatchState,
 )
 from assay.errors import BatchError
+from assay.inputs import Files, ManifestFile
 from assay.landing.filenames import fit_name
 from assay.landing.judge import reason_path, write_reason
 from assay.landing.moves import hold_files, move_file, sync_folders
@@ -41,7 +42,7 @@ from assay.ledger import (
 )
 from assay.ledger.query import Connection, fetch_value
 from assay.objects import exists, folders_in
-from assay.plan import ManifestFile, Plan, read_plan, write_plan
+from assay.plan import Plan, read_plan, write_plan
 from assay.readiness import settle_commit
 from assay.settings import Settings
 from assay.stack.submit import is_locked
@@ -169,7 +170,7 @@ def reject_file(
             batch_id,
             state if rest.has_work else EMPTY,
             error=f"{delivery.source_file!r} was rejected: {reason}" if rest.has_work else None,
-            manifest_hash=rest.manifest_hash,
+            manifest_hash=rest.input.identity(),
         )
     return delivery.source_file
 
@@ -196,7 +197,8 @@ def _without(plan: Plan, gone: ManifestFile) -> Plan:
     """The plan of the other files; a dataset without one has nothing more to do in it."""
     files = [file for file in plan.files if file != gone]
     delivered = {file.dataset for file in files}
-    return replace(plan, files=files, inputs=[d for d in plan.inputs if d in delivered])
+    given = replace(plan.input, files=files) if isinstance(plan.input, Files) else plan.input
+    return replace(plan, input=given, active=[d for d in plan.active if d in delivered])
 
 
 def _mark_rejected(

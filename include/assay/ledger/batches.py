@@ -123,14 +123,14 @@ def record_dry_run(
             run_type=run_type,
             batch_date=plan.batch_date,
             generation=plan.generation,
-            source=plan.source,
+            source=plan.input.source,
         )
         set_batch_state(
             connection,
             plan.batch_id,
             DRY_RUN,
             summary=summary,
-            manifest_hash=plan.manifest_hash,
+            manifest_hash=plan.input.identity(),
         )
 
 

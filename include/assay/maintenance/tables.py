@@ -18,6 +18,7 @@ from assay.batch_states import OPEN
 from assay.contract import Contract, Layer, contract_path, load_contract
 from assay.errors import BatchError
 from assay.files import write_whole
+from assay.inputs import Releases
 from assay.ledger.query import fetch_all
 from assay.plan import read_plan
 from assay.settings import Settings
@@ -117,7 +118,8 @@ def _versions_in_use(
 
 
 def _versions_of_batch(folder: Path) -> Iterator[tuple[str, int]]:
-    for dataset, version in read_plan(folder / "plan.json").silver_versions.items():
+    given = read_plan(folder / "plan.json").input
+    for dataset, version in given.versions.items() if isinstance(given, Releases) else ():
         yield f"silver.{dataset}", version
     with suppress(BatchError):  # which says how far the batch has come
         for dataset, built in read_silver(str(folder)).datasets.items():

@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 
 from assay.contract import load_contract
+from assay.inputs import Files
 from assay.publish.change import Change, Say
 from assay.publish.measures import measure_delta
 from assay.publish.quarantine import check_moves
@@ -26,7 +27,7 @@ def check_books(change: Change) -> None:
     for dataset, built in change.silver.items():
         contract = load_contract("silver", dataset)
         files = plan.files_of(dataset)
-        counted = {f.file_id: f.records for f in files} if plan.source == "files" else None
+        counted = {f.file_id: f.records for f in files} if isinstance(plan.input, Files) else None
         check_ledger(plan.batch_id, built.classes, counted)
         after = read_measures(commit.after(contract.table))
         before = {name: Decimal(0) for name in after}

@@ -12,8 +12,9 @@ from psycopg.rows import tuple_row
 
 from assay.contract import Column
 from assay.errors import ReconciliationError
+from assay.inputs import Movement, Rebuild, Replay, Waiver
 from assay.ledger.query import fetch_all
-from assay.plan import Movement, Plan
+from assay.plan import Plan
 from assay.publish.reconciliation import require_equal
 from assay.publish.staging import staging_of
 from assay.publish.targets import Target, parquet_files
@@ -63,7 +64,7 @@ def _target(
 
 def quarantine_targets(plan: Plan, silver: Mapping[str, SilverBuild]) -> dict[str, Target]:
     """Dataset → what the batch puts into quarantine. A replay puts nothing there."""
-    if plan.is_replay:
+    if not plan.input.quarantines:
         return {}
     return {dataset: quarantine_target(dataset, built) for dataset, built in silver.items()}
 
@@ -88,7 +89,7 @@ def replace_rows(
 
     A rebuild judges replayed rows like any other. One that is bad again is back, and open.
     """
-    is_rebuild = plan.source == "bronze"
+    is_rebuild = isinstance(plan.input, Rebuild)
     connection.execute(
         "DELETE FROM ops.quarantine_row WHERE batch_id = %s OR (%s AND dataset = ANY(%s))",
         [plan.batch_id, is_rebuild, plan.datasets],
@@ -137,7 +138,7 @@ def _move(
     staged: sql.Identifier,
     dataset: str,
 ) -> set[str]:
-    to_batch = None if plan.is_waiver else plan.batch_id
+    to_batch = None if isinstance(plan.input, Waiver) else plan.batch_id
     whose = sql.Literal(dataset) if dataset else sql.SQL("staged.dataset")
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(staged))
@@ -152,12 +153,12 @@ def _move(
                 " ON CONFLICT DO NOTHING RETURNING from_batch)"
                 " SELECT from_batch, count(*) FROM moved GROUP BY from_batch"
             ).format(staged, whose),
-            [to_batch, movement.how, movement.who, movement.why],
+            [to_batch, plan.input.how, movement.who, movement.why],
         )
         moved: dict[str, int] = dict(cursor.fetchall())
     if asked != sum(moved.values()):
         raise ReconciliationError(
-            f"{plan.batch_id}: {asked} rows were to be {movement.how}, but only"
+            f"{plan.batch_id}: {asked} rows were to be {plan.input.how}, but only"
             f" {sum(moved.values())} of them are still open in quarantine; nothing is published"
         )
     return set(moved)
@@ -165,7 +166,7 @@ def _move(
 
 def check_moves(plan: Plan, silver: Mapping[str, SilverBuild]) -> None:
     """The records of a replay are its movements."""
-    for dataset, built in silver.items() if plan.is_replay else ():
+    for dataset, built in silver.items() if isinstance(plan.input, Replay) else ():
         records = sum(counts["records"] for counts in built.classes.values())
         require_equal(
             f"{plan.batch_id}, {dataset}: rows that leave quarantine = records",

@@ -19,9 +19,10 @@ from psycopg.rows import tuple_row
 from assay.batch_states import WHOLE_IN_LAKE
 from assay.errors import BatchError
 from assay.files import written_whole
+from assay.inputs import Movement, Rebuild, Replay
 from assay.landing.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
-from assay.plan import Movement, Plan
+from assay.plan import Plan
 from assay.stage_results import SilverBuild, read_silver
 
 ROWS_PER_BATCH = 8192
@@ -109,7 +110,7 @@ def select_rows(connection: Connection, plan: Plan) -> Counter[str]:
     dataset. Rows that this very batch has moved, in an attempt before, count as open.
     """
     asked = plan.movement
-    purpose = "rebuild" if plan.source == "bronze" else "replay" if plan.is_replay else "open"
+    purpose = {Rebuild: "rebuild", Replay: "replay"}.get(type(plan.input), "open")
     only_dataset = asked.only_dataset if asked else None
     wanted = {
         "purpose": purpose,

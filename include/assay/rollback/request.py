@@ -132,7 +132,7 @@ def _versions(
 
 def written_tables(plan: Plan) -> Iterator[str]:
     """The tables that a commit of the plan's pipeline may write."""
-    if plan.source == "silver":
+    if not plan.input.makes_silver:
         yield from (contract.table for contract in plan.gold)
         return
     for dataset in plan.datasets:

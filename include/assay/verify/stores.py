@@ -58,7 +58,9 @@ def _sources_of(evidence: Evidence, gold: ReleasedTable) -> list[ReleasedTable]:
     pinned: dict[str, int] = {}
     if evidence.books.batches[batch_id]["source"] == "silver":
         plan = evidence.settings.batches / batch_id / "plan.json"
-        pinned = json.loads(plan.read_text())["silver_versions"] if plan.is_file() else {}
+        facts = json.loads(plan.read_text()) if plan.is_file() else {"input": {"versions": {}}}
+        # A plan of before kinds of input were told apart has them beside the rest.
+        pinned = facts["input"]["versions"] if "input" in facts else facts["silver_versions"]
         if not {*gold.contract.datasets} <= pinned.keys():
             return []
     return [

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from assay import ledger
 from assay.batch_states import RUNNING
 from assay.gates import tell_in_short
+from assay.inputs import Waiver
 from assay.plan import Plan, read_plan
 from assay.results import latest_result
 from assay.settings import load_settings
@@ -88,7 +89,7 @@ class PublishOperator(BaseOperator):
         """A waiver changes nothing that readers compute with, so it is no release."""
         from assay.publish import waive_rows
 
-        if not (plan.is_waiver and plan.inputs):
+        if not (isinstance(plan.input, Waiver) and plan.active):
             return ""
         rows = waive_rows(connect, postgres_uri(), plan, epoch)
         return f"{count(rows, 'quarantined row')} waived"

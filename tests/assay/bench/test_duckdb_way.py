@@ -13,7 +13,8 @@ from assay.bench.commands import PROGRAMS, run_timed
 from assay.generate.options import SetOptions
 from assay.generate.truth import content_hash
 from assay.generate.write import generate
-from assay.plan import GatePolicy, ManifestFile, Plan, write_plan
+from assay.inputs import Files, ManifestFile
+from assay.plan import GatePolicy, Plan, write_plan
 
 
 def test_it_finds_the_rows_the_hash_and_the_sums_of_the_truth(tmp_path: Path) -> None:
@@ -45,12 +46,10 @@ def make_plan(folder: Path, files: list[Path]) -> Plan:
         datasets=["trades"],
         run_id="bench",
         batch_date="2026-01-01",
-        inputs=["trades"],
-        source="files",
+        input=Files(manifest),
+        active=["trades"],
         commit=True,
         generation=1,
-        files=manifest,
-        rebuild_batches=[],
         gate_policy=GatePolicy(),
         folder=str(folder / "batch"),
         lake=str(folder / "lake"),

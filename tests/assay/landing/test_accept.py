@@ -17,6 +17,7 @@ import pytest
 from deltalake import CommitProperties, write_deltalake
 
 from assay.errors import BatchError
+from assay.inputs import Files, Rebuild
 from assay.landing import accept, intake, judge
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, set_batch_state
@@ -112,7 +113,7 @@ def test_plan_lists_the_accepted_file_under_its_content(
     (file,) = plan.files
     assert file.path == str(settings.accepted / "trades" / f"{file.file_id}.csv.gz")
     assert (file.source_file, file.records, file.header) == ("a.csv.gz", 3, HEADER.split(","))
-    assert (plan.commit, plan.source, plan.lake) == (True, "files", plan.bronze_lake)
+    assert (plan.commit, type(plan.input), plan.lake) == (True, Files, plan.bronze_lake)
     assert (plan.gate_policy.mode, plan.gate_policy.user) == ("override", "ann")
     assert read_plan(f"{plan.folder}/plan.json") == plan
     with connect() as connection:
@@ -315,8 +316,8 @@ def test_full_rebuild_takes_no_file_and_names_the_batches(
     said: list[str] = []
     plan = accept_files(settings, connect, a_run("re", full_rebuild=True), said.append)
     assert waiting.exists()
-    assert (plan.source, plan.generation, plan.files) == ("bronze", 2, [])
-    assert plan.rebuild_batches == [a_run("one").batch_id, a_run("two").batch_id]
+    assert plan.input == Rebuild([a_run("one").batch_id, a_run("two").batch_id])
+    assert plan.generation == 2
     assert said == ["rebuild from 2 batches in bronze"]
     tried = accept_files(settings, connect, a_run("try", full_rebuild=True, dry_run=True), print)
     assert (tried.commit, tried.bronze_lake) == (False, str(settings.lake))

@@ -57,7 +57,7 @@ def test_files_without_a_record_end_in_the_archive_with_nothing_to_do(
     plan, said = take(settings, database, "quiet", QUIET)
     assert said[-1] == "4 files, 0 records accepted"
     assert batch_state(loader, plan.batch_id) == "EMPTY"
-    assert not plan.inputs
+    assert not plan.active
     assert not any(plan.needs(stage) for stage in ("ingest_bronze", "build_silver", "build_gold"))
     assert archive_files(settings, loader, plan, said.append) == 4
     seen = deliveries(loader, plan.batch_id)
@@ -82,7 +82,7 @@ def test_a_dataset_without_a_record_does_not_hold_up_the_other(
 ) -> None:
     files = {**QUIET, "trades": {"full.csv": text(HEADER, *rows())}}
     plan, _ = take(settings, database, "half", files)
-    assert plan.inputs == ["trades"]
+    assert plan.active == ["trades"]
     assert len(plan.files) == 4
     assert batch_state(loader, plan.batch_id) == "RUNNING"
 

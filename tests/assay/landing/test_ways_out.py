@@ -230,14 +230,14 @@ def test_dataset_without_a_file_has_nothing_more_to_do(
         resolve_params({}),
     )  # fmt: skip
     plan = accept_files(settings, database.connect, run, print)
-    assert plan.inputs == ["stocks", "mutual_funds"]
+    assert plan.active == ["stocks", "mutual_funds"]
     spoilt, kept = plan.files_of("stocks")[0], plan.files_of("mutual_funds")[0]
     reject_file(settings, loader, batch_id, spoilt.file_id, "bad feed")
     rest = read_plan(f"{plan.folder}/plan.json")
-    assert (rest.inputs, rest.files) == (["mutual_funds"], [kept])
+    assert (rest.active, rest.files) == (["mutual_funds"], [kept])
     assert {table.name for table in rest.gold} < {table.name for table in plan.gold}
     reject_file(settings, loader, batch_id, kept.file_id, "bad feed")
-    assert read_plan(f"{plan.folder}/plan.json").inputs == []
+    assert read_plan(f"{plan.folder}/plan.json").active == []
     assert batch_state(loader, batch_id) == "EMPTY"
 
 

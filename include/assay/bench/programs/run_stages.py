@@ -19,7 +19,7 @@ def main(plan_path: str, *, gates: bool) -> None:
     """Run the stages in their order, with the number of the stage as its epoch."""
     plan = read_plan(plan_path)
     seconds: dict[str, float] = {}
-    with session(f"bench {plan.batch_id}", input_bytes=plan.input_bytes) as spark:
+    with session(f"bench {plan.batch_id}", input_bytes=plan.input.bytes_to_read()) as spark:
         for epoch, (name, stage) in enumerate(STAGES.items(), start=1):
             if gates or not name.startswith("validate_"):
                 began = time.monotonic()

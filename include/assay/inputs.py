@@ -1,0 +1,240 @@
+"""What a batch is made from: one of six kinds of input, each of which knows what follows from it.
+
+A new kind is a class here, in `Input` and `KINDS`; mypy finds each `match` that does not know it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from math import inf
+from typing import Any, ClassVar, Literal
+
+from assay.contract import Contract
+
+Source = Literal["files", "bronze", "silver", "quarantine"]  # as `ops.batch` has it
+How = Literal["replayed", "patched", "waived"]
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """One accepted file.
+
+    `records` is the count by the Python reader, independent of Spark; `header` the column names
+    as delivered; `source_file` the name it was delivered under; `format` how it is read;
+    `slice_date` the day it belongs to.
+    """
+
+    dataset: str
+    format: str
+    file_id: str
+    path: str
+    source_file: str
+    records: int
+    size_bytes: int
+    header: list[str]
+    slice_date: str = ""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """By whom and why rows leave quarantine, and which; `only_…` is None for all."""
+
+    who: str
+    why: str
+    only_dataset: str | None = None
+    only_batch: str | None = None
+    only_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What holds of most inputs.
+
+    `active` are always the datasets of the pipeline that have records in the batch.
+    """
+
+    source: ClassVar[Source]
+    how: ClassVar[How | None] = None  # rows leave quarantine by it
+    # Stages that depend on what the ledger says of quarantine when their task starts.
+    asks_ledger: ClassVar[Collection[str]] = ()
+    makes_silver: ClassVar[bool] = True
+    first_build: ClassVar[str] = "build_silver"
+    adds_to_gold: ClassVar[bool] = False  # else every group of a gold table is made anew
+    quarantines: ClassVar[bool] = True
+
+    def delivers(self) -> bool:
+        """Whether there are records to bring into bronze."""
+        return False
+
+    def has_records(self, active: Sequence[str]) -> bool:
+        """Whether there are records to bring into silver."""
+        return self.delivers()
+
+    def has_work(self, active: Sequence[str]) -> bool:
+        """Whether there is anything that the Spark stages have to do."""
+        return self.has_records(active)
+
+    def bytes_to_read(self) -> float:
+        """Size of what a stage reads; of bronze and silver there is no bound."""
+        return inf
+
+    def identity(self) -> str:
+        """One hash of what the batch is made from."""
+        return manifest_hash([], [], {})
+
+    def gold_of(self, tables: Iterable[Contract], active: Sequence[str]) -> list[Contract]:
+        """Which gold tables it can change."""
+        return [table for table in tables if {*table.datasets} & {*active}]
+
+
+@dataclass(frozen=True)
+class Files(_Input):
+    """Delivered files."""
+
+    files: list[ManifestFile]
+    source: ClassVar[Source] = "files"
+    adds_to_gold: ClassVar[bool] = True
+
+    def delivers(self) -> bool:
+        return any(file.records for file in self.files)
+
+    def bytes_to_read(self) -> float:
+        return sum(file.size_bytes for file in self.files)
+
+    def identity(self) -> str:
+        return manifest_hash([file.file_id for file in self.files], [], {})
+
+
+_MOVING = ("build_silver", "commit")
+
+
+@dataclass(frozen=True)
+class Patch(Files):
+    """Delivered files whose records take the place of quarantined rows."""
+
+    movement: Movement
+    how: ClassVar[How] = "patched"
+    asks_ledger: ClassVar[Collection[str]] = _MOVING
+
+
+@dataclass(frozen=True)
+class Rebuild(_Input):
+    """All that these batches have brought into bronze, in their order."""
+
+    batches: list[str]
+    source: ClassVar[Source] = "bronze"
+    asks_ledger: ClassVar[Collection[str]] = ("build_silver",)
+
+    def has_records(self, active: Sequence[str]) -> bool:
+        return bool(self.batches)
+
+    def identity(self) -> str:
+        return manifest_hash([], self.batches, {})
+
+
+@dataclass(frozen=True)
+class Replay(_Input):
+    """Quarantined rows, judged anew; what is still bad stays where it is."""
+
+    movement: Movement
+    source: ClassVar[Source] = "quarantine"
+    how: ClassVar[How] = "replayed"
+    asks_ledger: ClassVar[Collection[str]] = _MOVING
+    quarantines: ClassVar[bool] = False
+
+    def has_records(self, active: Sequence[str]) -> bool:
+        return bool(active)
+
+
+@dataclass(frozen=True)
+class Waiver(_Input):
+    """Quarantined rows that are given up; nothing is built."""
+
+    movement: Movement
+    source: ClassVar[Source] = "quarantine"
+    how: ClassVar[How] = "waived"
+    asks_ledger: ClassVar[Collection[str]] = _MOVING
+
+
+@dataclass(frozen=True)
+class Releases(_Input):
+    """Dataset → version of silver that readers see, of several pipelines; empty for nothing new."""
+
+    versions: dict[str, int]
+    source: ClassVar[Source] = "silver"
+    makes_silver: ClassVar[bool] = False
+    first_build: ClassVar[str] = "build_gold"
+
+    def has_work(self, active: Sequence[str]) -> bool:
+        return bool(self.versions)
+
+    def bytes_to_read(self) -> float:
+        return 0
+
+    def identity(self) -> str:
+        return manifest_hash([], [], self.versions)
+
+    def gold_of(self, tables: Iterable[Contract], active: Sequence[str]) -> list[Contract]:
+        return [table for table in tables if len(table.datasets) > 1]
+
+
+Input = Files | Patch | Rebuild | Replay | Waiver | Releases
+KINDS: Mapping[str, type[Input]] = {
+    "files": Files,
+    "patch": Patch,
+    "rebuild": Rebuild,
+    "replay": Replay,
+    "waiver": Waiver,
+    "releases": Releases,
+}
+
+
+def files_of(given: Input) -> list[ManifestFile]:
+    """The delivered files of an input; none of one that is made from something else."""
+    return given.files if isinstance(given, Files) else []
+
+
+def movement_of(given: Input) -> Movement | None:
+    """Which rows leave quarantine by an input; None of one that moves none."""
+    return given.movement if isinstance(given, Patch | Replay | Waiver) else None
+
+
+def as_facts(given: Input) -> dict[str, Any]:
+    """An input for JSON."""
+    (kind,) = (name for name, cls in KINDS.items() if cls is type(given))
+    return {"kind": kind, **asdict(given)}
+
+
+def from_facts(facts: Mapping[str, Any]) -> Input:
+    """The input that `as_facts` told."""
+    cls = KINDS[facts["kind"]]
+    made = {field.name: facts[field.name] for field in fields(cls)}
+    if "files" in made:
+        made["files"] = [ManifestFile(**file) for file in made["files"]]
+    if "movement" in made:
+        made["movement"] = Movement(**made["movement"])
+    return cls(**made)
+
+
+def from_facts_of_before(facts: Mapping[str, Any]) -> Input:
+    """The input of a plan that was frozen when all kinds shared the fields of the plan."""
+    moved = {**(facts.get("movement") or {})}
+    how = moved.pop("how", None)
+    kind = {"replayed": "replay", "patched": "patch", "waived": "waiver"}.get(how)
+    told = {
+        "kind": kind or {"bronze": "rebuild", "silver": "releases"}.get(facts["source"], "files"),
+        "files": facts["files"],
+        "movement": moved,
+        "batches": facts["rebuild_batches"],
+        "versions": facts.get("silver_versions", {}),
+    }
+    return from_facts(told)
+
+
+def manifest_hash(files: Sequence[str], batches: Sequence[str], versions: Mapping[str, int]) -> str:
+    """One hash of content hashes of files, of batches in their order, and of table versions."""
+    pinned = [f"{name}@{version}" for name, version in sorted(versions.items())]
+    content = "\n".join([*sorted(files), *batches, *pinned])
+    return hashlib.sha256(content.encode()).hexdigest()
