@@ -1,15 +1,15 @@
 """What a batch is made from: one of six kinds of input, each of which knows what follows from it.
 
-A new kind is a class here, in `Input` and `KINDS`; mypy finds each `match` that does not know it.
+A new kind is a class here and in `Input`, and has a name in plans (`assay.plan.KINDS`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from math import inf
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from assay.contract import Contract
 
@@ -181,14 +181,6 @@ class Releases(_Input):
 
 
 Input = Files | Patch | Rebuild | Replay | Waiver | Releases
-KINDS: Mapping[str, type[Input]] = {
-    "files": Files,
-    "patch": Patch,
-    "rebuild": Rebuild,
-    "replay": Replay,
-    "waiver": Waiver,
-    "releases": Releases,
-}
 
 
 def files_of(given: Input) -> list[ManifestFile]:
@@ -199,38 +191,6 @@ def files_of(given: Input) -> list[ManifestFile]:
 def movement_of(given: Input) -> Movement | None:
     """Which rows leave quarantine by an input; None of one that moves none."""
     return given.movement if isinstance(given, Patch | Replay | Waiver) else None
-
-
-def as_facts(given: Input) -> dict[str, Any]:
-    """An input for JSON."""
-    (kind,) = (name for name, cls in KINDS.items() if cls is type(given))
-    return {"kind": kind, **asdict(given)}
-
-
-def from_facts(facts: Mapping[str, Any]) -> Input:
-    """The input that `as_facts` told."""
-    cls = KINDS[facts["kind"]]
-    made = {field.name: facts[field.name] for field in fields(cls)}
-    if "files" in made:
-        made["files"] = [ManifestFile(**file) for file in made["files"]]
-    if "movement" in made:
-        made["movement"] = Movement(**made["movement"])
-    return cls(**made)
-
-
-def from_facts_of_before(facts: Mapping[str, Any]) -> Input:
-    """The input of a plan that was frozen when all kinds shared the fields of the plan."""
-    moved = {**(facts.get("movement") or {})}
-    how = moved.pop("how", None)
-    kind = {"replayed": "replay", "patched": "patch", "waived": "waiver"}.get(how)
-    told = {
-        "kind": kind or {"bronze": "rebuild", "silver": "releases"}.get(facts["source"], "files"),
-        "files": facts["files"],
-        "movement": moved,
-        "batches": facts["rebuild_batches"],
-        "versions": facts.get("silver_versions", {}),
-    }
-    return from_facts(told)
 
 
 def manifest_hash(files: Sequence[str], batches: Sequence[str], versions: Mapping[str, int]) -> str:

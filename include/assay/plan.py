@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +16,28 @@ from assay.contract import Contract, gold_contracts
 from assay.errors import BatchError
 from assay.files import write_whole
 from assay.inputs import (
+    Files,
     Input,
     ManifestFile,
     Movement,
-    as_facts,
+    Patch,
+    Rebuild,
+    Releases,
+    Replay,
+    Waiver,
     files_of,
-    from_facts,
-    from_facts_of_before,
     movement_of,
 )
+
+# What a plan calls a kind of input.
+KINDS: Mapping[str, type[Input]] = {
+    "files": Files,
+    "patch": Patch,
+    "rebuild": Rebuild,
+    "replay": Replay,
+    "waiver": Waiver,
+    "releases": Releases,
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,7 @@ class Plan:
 def write_plan(plan: Plan) -> Path:
     """Freeze the plan as `<folder>/plan.json`; a reader sees all of it or nothing."""
     path = Path(plan.folder) / "plan.json"
-    facts = {**dataclasses.asdict(plan), "input": as_facts(plan.input)}
+    facts = {**dataclasses.asdict(plan), "input": _as_facts(plan.input)}
     write_whole(path, json.dumps(facts, indent=1))
     return path
 
@@ -127,10 +141,42 @@ def read_plan(path: Path | str) -> Plan:
     is_of_before = "input" not in facts
     told = {
         **facts,
-        "input": from_facts_of_before(facts) if is_of_before else from_facts(facts["input"]),
+        "input": _from_facts_of_before(facts) if is_of_before else _from_facts(facts["input"]),
         "active": facts["inputs" if is_of_before else "active"],
         "gate_policy": GatePolicy(**facts["gate_policy"]),
     }
     return Plan(
         **{field.name: told[field.name] for field in dataclasses.fields(Plan) if field.name in told}
     )
+
+
+def _as_facts(given: Input) -> dict[str, Any]:
+    """An input for JSON."""
+    (kind,) = (name for name, cls in KINDS.items() if cls is type(given))
+    return {"kind": kind, **dataclasses.asdict(given)}
+
+
+def _from_facts(facts: Mapping[str, Any]) -> Input:
+    """The input that `_as_facts` told."""
+    cls = KINDS[facts["kind"]]
+    made = {field.name: facts[field.name] for field in dataclasses.fields(cls)}
+    if "files" in made:
+        made["files"] = [ManifestFile(**file) for file in made["files"]]
+    if "movement" in made:
+        made["movement"] = Movement(**made["movement"])
+    return cls(**made)
+
+
+def _from_facts_of_before(facts: Mapping[str, Any]) -> Input:
+    """The input of a plan that was frozen when all kinds shared the fields of the plan."""
+    moved = {**(facts.get("movement") or {})}
+    how = moved.pop("how", None)
+    kind = {"replayed": "replay", "patched": "patch", "waived": "waiver"}.get(how)
+    told = {
+        "kind": kind or {"bronze": "rebuild", "silver": "releases"}.get(facts["source"], "files"),
+        "files": facts["files"],
+        "movement": moved,
+        "batches": facts["rebuild_batches"],
+        "versions": facts.get("silver_versions", {}),
+    }
+    return _from_facts(told)
