@@ -1,0 +1,113 @@
+"""What follows from the kind of a batch's input, and how a plan keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.inputs import (
+    Files,
+    Input,
+    ManifestFile,
+    Movement,
+    Patch,
+    Rebuild,
+    Releases,
+    Replay,
+    Waiver,
+)
+from assay.plan import GatePolicy, Plan, read_plan, write_plan
+
+FILE = ManifestFile("trades", "csv", "ab" * 32, "/x/a.csv", "a.csv", 3, 120, ["TradeId"])
+EMPTY = dataclasses.replace(FILE, records=0)
+MOVEMENT = Movement("ann", "the desk corrected it", only_reason="record.malformed")
+KINDS: list[Input] = [
+    Files([FILE]),
+    Patch([FILE], MOVEMENT),
+    Rebuild(["b1", "b2"]),
+    Replay(MOVEMENT),
+    Waiver(MOVEMENT),
+    Releases({"trades": 7}),
+]
+HOW = {Patch: "patched", Replay: "replayed", Waiver: "waived"}
+SPARK = ("ingest_bronze", "build_silver", "build_gold", "stage", "commit")
+
+
+def plan_of(given: Input, folder: Path, *, commit: bool = True) -> Plan:
+    return Plan(
+        batch_id="b3",
+        pipeline="trades",
+        datasets=["trades"],
+        run_id="r",
+        batch_date="2026-01-01",
+        input=given,
+        active=["trades"],
+        commit=commit,
+        generation=1,
+        gate_policy=GatePolicy(),
+        folder=str(folder),
+        lake="/x",
+        bronze_lake="/x",
+    )
+
+
+@pytest.mark.parametrize("given", KINDS, ids=lambda given: type(given).__name__)
+def test_a_plan_is_read_as_it_was_written(given: Input, tmp_path: Path) -> None:
+    plan = plan_of(given, tmp_path)
+    assert read_plan(write_plan(plan)) == plan
+
+
+@pytest.mark.parametrize("given", KINDS, ids=lambda given: type(given).__name__)
+def test_a_plan_of_before_kinds_were_told_apart_is_read_as_the_same(
+    given: Input, tmp_path: Path
+) -> None:
+    facts: dict[str, Any] = dataclasses.asdict(plan_of(given, tmp_path))
+    del facts["input"]
+    moved = dataclasses.asdict(MOVEMENT) | {"how": HOW.get(type(given))}
+    facts |= {
+        "inputs": facts.pop("active"),
+        "source": given.source,
+        "files": [dataclasses.asdict(FILE)] if isinstance(given, Files) else [],
+        "rebuild_batches": given.batches if isinstance(given, Rebuild) else [],
+        "silver_versions": given.versions if isinstance(given, Releases) else {},
+        "movement": moved if type(given) in HOW else None,
+    }
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(facts))
+    assert read_plan(path) == plan_of(given, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        (Files([FILE]), SPARK),
+        (Files([EMPTY]), ()),
+        (Patch([FILE], MOVEMENT), SPARK),
+        (Rebuild(["b1"]), SPARK[1:]),
+        (Rebuild([]), ()),
+        (Replay(MOVEMENT), SPARK[1:]),
+        (Waiver(MOVEMENT), ()),
+        (Releases({"trades": 7}), SPARK[2:]),
+        (Releases({}), ()),
+    ],
+)
+def test_a_batch_goes_through_the_stages_that_its_input_needs(
+    given: Input, needed: tuple[str, ...]
+) -> None:
+    plan = plan_of(given, Path("/x"))
+    assert tuple(stage for stage in SPARK if plan.needs(stage)) == needed
+    tried = plan_of(given, Path("/x"), commit=False)
+    assert not any(tried.needs(stage) for stage in ("stage", "commit"))
+
+
+def test_what_identifies_an_input_is_what_it_is_made_from() -> None:
+    """Of a patch and of the same files, and of all that only moves rows, it is the same."""
+    assert Patch([FILE], MOVEMENT).identity() == Files([FILE]).identity()
+    assert Replay(MOVEMENT).identity() == Waiver(MOVEMENT).identity() == Files([]).identity()
+    assert len({given.identity() for given in KINDS}) == 4
+    assert Files([FILE, EMPTY]).identity() == Files([EMPTY, FILE]).identity()
+    assert Rebuild(["b1", "b2"]).identity() != Rebuild(["b2", "b1"]).identity()
