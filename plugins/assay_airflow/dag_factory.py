@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
+from airflow.sdk import DAG, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.action_params import ROLLBACK_PARAMS, action_params
 from assay.params import MAINTENANCE_PARAMS, schemas_of
 from assay.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
 from assay.task_docs import doc_of
+from assay_airflow.assets import add_lineage, silver_asset
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (
     AcceptFilesOperator,
@@ -58,8 +59,8 @@ def _from_files(pipeline: Pipeline, doc_md: str) -> DAG:
             bronze = [_stage("ingest_bronze"), _gate("bronze")]
         with TaskGroup("silver", prefix_group_id=False, tooltip="Typed, one row per key"):
             silver = [_stage("build_silver"), _gate("silver")]
-        released = [silver_asset(dataset) for dataset in pipeline.datasets]
-        chain(accept, *bronze, *silver, *_gold_and_release(released, archives=True))
+        chain(accept, *bronze, *silver, *_gold_and_release(archives=True))
+        add_lineage(dag, pipeline)
     return dag
 
 
@@ -73,7 +74,8 @@ def _from_releases(pipeline: Pipeline, doc_md: str) -> DAG:
             datasets=pipeline.datasets,
             from_silver=True,
         )
-        chain(accept, *_gold_and_release([Asset(f"gold.{pipeline.name}")], archives=False))
+        chain(accept, *_gold_and_release(archives=False))
+        add_lineage(dag, pipeline)
     return dag
 
 
@@ -129,11 +131,6 @@ def actions_dag(
     return dag
 
 
-def silver_asset(dataset: str) -> Asset:
-    """The released silver of a dataset; its events carry the release."""
-    return Asset(f"silver.{dataset}")
-
-
 @contextmanager
 def _dag(
     dag_id: str,
@@ -180,14 +177,14 @@ def _headline(doc_md: str | None) -> str:
     return next(filter(None, (doc_md or "").splitlines()), "").lstrip("# ")
 
 
-def _gold_and_release(released: list[Asset], *, archives: bool) -> list[BaseOperator]:
+def _gold_and_release(*, archives: bool) -> list[BaseOperator]:
     """The tasks that every pipeline ends with, inside a DAG."""
     with TaskGroup("gold", prefix_group_id=False, tooltip="Aggregates"):
         gold = [_stage("build_gold"), _gate("gold")]
     with TaskGroup("release", prefix_group_id=False, tooltip="What readers see"):
         stage = StageOperator(task_id="stage")
         commit = _stage("commit")
-        publish = PublishOperator(task_id="publish", outlets=released)
+        publish = PublishOperator(task_id="publish")
         archive = [ArchiveFilesOperator(task_id="archive_files")] if archives else []
     return [*gold, stage, commit, publish, *archive]
 
