@@ -22,7 +22,7 @@ status: ## Show what runs, and where
 	$(ASSAY) status
 doctor: ## Say what is missing on this machine, and how to install it
 	$(ASSAY) doctor
-url: ## Print the addresses and the login
+url: ## Print the addresses, the login and the landing folder
 	$(ASSAY) url
 generate: ## Make landing files (DATASET=trades FILES=20 ROWS=10000 ARGS="--seed 7")
 	$(ASSAY) generate $(or $(DATASET),trades) $(SIZE) $(ARGS)

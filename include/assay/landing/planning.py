@@ -14,6 +14,7 @@ from assay.plan import GatePolicy, ManifestFile, Plan, manifest_hash
 from assay.quarantine.selection import select_rows
 from assay.run import Run
 from assay.settings import Settings
+from assay.words import count
 
 
 def make_plan(
@@ -113,12 +114,13 @@ def describe_plan(plan: Plan) -> str:
         listed = ", ".join(f"silver.{name}@{v}" for name, v in sorted(plan.silver_versions.items()))
         return f"from {listed}"
     if plan.source == "bronze" and plan.has_work:
-        return f"rebuild from {len(plan.rebuild_batches):,} batches in bronze"
+        return f"rebuild from {count(len(plan.rebuild_batches), 'batch')} in bronze"
     if plan.source == "quarantine" and plan.inputs:
         rows = pq.read_metadata(plan.quarantine_rows).num_rows
-        return f"{rows:,} quarantined rows to be {'waived' if plan.is_waiver else 'judged anew'}"
+        told = count(rows, "quarantined row")
+        return f"{told} to be {'waived' if plan.is_waiver else 'judged anew'}"
     if not plan.has_work:
-        files = f"no record in {len(plan.files):,} files" if plan.files else "nothing new"
+        files = f"no record in {count(len(plan.files), 'file')}" if plan.files else "nothing new"
         return "nothing in quarantine matches" if plan.source == "quarantine" else files
     records = sum(file.records for file in plan.files)
-    return f"{len(plan.files):,} files, {records:,} records accepted"
+    return f"{count(len(plan.files), 'file')}, {count(records, 'record')} accepted"

@@ -7,6 +7,7 @@ from assay.verify.evidence import Evidence, exact
 from assay.verify.layers import Layers, listed
 from assay.verify.report import Check
 from assay.verify.text import deciding_columns, typed
+from assay.words import count
 
 
 def check_values(evidence: Evidence, check: Check, layers: Layers) -> None:
@@ -54,7 +55,7 @@ def _compare_values(
     """)
     check.saw("values of silver", evidence.ask_one(f"SELECT count(*) FROM ({stored})") * len(names))
     for batch, file, rows, record, wrong in found:
-        told = f"{rows:,} rows that differ, one from record {record}"
+        told = f"{count(rows, 'row')} not equal, one from record {record}"
         what = f"{', '.join(filter(None, wrong))} of {silver.table} = bronze"
         check.broken(what, "equal", told, batch=batch, file=file)
 

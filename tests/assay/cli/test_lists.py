@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from assay.cli.main import app
 from assay.errors import AssayError, BatchError
 from assay.ledger import set_batch_state
 from assay.ledger.names import batch_named
+from assay.rollback import Request, with_whole_id
 from assay.run import batch_id_of
 from builders import ledger_rows
 
@@ -161,6 +163,16 @@ def test_other_commands_take_short_names_too(books: Database) -> None:
     ):
         with pytest.raises(AssayError, match="names 2 batches"):
             app(arguments, standalone_mode=False)
+
+
+def test_a_rollback_takes_short_names_too(books: Database) -> None:
+    with books.connect("assay_reader") as connection:
+        by_number = Request(None, "3", who="ann", why="a test feed")
+        assert with_whole_id(connection, by_number) == replace(by_number, batch=FAILED)
+        by_release = Request(1, None, who="ann", why="a test feed")
+        assert with_whole_id(connection, by_release) == by_release
+        with pytest.raises(BatchError, match="names 2 batches"):
+            with_whole_id(connection, replace(by_number, batch=HASH))
 
 
 def test_unknown_name_is_no_batch_and_the_exit_codes_are_as_ever(books: Database) -> None:
