@@ -82,7 +82,7 @@ def test_homes_from_before_are_scheduled_by_the_same_assets(
     """Airflow knows an Asset by name and URI: with other ones, its events would be of another."""
     from airflow.sdk import Asset
 
-    condition = dag_bag.dags[pipeline.name].timetable.asset_condition
-    keys = {(asset.name, asset.uri) for _, asset in condition.iter_assets()}
+    waited_for = dag_bag.dags[pipeline.name].timetable.asset_condition.objects
+    keys = {(asset.name, asset.uri) for asset in waited_for}
     before = [Asset(f"silver.{dataset}") for dataset in pipeline.datasets]
     assert keys == {(asset.name, asset.uri) for asset in before}
