@@ -22,7 +22,7 @@ def check_values(evidence: Evidence, check: Check, layers: Layers) -> None:
 def _compare_values(
     evidence: Evidence, check: Check, layers: Layers, columns: list[Column], where: str
 ) -> None:
-    """By hash first: only of rows that differ are the columns looked for."""
+    """Compare the hashes of rows first; only rows that differ are compared by column."""
     silver, bronze = layers.table.contract, load_contract("bronze", layers.dataset)
     names = [comparable(column) for column in columns]
     stored = f"""
