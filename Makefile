@@ -22,7 +22,7 @@ status: ## Show what runs, and where
 	$(ASSAY) status
 doctor: ## Say what is missing on this machine, and how to install it
 	$(ASSAY) doctor
-url: ## Print the addresses and the login
+url: ## Print the addresses, the login and the landing folder
 	$(ASSAY) url
 generate: ## Make landing files (DATASET=trades FILES=20 ROWS=10000 ARGS="--seed 7")
 	$(ASSAY) generate $(or $(DATASET),trades) $(SIZE) $(ARGS)
@@ -33,7 +33,7 @@ check: ## Lint, formatting and types
 fix: ## Repair lint and formatting
 	@$(TOOL) ruff -- check --fix . && $(TOOL) ruff -- format .
 docs: ## Write the generated pages of docs/ again
-	@$(TOOL) python -- -m assay.contract_docs && $(TOOL) python -- tests/corpus/document.py
+	@$(TOOL) python -- -m assay.contract_docs && $(TOOL) python -- -m assay.task_docs && $(TOOL) python -- tests/corpus/document.py
 bench: ## Measure speed and memory (ARGS="--help" for the parts)
 	$(ASSAY) bench $(ARGS)
 golden: ## Write the golden files of the tests again

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 import typer
 
-from assay import contract_docs
+from assay import contract_docs, task_docs
 from assay.cli import generate
 from assay.cli.main import app
 from assay.contract import Column, Expectation, load_contract
@@ -136,6 +136,16 @@ def test_datasets_page_is_fresh() -> None:
     assert contract_docs.PAGE.read_text() == contract_docs.render_page(), "run make docs"
 
 
+def test_architecture_page_has_the_table_of_the_tasks() -> None:
+    page = task_docs.PAGE.read_text()
+    assert page == task_docs.render_page(page), "run make docs"
+    stale = page.replace(" Who acts |", " Who acted |")
+    assert stale != page
+    assert task_docs.render_page(stale) == page
+    with pytest.raises(ValueError, match="mark begin and end of the table"):
+        task_docs.render_page("a page without marks")
+
+
 def test_datasets_page_names_every_column_and_expectation() -> None:
     page = contract_docs.render_page()
     for contract in (
@@ -153,7 +163,6 @@ def test_datasets_page_names_every_column_and_expectation() -> None:
 def test_datasets_page_states_rules_and_consequences() -> None:
     column = Column("c", "int", nullable=False, allowed=("A|B",), minimum="1", standardise="upper")
     assert contract_docs._rules(column) == "upper case; not null; one of A|B; at least 1"
-    assert contract_docs._line(["A|B"]) == "| A\\|B |"
     strict = Expectation("e", "expect_x", "rows", {"column": "c"}, overridable=False)
     assert contract_docs._consequence(strict) == "stops"
     assert contract_docs._call(strict) == '`expect_x(column="c")`'

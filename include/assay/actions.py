@@ -18,6 +18,7 @@ from assay.errors import BatchError, SettingsError, StackError
 from assay.inputs import ManifestFile
 from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import Action, batch_state, record_action, summary_of_run
+from assay.ledger.names import batches_named, several
 from assay.ledger.query import fetch_all
 from assay.plan import read_plan
 from assay.retry import retry_batch
@@ -40,12 +41,16 @@ class Asked:
 
 
 def find_batch(connection: Connection, batch_id: str | None, pipeline: str | None) -> str:
-    """The batch that is meant: by its id, or as the only open one of a pipeline.
+    """The batch that is meant: by its id or a short one, or as the only open one of a pipeline.
 
-    Raises BatchError, listing the open batches with their states, when there is no such one.
+    Raises BatchError when there is none, listing the open batches with their states, and when
+    several are meant, listing these.
     """
-    if batch_id and batch_state(connection, batch_id):
-        return batch_id
+    named = batches_named(connection, batch_id) if batch_id else []
+    if batch_id and len(named) > 1:
+        raise BatchError(several(batch_id, named))
+    if named:
+        return named[0]
     found = _open_batches(connection, pipeline)
     if not batch_id and pipeline and len(found) == 1:
         return found[0][0]

@@ -16,6 +16,7 @@ from assay.contract import (
     load_contract,
 )
 from assay.dialect import Dialect, TextForms
+from assay.markdown import table
 from assay.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "datasets.md"
@@ -61,10 +62,10 @@ def write_page(path: Path = PAGE) -> None:
 def _overview(datasets: Sequence[Contract]) -> Iterator[str]:
     rows = []
     for silver in datasets:
-        gold = ", ".join(f"`{table.table}`" for table in _gold_of(silver.name))
+        gold = ", ".join(f"`{each.table}`" for each in _gold_of(silver.name))
         serving = f"`{silver.serving}`" if silver.serving else "none"
         rows.append([f"[{silver.name}](#{silver.name})", _code(silver.keys), gold, serving])
-    yield from _table(["Dataset", "Silver key", "Gold", "Row-level table in Postgres"], rows)
+    yield from table(["Dataset", "Silver key", "Gold", "Row-level table in Postgres"], rows)
 
 
 def _gold_of(dataset: str) -> list[Contract]:
@@ -133,11 +134,11 @@ def _contract(contract: Contract) -> Iterator[str]:
     yield " ".join(facts) + "\n"
     if contract.layer == "bronze":
         rows = [[_code([c.name]), _code([c.header]), _yes(c.required)] for c in contract.columns]
-        yield from _table(["Column", "Header in the file", "Required"], rows)
+        yield from table(["Column", "Header in the file", "Required"], rows)
     else:
         rows = [[_code([c.name]), c.type, _rules(c), c.description] for c in contract.columns]
-        yield from _table(["Column", "Type", "Rules", "Meaning"], rows)
-    yield from _table(
+        yield from table(["Column", "Type", "Rules", "Meaning"], rows)
+    yield from table(
         ["Expectation", "Frame", "In terms of Great Expectations", "When not met"],
         [[e.name, _code([e.frame]), _call(e), _consequence(e)] for e in contract.expectations],
     )
@@ -190,17 +191,6 @@ def _consequence(expectation: Expectation) -> str:
     if expectation.severity == "warn":
         return "reports"
     return "stops, may be overridden" if expectation.overridable else "stops"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield _line(head)
-    yield _line(["---"] * len(head))
-    yield from map(_line, rows)
-    yield ""
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _code(names: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ from assay.ledger.reports import BatchReport, batch_reports
 from assay.pipelines import all_pipelines
 from assay.settings import Settings
 from assay.stack.postgres import dsn
+from assay.words import count
 
 PIPELINE = "trades"
 SHOWN_ERROR_LINES = 15
@@ -59,7 +60,8 @@ def deliver_samples(
     truth = options.truth_path
     if truth.is_file() and _same_files(read_truth(truth).options, options):
         return
-    say(f"generating {options.files:,} files of {dataset}, {options.rows:,} records each")
+    files, records = count(options.files, "file"), count(options.rows, "record")
+    say(f"generating {files} of {dataset}, {records} each")
     making = settings.home / "truth" / ".making"  # `tmp` may be a volume of its own
     shutil.rmtree(making, ignore_errors=True)
     made = dataclasses.replace(options, out=making / dataset, truth=making / "truth.json")

@@ -1,8 +1,9 @@
-"""Text of others inside Markdown: a run's note in Airflow, where a file name must stay a name."""
+"""Markdown: tables of the generated pages, and text of others that must show as it is."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 
 # What could begin a link, an image, HTML, emphasis, code or an entity; an underscore within a
 # word is none.
@@ -37,3 +38,15 @@ def _code(word: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", word)), default=0))
     pad = " " if word.startswith("`") or word.endswith("`") else ""
     return f"{fence}{pad}{word}{pad}{fence}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table by lines, with an empty one after it. Cells are Markdown; a `|` in them is shown."""
+    yield table_row(head)
+    yield table_row(["---"] * len(head))
+    yield from map(table_row, rows)
+    yield ""
+
+
+def table_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

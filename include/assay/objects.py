@@ -1,4 +1,4 @@
-"""What is done with objects on S3; where a file on this machine will do as well, with both.
+"""Reads, writes, lists and removes files, on S3 or on this machine.
 
 Endpoint and keys come from the environment, under the names that Spark and delta-rs read as well.
 """

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 
 def count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`, `1,000 files`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """`1 file`, `2 files`, `1,000 batches`; what follows the noun agrees with both."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Of a noun that forms it by rule: `files`, `batches`."""
+    return f"{noun}es" if noun.endswith(("ch", "sh", "s", "x")) else f"{noun}s"
 
 
 def on_one_line(text: object, longest: int | None = None) -> str:

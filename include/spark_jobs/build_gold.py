@@ -60,7 +60,7 @@ def _write(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
 def _count(
     spark: SparkSession, plan: Plan, written: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Of each table the groups that stay, those that go, a digest of both, and their bounds."""
+    """By table: the groups that stay, those that go, a digest of both, and their bounds."""
     asked = [
         _facts(spark.read.parquet(written[contract.name]["candidates"]), contract)
         for contract in plan.gold

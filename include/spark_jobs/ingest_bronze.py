@@ -12,6 +12,7 @@ from assay.inputs import Rebuild
 from assay.landing.rest import require_unchanged
 from assay.plan import Plan
 from assay.stage_results import Ingested, IngestResult
+from assay.words import count
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.file_counts import count_files
 from spark_jobs.lakehouse.landing import read_files
@@ -32,15 +33,15 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
     Raises BatchError when a file was written to since its records were counted.
     """
     if isinstance(plan.input, Rebuild):
-        batches = len(plan.input.batches)
-        return _result(epoch, {}, f"rebuilding from {batches} batches already in bronze")
+        batches = count(len(plan.input.batches), "batch")
+        return _result(epoch, {}, f"rebuilding from {batches} already in bronze")
     datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.active}
     require_unchanged(plan.files, plan.batch_id, every_byte=True)
     for dataset in plan.datasets:
         if dataset not in plan.active:
             _take_back(spark, plan, epoch, dataset)
-    records = sum(sum(each.records.values()) for each in datasets.values())
-    return _result(epoch, datasets, f"{records:,} records of {len(plan.files)} files")
+    told = count(sum(sum(each.records.values()) for each in datasets.values()), "record")
+    return _result(epoch, datasets, f"{told} of {count(len(plan.files), 'file')}")
 
 
 def _result(epoch: int, datasets: dict[str, Ingested], summary: str) -> dict[str, Any]:

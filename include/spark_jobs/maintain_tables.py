@@ -58,7 +58,7 @@ def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:
     contract = contract_of(each.table)
     done = []
     if not dry_run and upkeep.keep_properties(spark, each.path, schemas.retention(contract)):
-        done.append(f"kept for {contract.retention_days} days from now on")
+        done.append(f"kept for {count(contract.retention_days, 'day')} from now on")
     if each.table.startswith(("silver.", "gold.")):
         done.append(_compact(spark, each.path, dry_run=dry_run))
     days = contract.retention_days

@@ -25,7 +25,7 @@ def silver_input(spark: SparkSession, plan: Plan, dataset: str) -> SilverInput:
         version = built.base_version
         base = None if built.base_is_empty else read_as(spark, path, contract, version)
         return SilverInput(contract, base, spark.read.parquet(built.change_set))
-    # Of other pipelines only what is released counts.
+    # What other pipelines have not released does not count.
     version = base_of(path, plan.batch_id).version if plan.input.makes_silver else NO_TABLE.version
     standing = read_unless_empty(spark, path, contract, version)
     return SilverInput(contract, standing or empty_silver(spark, contract), None)

@@ -31,11 +31,11 @@ def postgres_uri() -> str:
 
 
 def use_object_store() -> None:
-    """Give this task and the jobs it starts what the connection assay_s3 says, if there is one.
+    """Give this task, and the jobs that it starts, the keys of the connection assay_s3.
 
-    It goes into the environment, where they look for it anyhow, and nowhere else: what a task is
-    rendered with, its command lines and the conf of its jobs are shown. Without the connection the
-    environment, or the role of the machine, has to do.
+    The keys go into the environment and nowhere else, because Airflow shows a task's rendered
+    fields, its command lines and the conf of its jobs. Without the connection, the environment or
+    the role of the machine is used.
     """
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
+from airflow.sdk import DAG, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.action_params import ROLLBACK_PARAMS, action_params
 from assay.params import MAINTENANCE_PARAMS, schemas_of
 from assay.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
+from assay.task_docs import doc_of
+from assay_airflow.assets import add_lineage, silver_asset
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (
     AcceptFilesOperator,
@@ -30,6 +33,7 @@ from assay_airflow.timetables import OnlyAhead
 SPARK_POOL = "spark"
 # For the list of DAGs, where a person filters by what starts a pipeline.
 TRIGGER_TAGS: dict[Trigger, str] = {"files": "from-landing", "releases": "from-releases"}
+WHERE_FOLDERS_ARE = "`make url` prints where the folder `landing/` is."
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -43,7 +47,7 @@ def pipeline_dag(name: str, *, doc_md: str | None) -> DAG:
     build = {"files": _from_files, "releases": _from_releases}[pipeline.trigger]
     when = f"`{pipeline.schedule}` (UTC)" if pipeline.schedule else "after each release of these"
     facts = f"Datasets: {', '.join(pipeline.datasets)}. Runs: {when}, or when triggered."
-    return build(pipeline, f"{doc_md}\n{facts} Owner: {pipeline.owner}.")
+    return build(pipeline, f"{doc_md}\n{facts} Owner: {pipeline.owner}. {WHERE_FOLDERS_ARE}")
 
 
 def _from_files(pipeline: Pipeline, doc_md: str) -> DAG:
@@ -55,8 +59,8 @@ def _from_files(pipeline: Pipeline, doc_md: str) -> DAG:
             bronze = [_stage("ingest_bronze"), _gate("bronze")]
         with TaskGroup("silver", prefix_group_id=False, tooltip="Typed, one row per key"):
             silver = [_stage("build_silver"), _gate("silver")]
-        released = [silver_asset(dataset) for dataset in pipeline.datasets]
-        chain(accept, *bronze, *silver, *_gold_and_release(released, archives=True))
+        chain(accept, *bronze, *silver, *_gold_and_release(archives=True))
+        add_lineage(dag, pipeline)
     return dag
 
 
@@ -70,11 +74,14 @@ def _from_releases(pipeline: Pipeline, doc_md: str) -> DAG:
             datasets=pipeline.datasets,
             from_silver=True,
         )
-        chain(accept, *_gold_and_release([Asset(f"gold.{pipeline.name}")], archives=False))
+        chain(accept, *_gold_and_release(archives=False))
+        add_lineage(dag, pipeline)
     return dag
 
 
-def _pipeline_dag(pipeline: Pipeline, schedule: str | AssetAny | None, doc_md: str) -> DAG:
+def _pipeline_dag(
+    pipeline: Pipeline, schedule: str | AssetAny | None, doc_md: str
+) -> AbstractContextManager[DAG]:
     tags = ["medallion", pipeline.name, *pipeline.tags, TRIGGER_TAGS[pipeline.trigger]]
     params = schemas_of(pipeline.datasets)
     return _dag(pipeline.name, schedule, pipeline.owner, tags, doc_md, params)
@@ -124,11 +131,7 @@ def actions_dag(
     return dag
 
 
-def silver_asset(dataset: str) -> Asset:
-    """The released silver of a dataset; its events carry the release."""
-    return Asset(f"silver.{dataset}")
-
-
+@contextmanager
 def _dag(
     dag_id: str,
     schedule: str | AssetAny | OnlyAhead | None,
@@ -137,10 +140,15 @@ def _dag(
     doc_md: str | None,
     params: Mapping[str, dict[str, Any]],
     **facts: Any,
-) -> DAG:
-    return DAG(
+) -> Iterator[DAG]:
+    """A DAG to put tasks into, each of which is documented in the end.
+
+    The headline of its manual is what a list of DAGs shows of it.
+    """
+    with DAG(
         dag_id,
         **facts,
+        description=_headline(doc_md),
         schedule=schedule,
         start_date=FIRST_DAY,
         catchup=False,
@@ -159,17 +167,24 @@ def _dag(
             # A stage that a batch does not need skips itself; that must not skip the rest.
             "trigger_rule": "none_failed",
         },
-    )
+    ) as dag:
+        yield dag
+        for task in cast("list[BaseOperator]", dag.tasks):  # none of them is mapped
+            task.doc_md = doc_of(dag_id, task.task_id)
 
 
-def _gold_and_release(released: list[Asset], *, archives: bool) -> list[BaseOperator]:
+def _headline(doc_md: str | None) -> str:
+    return next(filter(None, (doc_md or "").splitlines()), "").lstrip("# ")
+
+
+def _gold_and_release(*, archives: bool) -> list[BaseOperator]:
     """The tasks that every pipeline ends with, inside a DAG."""
     with TaskGroup("gold", prefix_group_id=False, tooltip="Aggregates"):
         gold = [_stage("build_gold"), _gate("gold")]
     with TaskGroup("release", prefix_group_id=False, tooltip="What readers see"):
         stage = StageOperator(task_id="stage")
         commit = _stage("commit")
-        publish = PublishOperator(task_id="publish", outlets=released)
+        publish = PublishOperator(task_id="publish")
         archive = [ArchiveFilesOperator(task_id="archive_files")] if archives else []
     return [*gold, stage, commit, publish, *archive]
 

@@ -10,6 +10,7 @@ def test_nouns_follow_their_number() -> None:
         "2 files",
         "1,000 files",
     ]
+    assert [count(n, "batch") for n in (1, 2)] == ["1 batch", "2 batches"]
 
 
 def test_long_text_is_cut_to_one_line() -> None:

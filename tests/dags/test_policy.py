@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from assay.action_params import ROLLBACK_PARAMS, action_params
 from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS, resolve_params
 from assay.settings import REPOSITORY
+from assay.task_docs import HEADINGS, OTHERS, STAGES, doc_of
 from assay_airflow.dag_factory import SPARK_POOL
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ NO_PIPELINES = {  # they bring no batch in
     "batch_actions": ("actions", action_params([])),
     "release_rollback": ("actions", ROLLBACK_PARAMS),
 }
+LONGEST_DESCRIPTION = 100
 PIPELINES = [dag_id for dag_id in DAG_IDS if dag_id not in NO_PIPELINES]
 
 
@@ -30,6 +33,8 @@ def test_dag_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     assert dag.doc_md
+    assert f"### {dag.description}\n" in dag.doc_md
+    assert len(dag.description) <= LONGEST_DESCRIPTION
     tag, params = NO_PIPELINES.get(dag_id, ("medallion", PARAM_SCHEMAS))
     assert {tag, dag_id} <= set(dag.tags)
     assert set(dag.params) == set(params)
@@ -58,6 +63,7 @@ def test_every_task_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
 
     for task in dag_bag.dags[dag_id].tasks:
         assert task.owner not in ("", "airflow"), task.task_id
+        assert re.findall(r"^- \*\*(.*):\*\* \S", task.doc_md, re.MULTILINE) == [*HEADINGS]
         assert task.retries == 2
         assert task.retry_exponential_backoff
         assert task.retry_delay > timedelta(0)
@@ -66,6 +72,17 @@ def test_every_task_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
         if isinstance(task, SparkSubmitOperator):
             assert task.pool == SPARK_POOL, task.task_id
             assert task._conn_id == "assay_spark"
+
+
+def test_every_task_that_is_told_of_exists(dag_bag: DagBag) -> None:
+    stages = {task.task_id for dag_id in PIPELINES for task in dag_bag.dags[dag_id].tasks}
+    assert stages == {*STAGES}
+    others = {
+        (dag_id, task.task_id) for dag_id in NO_PIPELINES for task in dag_bag.dags[dag_id].tasks
+    }
+    assert {dag_id if task_id == "act" else task_id for dag_id, task_id in others} == {*OTHERS}
+    with pytest.raises(KeyError):
+        doc_of("trades", "dance")
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)

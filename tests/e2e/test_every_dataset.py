@@ -161,7 +161,9 @@ def test_a_release_of_a_source_starts_the_gold_across(
     for dataset in DATASETS:
         extra: dict[str, Any] = events[f"silver.{dataset}"]
         assert extra["new"] == backfilled.truths[dataset].classes["new"], dataset
-    assert events[f"gold.{ACROSS}"]["rows"]["gold.product_performance"] > 0
+    across: dict[str, Any] = events["gold.product_performance"]
+    assert across["rows"]["gold.product_performance"] > 0
+    assert across["version"] > 0
 
 
 def test_quarantined_rows_leave_by_a_patch_and_by_a_waiver(

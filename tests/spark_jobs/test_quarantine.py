@@ -224,7 +224,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     assert pipeline.violations() == []
     with pipeline.connect() as connection:
         connection.execute("UPDATE ops.batch SET state = 'RUNNING' WHERE state = 'PUBLISHED'")
-    with pytest.raises(ReconciliationError, match="1 rows were to be waived, but only 0"):
+    with pytest.raises(ReconciliationError, match="1 row to be waived, but only 0"):
         waive(pipeline, waiver)
 
 

@@ -14,6 +14,7 @@ from assay.stack.credentials import load_credentials
 from assay.stack.jars import jar_paths
 from assay.stack.ports import HOST, load_ports
 from assay.stack.postgres import dsn
+from assay.words import count
 
 PRIOR_FILES = 20
 DATABASE = "bench_prior"
@@ -56,7 +57,7 @@ def measure_dag(bench: Workbench) -> PartResult:
 def run_prior_loop(bench: Workbench) -> tuple[float, list[float]]:
     """Run the prior system's way over the first files: seconds of start, and of each file."""
     files = bench.full_files(PRIOR_FILES)
-    bench.say(f"the prior loop over {len(files)} files")
+    bench.say(f"the prior loop over {count(len(files), 'file')}")
     landing = bench.settings.home / "prior" / "landing"
     deliver(files, landing)
     bench.make_database(DATABASE, migrated=False)

@@ -23,6 +23,7 @@ from assay.run import Run
 from assay.settings import Settings
 from assay.stack.postgres import dsn
 from assay.stage_results import read_silver
+from assay.words import count
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     settings = dataclasses.replace(bench.settings, home=bench.settings.home / name)
     settings.home.mkdir()
     deliver(paths, settings.landing / PIPELINE)
-    bench.say(f"bringing {files:,} files into a lake, in one session of Spark")
+    bench.say(f"bringing {count(files, 'file')} into a lake, in one session of Spark")
     run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())
     plan = accept_files(settings, connecting(bench, name), run, bench.say)
     command, environment = as_operator_does(

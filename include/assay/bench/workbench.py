@@ -41,6 +41,7 @@ from assay.stack.programs import (
 )
 from assay.stack.spark import prepare_spark
 from assay.stack.supervisor import down, start_spark, up
+from assay.words import count
 
 Say = Callable[[str], None]
 BOOT_SECONDS = 60.0
@@ -115,7 +116,9 @@ class Workbench:
         """The files of a full load, generated once; copies of them are delivered."""
         made = f"files of {dataset}"
         if made not in self.made:
-            self.say(f"generating {self.files:,} files of {dataset}, {self.rows:,} records each")
+            self.say(
+                f"generating {count(self.files, 'file')} of {dataset}, {self.rows:,} records each"
+            )
             self.made[made] = self.generate("full", dataset, files=self.files, rows=self.rows)
         known: Truth = self.made[made]
         return known

@@ -10,57 +10,99 @@ from typing import Annotated
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from assay.cli.demo import summary_table
+from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.demo import read_reports
+from assay.errors import BatchError
 from assay.ledger import deliveries
 from assay.ledger.actions import Action
+from assay.ledger.names import batch_named
+from assay.ledger.reports import CLASSES, BatchReport, batch_reports
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
+from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See batches, and the ways out of a stuck one.")
-BatchId = Annotated[str, typer.Argument(help="The batch, as `assay batch list` names it.")]
+BatchId = Annotated[
+    str, typer.Argument(help="The batch: its number in `assay batch list`, or its id.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Why = Annotated[str, typer.Option(help="The reason, for the ledger.")]
 OnlyPipeline = Annotated[
     str | None, typer.Option(help="Only of this pipeline, which is the name of its DAG.")
 ]
+NARROW = [
+    number("batch"),
+    Column("pipeline"),
+    whole("day"),
+    whole("state"),
+    number("records"),
+    Column("note"),
+]
+WIDE = [
+    number("batch"),
+    whole("id"),
+    whole("state"),
+    *map(number, ("files", "seen before", "rejected", "records", *CLASSES, "release")),
+    whole("run"),
+    Column("error"),
+]
 
 
 @app.command("list")
-def list_batches(pipeline: OnlyPipeline = None, as_json: AsJson = False) -> None:
+def list_batches(
+    pipeline: OnlyPipeline = None, wide: Wide = False, as_json: AsJson = False
+) -> None:
     """List every batch with its state and numbers."""
     reports = read_reports(load_settings(), pipeline)
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
-        return
-    kept_whole = ("batch", "state", "files", "records", "release")
-    table = Table(*(Column(name, no_wrap=True) for name in kept_whole), "error")
-    for r in reports:
-        release = str(r.release_id or "-")
-        error = (r.error or "")[:80]
-        table.add_row(r.batch_id, r.state, f"{r.files:,}", f"{r.records:,}", release, error)
-    Console().print(table)
+    elif wide:
+        print_list(WIDE, map(_wide_row, reports), wide=True)
+    else:
+        print_list(NARROW, map(_narrow_row, reports))
+
+
+def _narrow_row(report: BatchReport) -> list[object]:
+    r = report
+    notes = [
+        f"release {r.release_id}" if r.release_id else "",
+        f"{count(r.rejected_files, 'file')} rejected" if r.rejected_files else "",
+        r.error or "",
+    ]
+    note = "; ".join(filter(None, notes))
+    return [str(r.number), r.pipeline, r.day, r.state, r.records, note]
+
+
+def _wide_row(report: BatchReport) -> list[object]:
+    r = report
+    files = [r.files, r.duplicate_files, r.rejected_files]
+    records = [r.records, *(r.classes[name] for name in CLASSES)]
+    release = str(r.release_id or "")
+    return [str(r.number), r.batch_id, r.state, *files, *records, release, r.run_id, r.error]
 
 
 @app.command()
 def show(batch_id: BatchId, as_json: AsJson = False) -> None:
     """Show one batch in full."""
-    found = [r for r in read_reports(load_settings()) if r.batch_id == batch_id]
-    if not found:
-        raise typer.BadParameter(f"{batch_id}: no such batch; see assay batch list")
-    if as_json:
-        print(json.dumps(dataclasses.asdict(found[0]), indent=1))
-        return
     with psycopg.connect(dsn(load_settings(), "assay_reader")) as connection:
-        files = deliveries(connection, batch_id)
-    Console().print(summary_table(found[0]))
+        try:
+            found = batch_named(connection, batch_id)
+        except BatchError as error:
+            raise typer.BadParameter(str(error)) from None
+        (report,) = batch_reports(connection, batch=found)
+        files = deliveries(connection, found)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(report), indent=1))
+        return
     console = Console(highlight=False)
+    console.print(f"batch {report.number}: {found}", soft_wrap=True)
+    console.print(summary_table(report))
     for file in files:
         console.print(f"{file.file_id[:12]}  {file.verdict}  {file.source_file!r}", soft_wrap=True)
-    if found[0].error:
-        console.print(found[0].error, soft_wrap=True)
+    if report.error:
+        console.print(report.error, soft_wrap=True)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
+from assay.words import count
 
 if TYPE_CHECKING:
     from assay.export import Progress
@@ -48,7 +49,9 @@ def export(
     if as_json:
         print(json.dumps(dataclasses.asdict(done), default=str))
     else:
-        print(f"{done.table}: {done.rows:,} rows of release {done.release_id} in {done.path}")
+        print(
+            f"{done.table}: {count(done.rows, 'row')} of release {done.release_id} in {done.path}"
+        )
 
 
 @contextmanager
@@ -59,4 +62,4 @@ def counting_rows() -> Iterator[Progress | None]:
         yield None
         return
     with console.status("reading the lake") as line:
-        yield lambda table, rows: line.update(f"{table}: {rows:,} rows")
+        yield lambda table, rows: line.update(f"{table}: {count(rows, 'row')}")

@@ -22,6 +22,7 @@ from assay.generate.truth import Truth
 from assay.generate.write import Progress as Report
 from assay.generate.write import generate
 from assay.settings import load_settings
+from assay.words import count
 
 Files = Annotated[int | None, typer.Option(help="Number of files.")]
 Rows = Annotated[int | None, typer.Option(help="Records of each file, in total.")]
@@ -140,9 +141,9 @@ def reporting(what: str) -> Iterator[Report | None]:
 
 def _describe(truth: Truth) -> str:
     classes = ", ".join(f"{records:,} {name}" for name, records in truth.classes.items() if records)
-    rejected = f", {len(truth.rejected)} damaged files" if truth.rejected else ""
+    rejected = f", {count(len(truth.rejected), 'damaged file')}" if truth.rejected else ""
     return (
-        f"{truth.records:,} records in {len(truth.files):,} files{rejected}"
+        f"{count(truth.records, 'record')} in {count(len(truth.files), 'file')}{rejected}"
         f" in {truth.options.out}\n"
         f"as one batch: {classes}\n"
         f"truth: {truth.options.truth_path}"

@@ -12,6 +12,7 @@ import typer
 
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
+from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="The lake as a whole.")
 
@@ -52,5 +53,5 @@ def adopt(
     for table, (version, epoch) in done.tables.items():
         print(f"{table}: version {version}, highest epoch {epoch}")
     if done.took_over:
-        print(f"{done.took_over:,} batches of {renamed_from} are those of {pipeline} now")
+        print(f"{pipeline} took over {count(done.took_over, 'batch')} of {renamed_from}")
     print(f"{pipeline}: its lease was at epoch {done.epoch_before}, and is at {done.epoch}")

@@ -11,17 +11,19 @@ from typing import Annotated, Any
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
+from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.cli.progress import saying, watch_tasks
 from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError
 from assay.ledger import summary_of_run
+from assay.ledger.names import batch_named
 from assay.params import resolve_params
 from assay.pipelines import pipeline_carrying
 from assay.quarantine.listing import Filter, count_rows, export_rows, open_rows, require_open_rows
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
+from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See the records that broke a rule.")
 Dataset = Annotated[str, typer.Option(help="The dataset, such as trades.")]
@@ -46,19 +48,29 @@ def list_reasons(
     dataset: OnlyDataset = None,
     batch: OnlyBatch = None,
     reason: OnlyReason = None,
+    wide: Wide = False,
     as_json: AsJson = False,
 ) -> None:
     """Count rows by dataset, batch and reason; a row with several reasons counts for each."""
     with _reader() as connection:
-        counts = count_rows(connection, Filter(dataset, batch, reason))
+        counts = count_rows(connection, _filter(connection, dataset, batch, reason))
     if as_json:
         print(json.dumps(counts, indent=1))
         return
-    texts = (Column(name, overflow="fold") for name in ("dataset", "batch", "reason"))
-    table = Table(*texts, "rows", "open", "replayed", "patched", "waived")
-    for row in counts:
-        table.add_row(*(f"{v:,}" if isinstance(v, int) else v for v in row.values()))
-    Console().print(table)
+    batches = [whole("id")] if wide else []
+    left = ["replayed", "patched", "waived"] if wide else []
+    columns = [Column("dataset"), number("batch"), *batches, Column("reason")]
+    rows = (
+        [
+            row["dataset"],
+            str(row["number"]),
+            *(row["batch_id"] for _ in batches),
+            row["reason"],
+            *(row[name] for name in ("quarantined", "open", *left)),
+        ]
+        for row in counts
+    )
+    print_list([*columns, *map(number, ("rows", "open", *left))], rows, wide=wide)
 
 
 @app.command()
@@ -71,7 +83,7 @@ def show(
 ) -> None:
     """Show open rows: file, record number, all reasons, and the text as delivered."""
     with _reader() as connection:
-        rows = [*open_rows(connection, Filter(dataset, batch, reason), limit)]
+        rows = [*open_rows(connection, _filter(connection, dataset, batch, reason), limit)]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -92,8 +104,10 @@ def export(
 ) -> None:
     """Write open rows as a patch has them: correct the file and give it to assay patch."""
     with _reader() as connection:
-        rows = export_rows(connection, dataset, Filter(dataset, batch, reason), file_format, out)
-    print(json.dumps({"rows": rows, "path": str(out)}) if as_json else f"{rows:,} rows in {out}")
+        wanted = _filter(connection, dataset, batch, reason)
+        rows = export_rows(connection, dataset, wanted, file_format, out)
+    told = f"{count(rows, 'row')} in {out}"
+    print(json.dumps({"rows": rows, "path": str(out)}) if as_json else told)
 
 
 def replay(
@@ -136,7 +150,19 @@ def patch(
     _run(dataset, conf | {"landing_glob": glob.escape(name)}, as_json=as_json)
 
 
+def _filter(
+    connection: psycopg.Connection[Any],
+    dataset: str | None,
+    batch: str | None,
+    reason: str | None,
+) -> Filter:
+    return Filter(dataset, batch and batch_named(connection, batch), reason)
+
+
 def _rows_of(dataset: str, batch: str | None, reason: str | None) -> dict[str, Any]:
+    if batch:
+        with _reader() as connection:
+            batch = batch_named(connection, batch)
     return {
         "quarantine_dataset": dataset,
         "quarantine_batch": batch,

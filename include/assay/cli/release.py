@@ -9,18 +9,20 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 from rich.console import Console
-from rich.table import Table
 
+from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.cli.progress import watch_tasks
 from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError, BatchError
 from assay.settings import load_settings
 from assay.stack.postgres import dsn
+from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See releases, and go back to an earlier one.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 RELEASES = """
     SELECT release.release_id, release.pipeline, release.batch_id, release.generation,
+           (SELECT number FROM ops.batch WHERE batch.batch_id = release.batch_id) AS batch_number,
            release.released_at::text AS released_at, release.versions, release.counts,
            current.release_id IS NOT NULL AS is_current,
            rollback.rollback_id, rollback.who, rollback.why,
@@ -39,6 +41,7 @@ def list_releases(
     pipeline: Annotated[
         str | None, typer.Option(help="Only of this pipeline, which is the name of its DAG.")
     ] = None,
+    wide: Wide = False,
     as_json: AsJson = False,
 ) -> None:
     """List every release, which of them readers see, and which were taken back."""
@@ -46,11 +49,20 @@ def list_releases(
     if as_json:
         print(json.dumps(releases, indent=1))
         return
-    table = Table("release", "pipeline", "batch", "released", "state", box=None)
-    for each in releases:
-        batch, released = each["batch_id"], each["released_at"][:16]
-        table.add_row(str(each["release_id"]), each["pipeline"], batch, released, _state(each))
-    Console().print(table)
+    batches = [whole("id of the batch")] if wide else []
+    columns = [number("release"), Column("pipeline"), number("batch"), *batches]
+    rows = (
+        [
+            str(each["release_id"]),
+            each["pipeline"],
+            str(each["batch_number"]),
+            *(each["batch_id"] for _ in batches),
+            each["released_at"][:16],
+            _state(each),
+        ]
+        for each in releases
+    )
+    print_list([*columns, whole("released"), Column("state")], rows, wide=wide)
 
 
 @app.command()
@@ -72,7 +84,7 @@ def show(
     for name, version in sorted(each["versions"].items()):
         print(f"  {name} version {version}")
     for name, rows in sorted(each["counts"].items()):
-        print(f"  {name}: {rows:,} rows")
+        print(f"  {name}: {count(rows, 'row')}")
 
 
 @app.command()

@@ -80,7 +80,7 @@ def url(
     service: Annotated[Service | None, typer.Argument(help="Only this one's address.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the addresses, and the login of Airflow."""
+    """Print the addresses, the login of Airflow, and the landing folder."""
     settings = load_settings()
     facts = addresses(settings)
     if as_json:
@@ -90,6 +90,7 @@ def url(
         print(f"Postgres  {facts['postgres']}")
         if settings.runs_elsewhere:
             print("          (inside; on the host: docker compose exec postgres psql URI)")
+        print(f"Landing   {facts['landing']}/<dataset>/")
     else:
         print(facts[service.value])
 
@@ -104,7 +105,7 @@ def airflow(context: typer.Context) -> None:
 
 
 def addresses(settings: Settings) -> dict[str, str]:
-    """Where the stack is, and its logins: Airflow's admin, and the reader of Postgres."""
+    """Where the stack is, its logins (Airflow's admin, Postgres' reader), and where files land."""
     from assay.stack.airflow import USER, airflow_page
     from assay.stack.credentials import load_credentials
     from assay.stack.postgres import dsn
@@ -114,6 +115,7 @@ def addresses(settings: Settings) -> dict[str, str]:
         "user": USER,
         "password": load_credentials(settings)[USER],
         "postgres": dsn(settings, "assay_reader"),
+        "landing": str(settings.landing),
     }
 
 

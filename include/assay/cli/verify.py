@@ -6,9 +6,11 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 
 from assay.errors import AssayError
+from assay.ledger.names import batch_named
 from assay.settings import Settings, load_settings
 from assay.stack.postgres import dsn
 
@@ -49,7 +51,11 @@ def run_audit(settings: Settings, *, dataset: str = "", batch: str = "") -> list
     """Audit with no more rights than a reader has."""
     from assay.verify import audit
 
-    return audit(settings, dsn(settings, "assay_reader"), dataset=dataset, batch=batch)
+    uri = dsn(settings, "assay_reader")
+    if batch:
+        with psycopg.connect(uri) as connection:
+            batch = batch_named(connection, batch)
+    return audit(settings, uri, dataset=dataset, batch=batch)
 
 
 def conclude_audit(checks: list[Check]) -> str:

@@ -25,6 +25,7 @@ from assay.ledger.query import fetch_all
 from assay.objects import exists, on_this_machine, remove
 from assay.plan import Plan
 from assay.settings import Settings
+from assay.words import count
 
 RELEASED_FILES = """
     SELECT file.batch_id, file.dataset, file.file_id, file.source_file, file.location,
@@ -64,7 +65,7 @@ def archive_files(
     if is_idle and batch_state(connection, plan.batch_id) == RUNNING:
         set_batch_state(connection, plan.batch_id, EMPTY)  # a task of it failed, and went on
     moved = archive_pipeline(settings, connection, plan.pipeline)
-    say(f"{moved:,} files archived" if moved else "no file to archive")
+    say(f"{count(moved, 'file')} archived" if moved else "no file to archive")
     return moved
 
 
@@ -85,7 +86,7 @@ def archive_pipeline(settings: Settings, connection: psycopg.Connection[Any], pi
     lost = [file for file, place in places.items() if place is None]
     if lost:
         raise BatchError(
-            f"{len(lost)} files are neither in accepted nor in the archive, first"
+            f"{count(len(lost), 'file')} neither in accepted nor in the archive, first"
             f" {lost[0].location!r}, delivered as {lost[0].source_file!r};"
             " put the file back and clear archive_files"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from assay.landing.filenames import unclear_day, writable_name
 from assay.landing.take import pending_files
 from assay.settings import Settings
+from assay.words import count
 
 MOST_SAID = 20
 
@@ -27,4 +28,4 @@ def say_days(
         found = f"taken as a file of {day}" if name in taken else f"left, as it is not of {day}"
         say(f"{writable_name(name)!r}: {found}; its day is {why}")
     if len(unclear) > MOST_SAID:
-        say(f"{len(unclear) - MOST_SAID:,} more files of {dataset} have no plain date either")
+        say(f"{count(len(unclear) - MOST_SAID, 'more file')} of {dataset} without a plain date")

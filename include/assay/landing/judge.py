@@ -18,6 +18,7 @@ from assay.landing.survey import hash_file
 from assay.landing.take import Folders, TakenFile
 from assay.ledger import Delivery
 from assay.objects import on_this_machine, put
+from assay.words import count
 
 REASON_SUFFIX = ".reason.txt"
 PROGRESS_SECONDS = 5.0
@@ -37,7 +38,7 @@ def inspect_taken(files: list[TakenFile], say: Callable[[str], None]) -> list[De
     for number, taken in enumerate(files, start=1):
         deliveries.append(replace(_inspect(taken), slice_date=taken.slice_date))
         if time.monotonic() - said > PROGRESS_SECONDS:
-            say(f"inspected {number} of {len(files)} files")
+            say(f"inspected {number:,} of {count(len(files), 'file')}")
             said = time.monotonic()
     return deliveries
 
@@ -170,10 +171,9 @@ def describe(deliveries: list[Delivery]) -> str:
     rejected = [d for d in deliveries if d.verdict == "rejected"]
     duplicates = sum(d.verdict == "duplicate" for d in deliveries)
     records = sum(d.records for d in accepted)
-    files = "file" if len(accepted) == 1 else "files"
-    parts = [f"{len(accepted):,} {files}, {records:,} records accepted"]
+    parts = [f"{count(len(accepted), 'file')}, {count(records, 'record')} accepted"]
     if duplicates:
-        parts.append(f"{duplicates:,} duplicate{'s' if duplicates > 1 else ''}")
+        parts.append(count(duplicates, "duplicate"))
     if rejected:
         reasons = sorted({_short(d.reason) for d in rejected})
         parts.append(f"{len(rejected):,} rejected ({', '.join(reasons)})")

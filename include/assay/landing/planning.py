@@ -26,6 +26,7 @@ from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import select_rows
 from assay.run import Run
 from assay.settings import Settings
+from assay.words import count
 
 
 def make_plan(
@@ -133,14 +134,14 @@ def describe_plan(plan: Plan) -> str:
             listed = ", ".join(f"silver.{name}@{v}" for name, v in sorted(versions.items()))
             return f"from {listed}"
         case Rebuild(batches=batches) if batches:
-            return f"rebuild from {len(batches):,} batches in bronze"
+            return f"rebuild from {count(len(batches), 'batch')} in bronze"
         case Replay() | Waiver() as moving:
             if not plan.active:
                 return "nothing in quarantine matches"
             rows = pq.read_metadata(plan.quarantine_rows).num_rows
             what = "waived" if isinstance(moving, Waiver) else "judged anew"
-            return f"{rows:,} quarantined rows to be {what}"
+            return f"{count(rows, 'quarantined row')} to be {what}"
     if not plan.has_work:
-        return f"no record in {len(plan.files):,} files" if plan.files else "nothing new"
+        return f"no record in {count(len(plan.files), 'file')}" if plan.files else "nothing new"
     records = sum(file.records for file in plan.files)
-    return f"{len(plan.files):,} files, {records:,} records accepted"
+    return f"{count(len(plan.files), 'file')}, {count(records, 'record')} accepted"

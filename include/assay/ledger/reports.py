@@ -9,6 +9,7 @@ from typing import Any
 from assay.batch_states import BatchState
 from assay.ledger.query import Connection, fetch_all
 
+HEAD = ("number", "batch_id", "pipeline", "day", "run_id", "state", "error")
 CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
 
 
@@ -16,10 +17,14 @@ CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
 class BatchReport:
     """One batch in numbers. `classes` are its records by class, `gold_rows` by table.
 
+    `number` counts the batches of all pipelines; it names the batch where its id is too long.
     `executors` counts hosts whose executors did tasks; 0 where the Spark drivers do all themselves.
     """
 
+    number: int
     batch_id: str
+    pipeline: str
+    day: str
     run_id: str
     state: BatchState
     error: str | None
@@ -35,23 +40,28 @@ class BatchReport:
 
 
 def batch_reports(
-    connection: Connection, pipeline: str | None = None, since: Any = None
+    connection: Connection,
+    pipeline: str | None = None,
+    since: Any = None,
+    *,
+    batch: str | None = None,
 ) -> list[BatchReport]:
     """Reports of a pipeline's batches that were started after `since`, oldest first.
 
-    Of all pipelines, or of all times, without these.
+    None means every pipeline, all time, and every batch.
     """
     rows = fetch_all(
         connection,
         """
-        SELECT batch_id, run_id, state, error FROM ops.batch
+        SELECT number, batch_id, pipeline, batch_date::text, run_id, state, error FROM ops.batch
         WHERE (%(pipeline)s::text IS NULL OR pipeline = %(pipeline)s)
             AND (%(since)s::timestamptz IS NULL OR started_at > %(since)s)
+            AND (%(batch)s::text IS NULL OR batch_id = %(batch)s)
         ORDER BY number
         """,
-        {"pipeline": pipeline, "since": since},
+        {"pipeline": pipeline, "since": since, "batch": batch},
     )
-    return [_report(connection, *row) for row in rows]
+    return [_report(connection, dict(zip(HEAD, row, strict=True))) for row in rows]
 
 
 def count_records(
@@ -69,9 +79,8 @@ def count_records(
     return dict(zip(CLASSES, counts, strict=True))
 
 
-def _report(
-    connection: Connection, batch_id: str, run_id: str, state: str, error: str | None
-) -> BatchReport:
+def _report(connection: Connection, head: dict[str, Any]) -> BatchReport:
+    batch_id = head["batch_id"]
     files = fetch_all(
         connection,
         "SELECT verdict, count(*), sum(records)::bigint FROM ops.batch_file WHERE batch_id = %s"
@@ -100,10 +109,7 @@ def _report(
         [batch_id],
     )
     return BatchReport(
-        batch_id=batch_id,
-        run_id=run_id,
-        state=BatchState(state),
-        error=error,
+        **{**head, "state": BatchState(head["state"])},
         files=counts.get("accepted", (0, 0))[0],
         duplicate_files=counts.get("duplicate", (0, 0))[0],
         rejected_files=counts.get("rejected", (0, 0))[0],

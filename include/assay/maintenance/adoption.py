@@ -127,7 +127,7 @@ def _take_over(connection: psycopg.Connection[Any], old: str, pipeline: str) -> 
 
 
 def _epochs_of(settings: Settings, datasets: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """By table that is there: its version, and the highest epoch that ever committed to it."""
+    """Version and highest epoch of each table that is there, by table."""
     for dataset in datasets:
         if not contract_path("silver", dataset).is_file():
             raise SettingsError(f"{dataset!r}: there is no such dataset; see docs/datasets.md")

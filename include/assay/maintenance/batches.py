@@ -107,7 +107,7 @@ def _datasets(connection: Connection) -> list[str]:
 
 
 def _history_days(connection: Connection) -> dict[str, int]:
-    """For each pipeline the longest time that a contract of its datasets asks for, if each does."""
+    """The longest time that contracts of a pipeline ask for, by pipeline, if each of them does."""
     known = _datasets(connection)
     rows = fetch_all(
         connection,

@@ -20,6 +20,7 @@ from assay.publish.staging import staging_of
 from assay.publish.targets import Target, parquet_files
 from assay.quarantine.selection import moved_files
 from assay.stage_results import SilverBuild
+from assay.words import count
 
 COLUMNS = (
     Column("file_id"),
@@ -158,8 +159,8 @@ def _move(
         moved: dict[str, int] = dict(cursor.fetchall())
     if asked != sum(moved.values()):
         raise ReconciliationError(
-            f"{plan.batch_id}: {asked} rows were to be {plan.input.how}, but only"
-            f" {sum(moved.values())} of them are still open in quarantine; nothing is published"
+            f"{plan.batch_id}: {count(asked, 'row')} to be {plan.input.how}, but only"
+            f" {sum(moved.values()):,} of them still open in quarantine; nothing is published"
         )
     return set(moved)
 

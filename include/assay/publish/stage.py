@@ -17,6 +17,7 @@ from assay.publish.refusals import stage_or_refuse
 from assay.publish.staging import drop_older_staging
 from assay.publish.targets import Staged
 from assay.results import write_result
+from assay.words import count
 
 Connect = Callable[[], psycopg.Connection[Any]]
 
@@ -43,7 +44,7 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) ->
     result = {
         "digests": change.digests,
         "tables": {name: asdict(staged) for name, staged in tables.items()},
-        "summary": f"{rows:,} rows for {len(tables)} tables",
+        "summary": f"{count(rows, 'row')} for {count(len(tables), 'table')}",
     }
     write_result(plan.folder, "stage", epoch, result)
     return result
@@ -61,7 +62,8 @@ def copy_change(
         staged = stage_or_refuse(connection, uri, target, change.epoch).staged
         if staged is not None:
             tables[target.staging] = staged
-            say(f"{target.table}: staged {staged.rows:,} rows in {time.monotonic() - began:.1f} s")
+            seconds = time.monotonic() - began
+            say(f"{target.table}: staged {count(staged.rows, 'row')} in {seconds:.1f} s")
     return tables
 
 

@@ -24,6 +24,7 @@ from assay.contract import Column
 from assay.errors import StagingLostError
 from assay.ledger.query import fetch_all
 from assay.publish.targets import DELETED, Staged, Target
+from assay.words import count
 
 ROWS_PER_BATCH = 8192
 READ_BYTES = 1 << 16
@@ -182,7 +183,9 @@ def require_whole(connection: psycopg.Connection[Any], target: Target) -> None:
             cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(staging_of(target)))
             rows = (cursor.fetchone() or (0,))[0]
     if target.staged is None or rows != target.staged.rows:
-        raise StagingLostError(f"staging.{name} holds {max(rows, 0):,} rows of what was staged")
+        raise StagingLostError(
+            f"staging.{name} holds {count(max(rows, 0), 'row')} of what was staged"
+        )
 
 
 def drop_staging(connection: psycopg.Connection[Any], name: str) -> None:

@@ -22,12 +22,12 @@ from assay.ledger.query import Connection, fetch_value
 FORMATS = ("csv", "jsonl")
 UNREADABLE = "record.malformed"
 COUNTS = """
-    SELECT dataset, batch_id, reason, quarantined, open, replayed, patched, waived
-    FROM ops.quarantine_summary
+    SELECT dataset, batch_id, number, reason, quarantined, open, replayed, patched, waived
+    FROM ops.quarantine_summary JOIN ops.batch USING (batch_id)
     WHERE (%(dataset)s::text IS NULL OR dataset = %(dataset)s)
       AND (%(batch)s::text IS NULL OR batch_id = %(batch)s)
       AND (%(reason)s::text IS NULL OR reason = %(reason)s)
-    ORDER BY dataset, batch_id, reason
+    ORDER BY dataset, number, reason
 """
 OPEN_ROWS = """
     SELECT row_id, dataset, batch_id, source_file, record_number, reasons, raw

@@ -28,6 +28,7 @@ from assay.results import epochs_of
 from assay.rollback.quarantine import put_quarantine_back
 from assay.settings import Settings
 from assay.stage_results import read_commit
+from assay.words import count
 
 QUARANTINE = (*COLUMNS, Column("batch_id"))
 
@@ -58,7 +59,7 @@ def stage_reload(
             reload.targets.append(stage(connection, uri, target, epoch))
             path, version = target.reload or ("", 0)
             reload.measured[target.table] = measure_delta(path, version, target.measured)
-            say(f"{target.table}: staged {_rows(reload.targets[-1]):,} rows")
+            say(f"{target.table}: staged {count(_rows(reload.targets[-1]), 'row')}")
         for dataset, target in _quarantined(settings, rollback).items():
             reload.quarantine[dataset] = stage(connection, uri, target, epoch)
     except (DeltaError, OSError, psycopg.Error) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay import ledger
@@ -11,6 +11,7 @@ from assay.batch_states import IN_LAKE, UNRELEASED
 from assay.contract import gold_contracts
 from assay.delta_history import commits
 from assay.errors import BatchError
+from assay.ledger.names import batch_named
 from assay.ledger.query import Connection, fetch_all
 from assay.ledger.releases import Release, standing_releases
 from assay.ledger.rollbacks import Rollback, batches_in_lake
@@ -27,6 +28,13 @@ class Request:
     who: str
     why: str
     gives_back: bool = False
+
+
+def with_whole_id(connection: Connection, request: Request) -> Request:
+    """The request with the id of the batch that it names; raises BatchError as `batch_named`."""
+    if request.batch is None:
+        return request
+    return replace(request, batch=batch_named(connection, request.batch))
 
 
 def find_pipeline(connection: Connection, request: Request) -> str:

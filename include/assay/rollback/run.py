@@ -26,6 +26,7 @@ from assay.rollback.request import Request, resolve
 from assay.rollback.restore import restore_tables
 from assay.settings import Settings
 from assay.stack.submit import spark_lock
+from assay.words import count
 
 Say = Callable[[str], None]
 
@@ -58,7 +59,8 @@ def roll_back(
         with autocommit(connect) as connection:
             moved = settle_files(settings, connection, rollback)
             set_rollback_state(connection, rollback.rollback_id, "DONE")
-    say(f"{moved:,} files {'are pending again' if rollback.gives_back else 'went to the archive'}")
+    place = "landing, pending again" if rollback.gives_back else "the archive"
+    say(f"{count(moved, 'file')} moved to {place}")
     return rollback
 
 

@@ -45,8 +45,8 @@ SHIPPED_WITH_SPARK = (
     "org.slf4j:*",
     "org.xerial.snappy:*",
 )
-# Of Apache, hadoop-aws alone is not shipped. It asks for the whole AWS SDK in one JAR of 600 MB;
-# the lock file has the modules that it uses, 13 MB.
+# hadoop-aws is the only JAR of Apache that Spark does not ship. It asks for the whole AWS SDK in
+# one JAR of 600 MB; the lock file has the modules that it uses, 13 MB.
 NOT_WANTED: dict[Group, tuple[str, ...]] = {
     "delta": ("org.apache.*:*",),
     "bench": ("org.apache.*:*",),

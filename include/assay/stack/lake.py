@@ -25,10 +25,10 @@ WHAT = {"ASSAY_LAKE": "lake", "ASSAY_FILES": "accepted"}
 
 
 def claim_lake(settings: Settings, *, ask: bool = True) -> None:
-    """Make lake and files this stack's own, or see that they are; not asked, by our record only.
+    """Claim lake and files for this stack. Without `ask`, only the local record is checked.
 
-    Raises StackError when another stack has them, when this one's ledger is of others, or when
-    the object store lets an object be created twice.
+    Raises StackError when another stack has claimed them, when this stack's ledger belongs to
+    another lake, or when the object store lets an object be created twice.
     """
     record = settings.home / "places.json"
     known: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}

@@ -20,6 +20,7 @@ from assay.stack.ports import address
 from assay.stack.postgres import login_refusal
 from assay.stack.spark import submit_conf
 from assay.stack.start_cache import TROUBLE
+from assay.words import count
 
 MASTER_PAGE = 8080
 PROBE_SECONDS = 90
@@ -111,9 +112,10 @@ def judge_probe(settings: Settings, files: int, output: str, errors: str) -> Fin
         found = f"the server is {facts['version']}, we are {ours}"
         return Finding("spark", found, "run one image everywhere: make compose-up")
     if facts["files"] != files:
-        found = f"of {files} files that executors wrote below {settings.lake}, {facts['files']} are"
-        return Finding("spark", f"{found} seen here", remedy)
-    found = f"{facts['version']}, executors on {len(facts['tasks'])} workers write {settings.lake}"
+        found = f"executors wrote {count(files, 'file')} below {settings.lake}, of which we see"
+        return Finding("spark", f"{found} {facts['files']}", remedy)
+    workers = count(len(facts["tasks"]), "worker")
+    found = f"{facts['version']}, executors on {workers} write {settings.lake}"
     return Finding("spark", found)
 
 

@@ -51,7 +51,7 @@ class Books:
 
     @cached_property
     def current(self) -> dict[str, Row]:
-        """By table: the newest release that names it; a release names what its pipeline commits.
+        """The newest release that names a table, by table; a release names all that it commits.
 
         A release that was rolled back is past. A silver table is the pipeline's that names its
         quarantine too.
@@ -79,7 +79,7 @@ class Books:
         return batch_id in self.released and self.batches[batch_id]["source"] not in NO_RECORDS
 
     def pipeline_of(self, batch_id: str) -> str:
-        """Of a batch or a rollback; empty when the books have neither."""
+        """The pipeline of a batch or a rollback; empty when the books have neither."""
         batch = self.batches.get(batch_id)
         return str(batch["pipeline"]) if batch else self.rollbacks.get(batch_id, "")
 
@@ -90,7 +90,7 @@ class Books:
     def contract_of(self, batch_id: str, table: str) -> str:
         """The version of a contract under which a batch was built; empty when nobody knows.
 
-        Of silver and gold as its last commit tells it; else as it was when the batch began.
+        For silver and gold, its last commit says it; else it is that of the batch's beginning.
         """
         told = self.batches[batch_id]["contract_versions"] or {}
         if not table.startswith("bronze."):
@@ -99,7 +99,7 @@ class Books:
 
     @cached_property
     def _contracts_of_commits(self) -> dict[str, dict[str, str]]:
-        """By batch, of the last commit that says it."""
+        """The contracts that the last commit of each batch names, by batch."""
         return {
             row["batch_id"]: row["contracts"]
             for row in self.attempts

@@ -10,6 +10,7 @@ from assay.verify.evidence import Evidence, ReleasedTable
 from assay.verify.layers import Layers
 from assay.verify.quarantined import check_movements, check_quarantine, check_replay
 from assay.verify.report import Check
+from assay.words import count
 
 CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
 Counts = dict[tuple[str, str], tuple[int, int]]
@@ -121,7 +122,7 @@ def _check_whole_batches(
                 if owner == batch_id and rows and file_id not in files:
                     check.broken(
                         "ledger of the file",
-                        f"{rows:,} records",
+                        count(rows, "record"),
                         "no row",
                         batch=batch_id,
                         file=file_id,

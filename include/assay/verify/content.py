@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
+from assay.words import count
 
 SHOWN = 5
 
@@ -40,9 +41,10 @@ def compare_rows(
     }
     key = ", ".join(f'"{name}"' for name in keys)
     for kind, difference in only.items():
-        count = evidence.ask_one(f"SELECT count(*) FROM ({difference})")
-        if count:
+        rows = evidence.ask_one(f"SELECT count(*) FROM ({difference})")
+        if rows:
             some = evidence.ask(f"SELECT {key} FROM ({difference}) LIMIT {SHOWN}")
             names = "; ".join(", ".join(map(str, row)) for row in some)
-            told = f"{count:,} rows {'not there' if kind == 'missing' else 'more'}: {names}"
+            told = "not there" if kind == "missing" else "more"
+            told = f"{count(rows, 'row')} {told}: {names}"
             check.broken(what, "the same rows", told)

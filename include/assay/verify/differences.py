@@ -18,6 +18,7 @@ from assay.verify.layers import Layers
 from assay.verify.records import is_of_patch, read_numbered
 from assay.verify.report import Check
 from assay.verify.spelling import same_value, text_of
+from assay.words import count
 
 SHOWN = 5
 Texts = dict[str, str]
@@ -46,12 +47,12 @@ def report_differences(
                 wrong.update(columns)
                 shown.append(number)
     if shown:
-        names = ", ".join(f"{name} ({count:,})" for name, count in sorted(wrong.items()))
+        names = ", ".join(f"{name} ({number:,})" for name, number in sorted(wrong.items()))
         first = ", ".join(map(str, shown[:SHOWN]))
         check.broken(
             f"texts in {contract.table} = those in the file",
             "equal",
-            f"{len(shown):,} records that differ, in {names}; the first are {first}",
+            f"{count(len(shown), 'record')} not equal, in {names}; the first are {first}",
             batch=file["batch_id"],
             file=file["source_file"],
         )

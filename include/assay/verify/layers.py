@@ -101,7 +101,7 @@ class Layers:
         return f'"{name}"'
 
     def count_bronze(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """By batch and file: rows, and how many of the numbers 1 to n they have."""
+        """Rows by batch and file, and how many of the numbers 1 to n these rows have."""
         rows = self.evidence.ask(f"""
             SELECT batch_id, file_id, count(*),
                    CASE WHEN min(record_number) = 1 AND max(record_number) = count(*)
@@ -111,7 +111,7 @@ class Layers:
         return {(batch, file): (count, numbers) for batch, file, count, numbers in rows}
 
     def count_quarantine(self) -> dict[tuple[str, str], int]:
-        """By released batch and file: rows in quarantine, whatever became of them since."""
+        """Quarantined rows by released batch and file, whatever became of them since."""
         rows = self.evidence.ask(f"""
             SELECT batch_id, file_id, count(*) FROM {self.quarantine}
             WHERE batch_id IN {listed(self.evidence.books.released)} GROUP BY ALL

@@ -149,7 +149,7 @@ def _is_reason(path: Place, reasons: set[Place]) -> bool:
 
 
 def _is_being_taken(evidence: Evidence, path: Place) -> bool:
-    """In the folder of a batch that is at it, or was cut off and will go on."""
+    """Whether a batch that runs, or was cut off and will go on, has the file in its folder."""
     taking = evidence.settings.accepted / "taking"
     if not path.is_relative_to(taking):
         return False

@@ -8,6 +8,7 @@ from assay.verify.report import Check
 from assay.verify.text import row_hash
 from assay.verify.ties import check_ties
 from assay.verify.values import built_today, check_values
+from assay.words import count
 
 SHOWN = 5
 
@@ -107,14 +108,14 @@ def _check_keys(evidence: Evidence, check: Check, layers: Layers) -> None:
         FROM best FULL JOIN live USING ({keys})
         WHERE is_missing OR is_beyond OR best.version IS DISTINCT FROM live.version
     """
-    count = evidence.ask_one(f"SELECT count(*) FROM ({differing})")
-    if count:
+    others = evidence.ask_one(f"SELECT count(*) FROM ({differing})")
+    if others:
         some = evidence.ask(f"{differing} LIMIT {SHOWN}")
         told = "; ".join(f"{', '.join(map(str, row[:-2]))} ({_fault(*row[-2:])})" for row in some)
         check.broken(
             f"keys of {contract.table} with the latest good version of each",
             "those of bronze",
-            f"{count:,} others: {told}",
+            f"{others:,} others: {told}",
         )
     check.saw(f"keys of {contract.table}", distinct)
 
@@ -136,8 +137,8 @@ def _check_hashes(evidence: Evidence, check: Check, layers: Layers) -> None:
 
 
 def _report(evidence: Evidence, check: Check, query: str, what: str) -> None:
-    count = evidence.ask_one(f"SELECT count(*) FROM ({query})")
-    if count:
+    rows = evidence.ask_one(f"SELECT count(*) FROM ({query})")
+    if rows:
         batch, file, record = evidence.ask(f"{query} LIMIT 1")[0]
-        told = f"{count:,} rows that differ, one from record {record}"
+        told = f"{count(rows, 'row')} not equal, one from record {record}"
         check.broken(what, "equal", told, batch=batch, file=file)

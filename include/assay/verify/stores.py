@@ -14,6 +14,7 @@ from assay.contract import Contract
 from assay.verify.content import compare_rows, fingerprint
 from assay.verify.evidence import Evidence, ReleasedTable, exact
 from assay.verify.report import Check
+from assay.words import count
 
 ROWS = "rows"
 
@@ -130,7 +131,7 @@ def _compare_totals(
             place = f" at {', '.join(map(str, key))}" if key else ""
             check.broken(what + place, _told(expected.get(key)), _told(found.get(key)))
         if len(wrong) > 3:
-            check.broken(what, "equal", f"{len(wrong):,} groups differ")
+            check.broken(what, "equal", f"{count(len(wrong), 'group')} not equal")
 
 
 def _told(values: tuple[Any, ...] | None) -> str:

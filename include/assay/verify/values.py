@@ -7,6 +7,7 @@ from assay.verify.evidence import Evidence, exact
 from assay.verify.layers import Layers, listed
 from assay.verify.report import Check
 from assay.verify.text import deciding_columns, typed
+from assay.words import count
 
 
 def check_values(evidence: Evidence, check: Check, layers: Layers) -> None:
@@ -21,7 +22,7 @@ def check_values(evidence: Evidence, check: Check, layers: Layers) -> None:
 def _compare_values(
     evidence: Evidence, check: Check, layers: Layers, columns: list[Column], where: str
 ) -> None:
-    """By hash first: only of rows that differ are the columns looked for."""
+    """Compare the hashes of rows first; only rows that differ are compared by column."""
     silver, bronze = layers.table.contract, load_contract("bronze", layers.dataset)
     names = [comparable(column) for column in columns]
     stored = f"""
@@ -54,7 +55,7 @@ def _compare_values(
     """)
     check.saw("values of silver", evidence.ask_one(f"SELECT count(*) FROM ({stored})") * len(names))
     for batch, file, rows, record, wrong in found:
-        told = f"{rows:,} rows that differ, one from record {record}"
+        told = f"{count(rows, 'row')} not equal, one from record {record}"
         what = f"{', '.join(filter(None, wrong))} of {silver.table} = bronze"
         check.broken(what, "equal", told, batch=batch, file=file)
 

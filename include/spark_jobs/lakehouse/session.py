@@ -19,6 +19,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from assay.words import count
+
 if TYPE_CHECKING:
     from pyspark.sql.connect.shell.progress import StageInfo
 
@@ -138,7 +140,8 @@ class Watch:
             done_stages = sum(each.num_completed_tasks == each.num_tasks for each in known)
             tasks, over = sum(s.num_tasks for s in known), sum(s.num_completed_tasks for s in known)
             read = sum(each.num_bytes_read for each in known) >> 20
-            told = f"{done_stages} of {len(known)} stages, {over:,} of {tasks:,} tasks"
+            told = f"{done_stages} of {count(len(known), 'stage')}"
+            told += f", {over:,} of {count(tasks, 'task')}"
             print(f"spark: {told}, {read:,} MB read", flush=True)
 
 

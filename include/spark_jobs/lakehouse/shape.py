@@ -81,7 +81,7 @@ def overwrite(spark: SparkSession, path: str, rows: DataFrame, contract: Contrac
         return
     if contract.partition_by:
         writer = writer.partitionBy(contract.partition_by)
-    # Delta refuses a column to go of which it is told to keep statistics.
+    # Delta refuses to drop a column that is listed for statistics.
     tables.unset_property(spark, path, schemas.STATISTICS)
     writer.option("overwriteSchema", "true").save(path)
     tables.set_properties(spark, path, schemas.properties(contract))

@@ -135,7 +135,7 @@ def signed(spark: SparkSession, fence: Fence) -> AbstractContextManager[None]:
 
 
 def set_properties(spark: SparkSession, path: str, properties: Mapping[str, str]) -> None:
-    """Set properties of a table; a version of nobody, without content."""
+    """Set properties of a table: a version that belongs to no batch and changes no row."""
     settings = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
     alter(spark, path, f"SET TBLPROPERTIES ({settings})")
 

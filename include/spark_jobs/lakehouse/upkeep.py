@@ -75,7 +75,8 @@ def vacuum(
     standing = {newest.version, base_of(path, newest.batch_id).version}
     oldest = _oldest_removal(path, standing | {*versions})
     if oldest < time.time() - days * 24 * HOUR + MARGIN:
-        return f"no file removed, for a version that was replaced {days} days ago is still needed"
+        ago = count(days, "day")
+        return f"no file removed, for a version that was replaced {ago} ago is still needed"
     removable = remove_files(spark, path, dry_run=dry_run)
     return f"{count(removable, 'file')} {'to remove' if dry_run else 'removed'}"
 

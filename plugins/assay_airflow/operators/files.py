@@ -120,7 +120,7 @@ class AcceptFilesOperator(BaseSensorOperator):
     def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
         """Have Airflow skip the first stages that the batch does not need, without a process.
 
-        Only the first ones: what follows a skipped task may start, whatever is before that.
+        Only a leading run: under none_failed, a task after a skipped one starts at once.
         """
         chain = context["dag"].topological_sort()
         stages = [task for task in chain if isinstance(task, SparkStageOperator)]

@@ -102,16 +102,17 @@ class PublishOperator(BaseOperator):
             judged = [v for batch in batches for v in ledger.newest_verdicts(connection, batch)]
             for asset in self.outlets:
                 layer, dataset = asset.name.split(".")
-                of_silver: dict[str, int] = {}
+                of_table: dict[str, int] = {}
                 if layer == "silver" and asset.name in newest.versions:
-                    of_silver = ledger.count_records(connection, batches, dataset)
-                    of_silver["version"] = newest.versions[asset.name]
+                    of_table |= ledger.count_records(connection, batches, dataset)
+                if asset.name in newest.versions:
+                    of_table["version"] = newest.versions[asset.name]
                 context["outlet_events"][asset].extra = {
                     "release": newest.release_id,
                     "batch": newest.batch_id,
                     "rows": newest.counts,
                     "verdicts": tell_in_short(judged),
-                    **of_silver,
+                    **of_table,
                 }
 
 

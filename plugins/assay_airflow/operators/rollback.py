@@ -28,7 +28,7 @@ class RollbackOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """See `assay.rollback.roll_back`; returns one line that says what was done."""
-        from assay.rollback import Request, find_pipeline, roll_back
+        from assay.rollback import Request, find_pipeline, roll_back, with_whole_id
         from assay.rollback.run import describe
 
         params, dag_run = context["params"], context["dag_run"]
@@ -41,6 +41,7 @@ class RollbackOperator(BaseOperator):
         )
         try:
             with connect() as connection:
+                request = with_whole_id(connection, request)
                 pipeline = find_pipeline(connection, request)
         except AssayError as error:
             refuse(context, dag_run.dag_id, error)

@@ -128,6 +128,6 @@ def test_file_that_is_nowhere_is_named_and_the_others_move(
     plan = accept("one")
     release(loader, plan, "2026-01-31T20:00:00Z")
     Path(plan.files[0].path).unlink()
-    with pytest.raises(BatchError, match=r"1 files are neither .* delivered as 'a.csv'"):
+    with pytest.raises(BatchError, match=r"1 file neither .* delivered as 'a.csv'"):
         archive_files(settings, loader, plan, print)
     assert (settings.archive / "2026-01-31-20" / plan.batch_id / "sub/b.csv").is_file()

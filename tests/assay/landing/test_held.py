@@ -114,7 +114,7 @@ def test_a_run_that_takes_others_says_what_it_did_not_find(
 ) -> None:
     land(settings, "c.csv", 3)
     assert names(accept("next", **OVERRIDE)) == ["c.csv"]
-    assert said[-1] == f"1 file, 1 records accepted; 2 files are held by {stuck} (FAILED)"
+    assert said[-1] == f"1 file, 1 record accepted; 2 files are held by {stuck} (FAILED)"
 
 
 def test_an_override_takes_over_what_is_held(

@@ -125,7 +125,7 @@ def test_the_other_files_are_taken_and_the_summary_names_the_one_that_is_left(
     with paths[1].open("ab"):
         plan = accept("one")
     assert [file.source_file for file in plan.files] == ["a.csv"]
-    assert said[-1] == f"1 file, 1 records accepted; {LEFT}"
+    assert said[-1] == f"1 file, 1 record accepted; {LEFT}"
 
 
 @linux_only

@@ -60,7 +60,7 @@ def probed(**facts: object) -> str:
     ("output", "errors", "found", "ok"),
     [
         (probed(tasks={"a": 2, "b": 2}), "", "executors on 2 workers write", True),
-        (probed(files=0, tasks={}), "", "of 4 files that executors wrote below", False),
+        (probed(files=0, tasks={}), "", "executors wrote 4 files below", False),
         (probed(version="3.5.6"), "", "the server is 3.5.6", False),
         (probed(version="4.0.1"), "", "4.0.1, executors", True),
         ("", "x\njava.io.IOException: Mkdirs failed\n", "IOException: Mkdirs failed", False),

@@ -90,5 +90,5 @@ def test_command_tells_what_it_found_and_did(site: Site, monkeypatch: pytest.Mon
     told = CliRunner().invoke(app, ["lake", "adopt", "deals", "--renamed-from", "trades"])
     assert told.exit_code == 0, told.output
     assert "silver.trades: version 3, highest epoch" in told.output
-    assert "batches of trades are those of deals now" in told.output
+    assert "deals took over " in told.output
     assert "deals: its lease was at epoch 0, and is at" in told.output

@@ -126,7 +126,7 @@ SPOILT: dict[str, tuple[list[Callable[[Site], object]], dict[str, list[str]]]] =
                 "row_hash of",
             ],
             "I4": ["to_cost of gold.customer_exposure = silver.trades by customer_id"],
-            "I5": ["2 rows more", "1 rows not there", "sum of to_cost"],
+            "I5": ["2 rows more", "1 row not there", "sum of to_cost"],
         },
     ),
     "a row of silver twice": (
@@ -135,7 +135,7 @@ SPOILT: dict[str, tuple[list[Callable[[Site], object]], dict[str, list[str]]]] =
             "I2": ["rows of silver.trades in two rows"],
             "I3": ["keys of silver.trades = its rows"],
             "I4": ["trades, to_cost of gold.customer_exposure"],
-            "I5": ["1 rows not there", "count of serving.trade_event"],
+            "I5": ["1 row not there", "count of serving.trade_event"],
         },
     ),
     "a row of bronze lost": (
@@ -172,7 +172,7 @@ SPOILT: dict[str, tuple[list[Callable[[Site], object]], dict[str, list[str]]]] =
     ),
     "rows of serving": (
         [sql(FORGED_ROW), sql(LOST_ROW)],
-        {"I5": ["1 rows more: ~forged", "1 rows not there"]},
+        {"I5": ["1 row more: ~forged", "1 row not there"]},
     ),
     "the row ledger": (
         [
