@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from assay.errors import ReconciliationError
 from assay.ledger.query import fetch_all
 from assay.plan import Movement, Plan

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from assay.contract import Column, Contract
-from assay.dialect import ISO, TextForms
+from assay.contracts.columns import Column
+from assay.contracts.date_formats import ISO
+from assay.contracts.dialect import TextForms
+from assay.contracts.model import Contract
 from assay.verify.evidence import duck_type
 
 VALUE_SEPARATOR, NULL_MARK, ESCAPE = "chr(31)", "chr(30)", "chr(29)"

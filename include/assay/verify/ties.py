@@ -6,7 +6,7 @@ from collections.abc import Set
 
 import pyarrow as pa
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers, listed
 from assay.verify.report import Check
