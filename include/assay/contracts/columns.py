@@ -18,18 +18,20 @@ TYPE = Field(
     pattern=rf"^({'|'.join(TYPES)}|decimal\([0-9]+,[0-9]+\))$",
     json_schema_extra={"patternErrorMessage": f"is not one of {', '.join(TYPES)}, decimal(18,2)"},
 )
-Bound = Annotated[str, Field(description="A value of the column's type, in quotes.")]
+Bound = Annotated[
+    str | None, Field(description="The least or greatest value, of the column's type, in quotes.")
+]
 
 
 @dataclass(frozen=True)
 class Condition(Facts):
     """Stricter rules of a column for the rows in which another column has one of some values."""
 
-    column: Text
-    values: Annotated[Names, Field(alias="is")]
-    nullable: bool = True
-    minimum: Bound | None = None
-    maximum: Bound | None = None
+    column: Annotated[Text, Field(description="The other column.")]
+    values: Annotated[Names, Field(alias="is", description="Its values, in such rows.")]
+    nullable: Annotated[bool, Field(description="Whether such a row may be without one.")] = True
+    minimum: Bound = None
+    maximum: Bound = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Value(Facts):
         tuple[str, ...], Field(description="Columns that make a value which was not delivered.")
     ] = ()
     allowed: Annotated[tuple[str, ...], Field(description="The only values of a good record.")] = ()
-    minimum: Bound | None = None
-    maximum: Bound | None = None
+    minimum: Bound = None
+    maximum: Bound = None
     max_length: Annotated[
         int | None, Field(gt=0, description="The most bytes of a text in an index.")
     ] = None
@@ -133,11 +135,14 @@ class Expect(Facts):
     in_range: Annotated[Text | None, Field(description="Name: it is within its bounds.")] = None
 
 
+EXPECT = Field(description="What the gate expects of it, by the name of each expectation.")
+
+
 @dataclass(frozen=True)
 class GoldColumn(Value):
     """A column of a `table.yaml`."""
 
-    expect: Expect = Expect()
+    expect: Annotated[Expect, EXPECT] = Expect()
 
     def faults(self) -> Iterator[Fault]:
         yield from super().faults()
@@ -154,7 +159,7 @@ class DatasetColumn(Column):
     only: Annotated[Literal["bronze"] | None, Field(description="Silver has no such column.")] = (
         None
     )
-    expect: Expect = Expect()
+    expect: Annotated[Expect, EXPECT] = Expect()
 
     def faults(self) -> Iterator[Fault]:
         yield from super().faults()

@@ -24,11 +24,19 @@ class Limits(Facts):
     more than the greatest of these three.
     """
 
-    unpacked_bytes: Annotated[int, Field(gt=0)] = 10 << 30
-    records: Annotated[int, Field(gt=0)] = 50_000_000
-    array_bytes: Annotated[int, Field(gt=0, le=64 << 20)] = 64 << 20
-    json_values: Annotated[int, Field(gt=0, le=10_000_000)] = 5_000_000
-    nesting: Annotated[int, Field(gt=0, le=900)] = 500
+    unpacked_bytes: Annotated[
+        int, Field(gt=0, description="Bytes of a text once it is unpacked, or of Parquet's values.")
+    ] = 10 << 30
+    records: Annotated[int, Field(gt=0, description="Records of a file.")] = 50_000_000
+    array_bytes: Annotated[int, Field(gt=0, le=64 << 20, description="Bytes of a JSON array.")] = (
+        64 << 20
+    )
+    json_values: Annotated[
+        int, Field(gt=0, le=10_000_000, description="Values in a JSON array or in one line.")
+    ] = 5_000_000
+    nesting: Annotated[
+        int, Field(gt=0, le=900, description="Depth of arrays and objects in an array's records.")
+    ] = 500
 
 
 @dataclass(frozen=True, kw_only=True)

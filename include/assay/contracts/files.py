@@ -32,6 +32,7 @@ from assay.contracts.table_faults import (
     unless_one_of,
 )
 
+Written = tuple[Expectation, ...] | None
 OneRowPer = Annotated[Text | None, Field(description="Words the expectation that keys are unique.")]
 
 
@@ -39,8 +40,8 @@ OneRowPer = Annotated[Text | None, Field(description="Words the expectation that
 class DatasetExpectations(Facts):
     """Written expectations of a dataset, by layer."""
 
-    bronze: tuple[Expectation, ...] | None = None
-    silver: tuple[Expectation, ...] | None = None
+    bronze: Annotated[Written, Field(description="Of delivered records and files.")] = None
+    silver: Annotated[Written, Field(description="Of typed rows and of their classes.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +53,13 @@ class DatasetFile(OfTable, OfFiles, OfSilver):
     most_quarantined: Annotated[
         float, Field(ge=0, le=1, description="The share of records that may be quarantined.")
     ] = MOST_QUARANTINED
-    source: DatasetSource
-    columns: tuple[DatasetColumn, ...]
-    expectations: DatasetExpectations | None = None
+    source: Annotated[DatasetSource, Field(description="How it is delivered.")]
+    columns: Annotated[
+        tuple[DatasetColumn, ...], Field(description="Every column once, in the files' order.")
+    ]
+    expectations: Annotated[
+        DatasetExpectations | None, Field(description="What does not follow from other keys.")
+    ] = None
 
     @property
     def bronze_columns(self) -> list[DatasetColumn]:
@@ -103,8 +108,10 @@ class GoldFile(OfTable, OfGold):
 
     keys: Keys
     one_row_per: OneRowPer = None
-    columns: tuple[GoldColumn, ...]
-    expectations: tuple[Expectation, ...] | None = None
+    columns: Annotated[tuple[GoldColumn, ...], Field(description="Its columns, in order.")]
+    expectations: Annotated[Written, Field(description="What does not follow from other keys.")] = (
+        None
+    )
 
     @property
     def all_expectations(self) -> tuple[Expectation, ...]:
