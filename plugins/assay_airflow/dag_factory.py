@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAny, BaseOperator, Param, TaskGroup, chain
 
-from assay.action_params import ROLLBACK_PARAMS, action_params
-from assay.params import MAINTENANCE_PARAMS, schemas_of
+from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
+from assay.params import schemas_of
 from assay.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.operators import (

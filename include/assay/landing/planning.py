@@ -43,7 +43,7 @@ def make_plan(
         files=files,
         rebuild_batches=rebuild,
         export_format=params.export_format,
-        gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
+        gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason or ""),
         folder=str(folder),
         lake=str(settings.lake),
         silver_versions=_released_silver(connection, run) if run.source == "silver" else {},
