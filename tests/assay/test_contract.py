@@ -163,7 +163,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None
 
 def test_a_written_default_is_as_good_as_none(tmp_path: Path) -> None:
     """A key that contracts get later must not make all of them new."""
-    told: Facts = {"on_equal_version": "latest_delivery", "retention_days": 60, "sequence": ""}
+    told: Facts = {"on_equal_version": "latest_delivery", "retention_days": 60}
     path = changed(tmp_path, lambda facts: facts["source"].pop("delimiter") and facts.update(told))
     assert read_contract("bronze", path).version == load_contract("bronze", "trades").version
     assert read_contract("silver", path).version == load_contract("silver", "trades").version

@@ -89,7 +89,7 @@ class DatasetFile(OfTable, OfFiles, OfSilver):
         bronze = [column.name for column in self.bronze_columns]
         yield from twice_named(self.columns, bronze, silver)
         yield from key_faults(self.keys, self.silver_columns)
-        for key in ("event_time", "sequence", "partition_by"):
+        for key in ("event_time", "partition_by"):
             yield from unless_one_of((key,), getattr(self, key), silver)
         yield from reference_faults(self.columns, silver)
         for number, column in enumerate(self.columns):

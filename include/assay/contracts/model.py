@@ -72,15 +72,14 @@ class OfFiles(Facts):
 class OfSilver(Facts):
     """Facts of silver: which version of a key wins, and where rows are served.
 
-    `on_equal_version` says what becomes of versions of a key with the same event time and sequence
-    and other content: the later delivered are quarantined (`conflict`), or the one of the latest
+    `on_equal_version` says what becomes of versions of a key with the same event time and other
+    content: the later delivered are quarantined (`conflict`), or the one of the latest
     delivered file wins (`latest_delivery`).
     """
 
     event_time: Annotated[Text, Field(description="The version with the latest one wins.")]
-    sequence: Annotated[str, Field(description="Decides between equal event times.")] = ""
     on_equal_version: Annotated[
-        OnEqualVersion, Field(description="What becomes of versions that are equal in both.")
+        OnEqualVersion, Field(description="What becomes of versions of one event time.")
     ] = "conflict"
     serving: Annotated[
         str, Field(description="The row-level table in Postgres, if there is one.")

@@ -31,7 +31,7 @@ BLANKS = " || ".join(f"chr({point})" for point in BLANK_POINTS)
 
 def deciding_columns(silver: Contract) -> list[Column]:
     """The columns that decide which version of a key is silver's, and its money."""
-    names = [*silver.keys, silver.event_time, silver.sequence, *silver.money]
+    names = [*silver.keys, silver.event_time, *silver.money]
     return [column for column in silver.columns if column.name in names]
 
 
