@@ -46,8 +46,10 @@ PURE = (
     "functools.",
     "operator.",
     "pyspark.sql.",
-    "assay.contract.",
-    "assay.dialect.",
+    "assay.contracts.columns.",
+    "assay.contracts.date_formats.",
+    "assay.contracts.dialect.",
+    "assay.contracts.model.",
     "spark_jobs.transformations.",
 )
 ALLOWED: dict[str, tuple[str, ...]] = {

@@ -6,14 +6,9 @@ from typing import get_args
 
 import pytest
 
-from assay.contract import (
-    Contract,
-    Layer,
-    all_contracts,
-    contract_names,
-    dataset_names,
-    load_contract,
-)
+from assay.contracts.folders import contract_names, dataset_names
+from assay.contracts.load import all_contracts, load_contract
+from assay.contracts.model import Contract, Layer
 from assay.generate.recipes import RECIPES
 from assay.pipelines import all_pipelines, pipelines_started_by
 from assay.settings import REPOSITORY

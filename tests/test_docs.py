@@ -16,7 +16,9 @@ import typer
 from assay import contract_docs, task_docs
 from assay.cli import generate
 from assay.cli.main import app
-from assay.contract import Column, Expectation, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.load import load_contract
+from assay.contracts.model import Expectation
 from assay.params import PARAM_SCHEMAS
 from assay.settings import REPOSITORY
 

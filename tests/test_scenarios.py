@@ -18,7 +18,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.settings import REPOSITORY
 from builders.batches import take
 from spark_jobs.lakehouse.landing import read_files

@@ -1,89 +1,112 @@
-"""The forms of the DAGs batch_actions and release_rollback, as JSON schemas."""
+"""The params of the DAGs that bring no batch in: actions, rollback, maintenance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from assay.ledger.actions import ACTIONS
-from assay.param_schemas import REASON_LENGTH
+from pydantic import Field
 
-ROLLBACK_PARAMS: dict[str, dict[str, Any]] = {
-    "to_release": {
-        "type": ["null", "integer"],
-        "minimum": 1,
-        "default": None,
-        "title": "Back to release",
-        "description": "The number of the release that readers shall see again.",
-    },
-    "batch": {
-        "type": ["null", "string"],
-        "minLength": 1,
-        "maxLength": 200,
-        "default": None,
-        "title": "Or undo the batch",
-        "description": "The newest batch of its pipeline; it may be committed and not released.",
-    },
-    "give_back_files": {
-        "type": "boolean",
-        "default": False,
-        "title": "Give the files back",
-        "description": "The files of the batches are pending again; else they are archived.",
-    },
-    "why": {
-        "type": "string",
-        "minLength": REASON_LENGTH[0],
-        "maxLength": REASON_LENGTH[1],
-        "title": "Reason",
-        "description": "Why, for the books; 3 to 200 characters.",
-    },
-}
+from assay.forms import Params, Reason, form_of, text
+from assay.ledger.actions import Action
+
+WHY = Field(title="Reason", description="Why, for the books; 3 to 200 characters.")
+BatchId = Annotated[str, text(1, 200)]
+FileName = Annotated[str, text(1, 1000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaintenanceParams(Params):
+    """What keeping house shall do."""
+
+    dry_run: Annotated[
+        bool,
+        Field(
+            title="Dry run",
+            description="Remove and rewrite nothing; the logs say what would be done.",
+        ),
+    ] = False
+    work_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            title="Days that work is kept",
+            description="Change sets of batches that ended this many days ago are removed.",
+        ),
+    ] = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackParams(Params):
+    """What shall be taken back."""
+
+    to_release: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Field(
+            title="Back to release",
+            description="The number of the release that readers shall see again.",
+        ),
+    ] = None
+    batch: Annotated[
+        BatchId | None,
+        Field(
+            title="Or undo the batch",
+            description="The newest batch of its pipeline; it may be committed and not released.",
+        ),
+    ] = None
+    give_back_files: Annotated[
+        bool,
+        Field(
+            title="Give the files back",
+            description="The files of the batches are pending again; else they are archived.",
+        ),
+    ] = False
+    why: Annotated[Reason, WHY]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionParams(Params):
+    """What shall be done with a stuck batch; what depends on the books is checked by the run."""
+
+    action: Annotated[
+        Action,
+        Field(
+            title="Action",
+            description="retry goes on with the batch from the first task that it needs;"
+            " reject-file goes on without one file; abandon gives all its files back to landing.",
+        ),
+    ] = "retry"
+    pipeline: Annotated[
+        str | None,
+        Field(
+            title="Pipeline",
+            description="Its only open batch is meant, when no batch is named.",
+        ),
+    ] = None
+    batch: Annotated[
+        BatchId | None,
+        Field(
+            title="Batch",
+            description="As the note of the red run names it; one that is wrong lists the open.",
+        ),
+    ] = None
+    file: Annotated[
+        FileName | None,
+        Field(
+            title="File",
+            description="For reject-file: its name, or the beginning of its sha256; one that is"
+            " wrong lists the files of the batch.",
+        ),
+    ] = None
+    reason: Annotated[Reason, WHY]
+
+
+MAINTENANCE_PARAMS = form_of(MaintenanceParams)
+ROLLBACK_PARAMS = form_of(RollbackParams)
 
 
 def action_params(pipelines: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The fields of the form, in its order; what depends on the books is checked by the run."""
-    return {
-        "action": {
-            "type": "string",
-            "enum": [*ACTIONS],
-            "default": "retry",
-            "title": "Action",
-            "description": (
-                "retry goes on with the batch from the first task that it needs; reject-file goes"
-                " on without one file; abandon gives all its files back to landing."
-            ),
-        },
-        "pipeline": {
-            "type": ["null", "string"],
-            "enum": [None, *pipelines],
-            "default": None,
-            "title": "Pipeline",
-            "description": "Its only open batch is meant, when no batch is named.",
-        },
-        "batch": {
-            "type": ["null", "string"],
-            "minLength": 1,
-            "maxLength": 200,
-            "default": None,
-            "title": "Batch",
-            "description": "As the note of the red run names it; one that is wrong lists the open.",
-        },
-        "file": {
-            "type": ["null", "string"],
-            "minLength": 1,
-            "maxLength": 1000,
-            "default": None,
-            "title": "File",
-            "description": (
-                "For reject-file: its name, or the beginning of its sha256; one that is wrong"
-                " lists the files of the batch."
-            ),
-        },
-        "reason": {
-            "type": "string",
-            "minLength": REASON_LENGTH[0],
-            "maxLength": REASON_LENGTH[1],
-            "title": "Reason",
-            "description": "Why, for the books; 3 to 200 characters.",
-        },
-    }
+    """The form of actions, which offers the open batches of these pipelines."""
+    form = form_of(ActionParams)
+    return {**form, "pipeline": {**form["pipeline"], "enum": [None, *pipelines]}}

@@ -6,16 +6,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from assay.contract import (
-    Column,
-    Condition,
-    Contract,
-    Expectation,
-    Source,
-    all_contracts,
-    load_contract,
-)
-from assay.dialect import Dialect, TextForms
+from assay.contracts.columns import Column, Condition
+from assay.contracts.delivery import Source
+from assay.contracts.dialect import Dialect, TextForms
+from assay.contracts.load import all_contracts, load_contract
+from assay.contracts.model import Contract, Expectation
 from assay.markdown import table
 from assay.settings import REPOSITORY
 
@@ -88,7 +83,8 @@ def _dataset(silver: Contract) -> Iterator[str]:
 
 def _dialect(source: Source) -> str:
     """Encoding and CSV dialect; what is usual of the latter is not told, but for the delimiter."""
-    dialect, parts = source.dialect, [source.dialect.encoding]
+    dialect = source.dialect
+    parts: list[str] = [dialect.encoding]
     if any(".csv" in pattern for pattern in source.patterns):
         parts.append(f"CSV columns are separated by `{_visible(dialect.delimiter)}`")
     if dialect.quote != Dialect().quote:

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from assay.contract import Column, all_contracts
+from assay.contracts.columns import Column
+from assay.contracts.load import all_contracts
 from assay.ledger.query import fetch_all
 
 POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz"}

@@ -15,7 +15,9 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from assay import ledger
-from assay.contract import Contract, contract_names, load_contract
+from assay.contracts.folders import contract_names
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.errors import ExportError
 from assay.export_formats import WRITERS, Format, write_file
 from assay.files import written_whole

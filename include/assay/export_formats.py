@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from assay.formulas import FORMULA_START, MARK
 from assay.publish.staging import arrow_schema, read_delta
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.contract import Contract, Layer, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract, Layer
 from assay.errors import GateFailedError
 from assay.plan import GatePolicy, Plan
 from assay.stage_results import read_gold, read_ingest, read_silver

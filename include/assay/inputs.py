@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 
 Source = Literal["files", "bronze", "silver", "quarantine"]  # as `ops.batch` has it
 How = Literal["replayed", "patched", "waived"]

@@ -1,58 +1,157 @@
-"""The params of a run: typed, validated once, and described once for the trigger form."""
+"""The params of a run: what a person may ask for, by the trigger form or the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from assay.errors import SettingsError
-from assay.param_checks import (
-    check_combination,
-    check_date,
-    check_filter,
-    check_glob,
-    check_movement_reason,
-    checked_reason,
-    refuse,
-)
-from assay.param_schemas import EXPORT_FORMATS, FILTERS, PARAM_SCHEMAS, SOURCES, schemas_of
+from assay.forms import Allowed, Params, Reason, form_of, read_params, refusal
 
-__all__ = ["PARAM_SCHEMAS", "RunParams", "resolve_params", "schemas_of"]
+ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+INSIDE_LANDING = r"^(?![/~])(?!(.*/)?\.\.(/|$)).+$"
+FILTERS = ("quarantine_dataset", "quarantine_batch", "quarantine_reason")
+# What means something to a pipeline that takes no files but the releases of others.
+OF_RELEASES = ("gate_policy", "override_reason", "full_rebuild", "export_format", "dry_run")
 
-MAINTENANCE_PARAMS: dict[str, dict[str, Any]] = {
-    "dry_run": {
-        "type": "boolean",
-        "default": False,
-        "title": "Dry run",
-        "description": "Remove and rewrite nothing; the logs say what would be done.",
-    },
-    "work_days": {
-        "type": "integer",
-        "minimum": 1,
-        "default": 7,
-        "title": "Days that work is kept",
-        "description": "Change sets of batches that ended this many days ago are removed.",
-    },
-}
+
+def _in_calendar(day: str) -> str:
+    date.fromisoformat(day)
+    return day
+
+
+def _without_nul(pattern: str) -> str:
+    if "\0" in pattern:
+        raise ValueError("no name of a file has a NUL")
+    return pattern
+
+
+def _none_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _filter(rows: str) -> str:
+    return f"Only rows {rows}. Empty: of all. For source quarantine or waive."
+
+
+Day = Annotated[
+    str,
+    Field(pattern=ISO_DATE, json_schema_extra={"format": "date"}),
+    AfterValidator(_in_calendar),
+]
+Glob = Annotated[
+    str,
+    Field(pattern=INSIDE_LANDING, min_length=1, max_length=200),
+    AfterValidator(_without_nul),
+]
+Filter = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True)
-class RunParams:
+class RunParams(Params):
     """What a person asked of one run."""
 
-    batch_date: str | None = None
-    landing_glob: str = "*"
-    gate_policy: Literal["strict", "override"] = "strict"
-    override_reason: str = ""
-    full_rebuild: bool = False
-    export_format: str | None = None
-    dry_run: bool = False
-    source: Literal["files", "quarantine", "patch", "waive"] = "files"
-    quarantine_dataset: str | None = None
-    quarantine_batch: str | None = None
-    quarantine_reason: str | None = None
-    movement_reason: str | None = None
+    batch_date: Annotated[
+        Day | None,
+        Field(
+            title="Batch date",
+            description="Take only the files of this day (yyyy-mm-dd); empty takes every file, of a"
+            " backfill those of its own day. Not with a full rebuild.",
+        ),
+        Allowed("a date such as 2026-01-31"),
+    ] = None
+    # Airflow's page shows no reason when it refuses a value: what is allowed stands here.
+    landing_glob: Annotated[
+        Glob,
+        Field(
+            title="Landing files",
+            description="Names to take, such as *2026-01*, below the landing folder of the dataset:"
+            " not '..', and no / or ~ at the beginning. Not with a full rebuild.",
+        ),
+        Allowed("a name pattern inside landing, of 1 to 200 characters: relative and without '..'"),
+    ] = "*"
+    gate_policy: Annotated[
+        Literal["strict", "override"],
+        Field(
+            title="Gate policy",
+            description="override records a failed expectation and goes on; never for keys, counts"
+            " or the ledger. It needs a reason.",
+        ),
+    ] = "strict"
+    # Airflow's form takes an empty text field for a missing value, unless null is allowed.
+    override_reason: Annotated[
+        Reason | None,
+        Field(
+            title="Reason for the override",
+            description="Why a failed expectation may pass, 3 to 200 characters.",
+        ),
+        BeforeValidator(_none_if_blank),
+    ] = None
+    full_rebuild: Annotated[
+        bool,
+        Field(
+            title="Full rebuild",
+            description="Take no new file; build silver and gold again from all of bronze.",
+        ),
+    ] = False
+    export_format: Annotated[
+        Literal["csv", "parquet", "jsonl"] | None,
+        Field(
+            title="Export",
+            description="Write the gold tables of the release to files as well; empty for none.",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool,
+        Field(
+            title="Dry run",
+            description="Take no file and change nothing; run up to the last gate on a copy.",
+        ),
+    ] = False
+    source: Annotated[
+        Literal["files", "quarantine", "patch", "waive"],
+        Field(
+            title="Source",
+            description="files takes what has landed; quarantine judges quarantined rows anew,"
+            " patch takes files named patch-*, waive leaves quarantined rows out for good.",
+        ),
+    ] = "files"
+    quarantine_dataset: Annotated[
+        Filter | None,
+        Field(title="Quarantine: dataset", description=_filter("of this dataset")),
+    ] = None
+    quarantine_batch: Annotated[
+        Filter | None,
+        Field(title="Quarantine: batch", description=_filter("that this batch quarantined")),
+    ] = None
+    quarantine_reason: Annotated[
+        Filter | None,
+        Field(
+            title="Quarantine: reason",
+            description=_filter("with this reason, such as from_cost.unparseable"),
+        ),
+    ] = None
+    movement_reason: Annotated[
+        Reason | None,
+        Field(
+            title="Reason for the movement",
+            description="Why rows leave quarantine, 3 to 200 characters; patch and waive need it.",
+        ),
+    ] = None
+
+
+PARAM_SCHEMAS = form_of(RunParams)
+USUAL = RunParams()
+
+
+def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The form of the pipeline with these datasets; it offers these and no other."""
+    narrowed = {**PARAM_SCHEMAS["quarantine_dataset"], "enum": [None, *datasets]}
+    return {**PARAM_SCHEMAS, "quarantine_dataset": narrowed}
 
 
 def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> RunParams:
@@ -60,27 +159,44 @@ def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> Run
 
     With `from_silver`, of a pipeline that takes no files but the releases of others.
 
-    Raises SettingsError, naming the field and what it allows.
+    Raises SettingsError, naming the fields and what they allow.
     """
-    known = [field.name for field in fields(RunParams)]
-    for name in conf:
-        if name not in known:
-            raise SettingsError(f"{name!r} is not a param; the params are {', '.join(known)}")
-    given = {name: PARAM_SCHEMAS[name]["default"] for name in known} | dict(conf)
-    check_date(given["batch_date"])
-    check_glob(given["landing_glob"])
-    if given["gate_policy"] not in ("strict", "override"):
-        refuse("gate_policy", given["gate_policy"], "strict or override")
-    if given["export_format"] not in (None, *EXPORT_FORMATS):
-        refuse("export_format", given["export_format"], f"empty, {', '.join(EXPORT_FORMATS)}")
-    given["override_reason"] = checked_reason(given["override_reason"], given["gate_policy"])
-    for name in ("full_rebuild", "dry_run"):
-        if not isinstance(given[name], bool):
-            refuse(name, given[name], "true or false")
-    if given["source"] not in SOURCES:
-        refuse("source", given["source"], f"one of {', '.join(SOURCES)}")
-    for name in FILTERS:
-        check_filter(name, given[name])
-    check_movement_reason(given["movement_reason"], given["source"])
-    check_combination(given, from_silver=from_silver)
-    return RunParams(**given)
+    params = read_params(RunParams, conf)
+    refused = [*_lacking(params), *_ignored(params, from_silver=from_silver)]
+    if refused:
+        told = (refusal(name, conf.get(name), allowed) for name, allowed in refused)
+        raise SettingsError("; ".join(told))
+    return params
+
+
+def _lacking(params: RunParams) -> Iterator[tuple[str, str]]:
+    """Reasons that the books have to be given."""
+    asked = "a text of 3 to 200 characters when"
+    if params.gate_policy == "override" and params.override_reason is None:
+        yield "override_reason", f"{asked} gate_policy is override"
+    if params.source in ("patch", "waive") and params.movement_reason is None:
+        yield "movement_reason", f"{asked} source is {params.source}"
+
+
+def _ignored(params: RunParams, *, from_silver: bool) -> Iterator[tuple[str, str]]:
+    """What the source would ignore: a person who set it expects that it counts."""
+    source = params.source
+    takes_rows, takes_files = source in ("quarantine", "waive"), source in ("files", "patch")
+    rebuilds = params.full_rebuild and source == "files"
+    when = "when full_rebuild is true" if rebuilds else f"when source is {source}"
+    usable = {
+        "full_rebuild": source == "files",
+        "batch_date": takes_files and not rebuilds,
+        "landing_glob": takes_files and not rebuilds,
+        "dry_run": source != "waive",
+        "gate_policy": source != "waive",
+        "export_format": source != "waive",
+        **dict.fromkeys(FILTERS, takes_rows),
+        "movement_reason": source != "files",
+    }
+    if from_silver:
+        usable = {each.name: each.name in OF_RELEASES for each in fields(RunParams)}
+        when = "for a pipeline that takes no files"
+    for name, is_usable in usable.items():
+        if not is_usable and getattr(params, name) != getattr(USUAL, name):
+            yield name, f"left at its default {when}"

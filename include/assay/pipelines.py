@@ -6,35 +6,56 @@ in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
-from assay.contract import dataset_names
+from pydantic import Field, TypeAdapter
+
+from assay.contracts.facts import Facts, Fault, Names, Text, nearest
+from assay.contracts.folders import dataset_names
+from assay.contracts.yaml_file import check, open_yaml
 from assay.errors import SettingsError
-from assay.facts import Facts, nearest, read_facts, refuse, unknown_keys
 from assay.settings import PIPELINES
 
 Trigger = Literal["files", "releases"]
 CRON_FIELDS = 5
 
 
-@dataclass(frozen=True)
-class Pipeline:
+@dataclass(frozen=True, kw_only=True)
+class PipelineFacts(Facts):
     """One DAG. Only a pipeline of files has a schedule; releases come when they come."""
 
+    trigger: Annotated[
+        Trigger, Field(description="What starts it: a schedule for files, or releases of others.")
+    ]
+    datasets: Annotated[Names, Field(description="The datasets that it carries.")]
+    owner: Annotated[Text, Field(description="Who answers for it.")]
+    schedule: Annotated[
+        str | None, Field(description="Five fields of cron, in UTC; of a pipeline of files.")
+    ] = None
+    tags: Annotated[tuple[Text, ...], Field(description="To find it by in Airflow.")] = ()
+
+    def faults(self) -> Iterator[Fault]:
+        for key in ("datasets", "tags"):
+            if len(set(names := getattr(self, key))) < len(names):
+                yield (key,), "a name is given twice"
+        if self.trigger == "files" and len((self.schedule or "").split()) != CRON_FIELDS:
+            yield ("schedule",), f"{self.schedule!r} is not five fields of cron, as in '0 4 * * *'"
+        if self.trigger == "releases" and self.schedule is not None:
+            yield ("schedule",), "releases start this pipeline, not a clock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline(PipelineFacts):
+    """The facts of a DAG, and its name."""
+
     name: str
-    trigger: Trigger
-    datasets: tuple[str, ...]
-    owner: str
-    schedule: str | None = None
-    tags: tuple[str, ...] = ()
 
 
-KEYS = [each.name for each in fields(Pipeline) if each.name != "name"]
-REQUIRED = [each.name for each in fields(Pipeline)[1:] if each.default is MISSING]
+PIPELINES_FILE = TypeAdapter(dict[str, PipelineFacts])
 
 
 @cache
@@ -66,71 +87,26 @@ def pipeline_carrying(dataset: str) -> Pipeline:
 def read_pipelines(path: Path, datasets: Collection[str]) -> dict[str, Pipeline]:
     """Load the pipelines of these datasets from a file.
 
-    Raises ContractError, naming file, pipeline and key, with every fault at once.
+    Raises ContractError, naming file, line, pipeline and key, with every fault at once.
     """
-    facts = read_facts(path)
-    refuse(path, (f"{name}: {f}" for name, each in facts.items() for f in _faults(each, datasets)))
-    pipelines = {name: _pipeline(name, **each) for name, each in facts.items()}
-    refuse(path, _faults_between(pipelines.values()))
-    return pipelines
+    file = open_yaml(path)
+    facts = check(file, PIPELINES_FILE)
+    file.refuse(_faults_between(facts, datasets))
+    return {name: Pipeline(name=name, **vars(each)) for name, each in facts.items()}
 
 
-def _pipeline(name: str, **facts: object) -> Pipeline:
-    lists = {key: tuple(value) for key, value in facts.items() if isinstance(value, list)}
-    return Pipeline(name=name, **{**facts, **lists})  # type: ignore[arg-type]
-
-
-def _faults(facts: object, datasets: Collection[str]) -> Iterator[str]:
-    if not isinstance(facts, dict):
-        yield f"is not a mapping of {', '.join(KEYS)}"
-        return
-    yield from unknown_keys(facts, KEYS)
-    yield from (f"{key} is missing" for key in REQUIRED if key not in facts)
-    trigger = facts.get("trigger")
-    if "trigger" in facts and trigger not in get_args(Trigger):
-        yield f"trigger: {trigger!r}{nearest(str(trigger), get_args(Trigger))}"
-    if "owner" in facts and not _is_text(facts["owner"]):
-        yield f"owner: {facts['owner']!r} is no name"
-    yield from _list_faults(facts)
-    yield from _schedule_faults(facts)
-    named = facts.get("datasets")
-    for dataset in named if isinstance(named, list) else []:
-        if dataset not in datasets:
-            yield f"datasets: {dataset} has no contract{nearest(str(dataset), datasets)}"
-
-
-def _list_faults(facts: Facts) -> Iterator[str]:
-    for key in ("datasets", "tags"):
-        names = facts.get(key, [])
-        if not (isinstance(names, list) and all(map(_is_text, names))):
-            yield f"{key}: {names!r} is no list of names"
-        elif len(set(names)) < len(names):
-            yield f"{key}: a name is given twice"
-    if facts.get("datasets") == []:
-        yield "datasets: a pipeline carries one at least"
-
-
-def _schedule_faults(facts: Facts) -> Iterator[str]:
-    schedule, trigger = facts.get("schedule"), facts.get("trigger")
-    if trigger == "files" and len(str(schedule).split()) != CRON_FIELDS:
-        yield f"schedule: {schedule!r} is not five fields of cron, such as '0 4 * * *'"
-    if trigger == "releases" and schedule is not None:
-        yield "schedule: releases start this pipeline, not a clock"
-
-
-def _faults_between(pipelines: Collection[Pipeline]) -> Iterator[str]:
+def _faults_between(
+    pipelines: Mapping[str, PipelineFacts], datasets: Collection[str]
+) -> Iterator[Fault]:
     carriers: dict[str, str] = {}
-    for pipeline in pipelines:
-        if pipeline.trigger == "files":
-            for dataset in pipeline.datasets:
-                first = carriers.setdefault(dataset, pipeline.name)
-                if first != pipeline.name:
-                    yield f"{pipeline.name}: datasets: {first} carries {dataset} already"
-    for pipeline in pipelines:
-        for dataset in pipeline.datasets:
-            if dataset not in carriers:
-                yield f"{pipeline.name}: datasets: no pipeline takes files of {dataset}"
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+    for name, pipeline in pipelines.items():
+        for number, dataset in enumerate(pipeline.datasets):
+            place = (name, "datasets", number)
+            if dataset not in datasets:
+                yield place, f"{dataset} has no contract{nearest(dataset, datasets)}"
+            if pipeline.trigger == "files" and carriers.setdefault(dataset, name) != name:
+                yield place, f"{carriers[dataset]} carries {dataset} already"
+    for name, pipeline in pipelines.items():
+        for number, dataset in enumerate(pipeline.datasets):
+            if dataset in datasets and dataset not in carriers:
+                yield (name, "datasets", number), f"no pipeline takes files of {dataset}"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from assay.contract import Contract, gold_contracts
+from assay.contracts.load import gold_contracts
+from assay.contracts.model import Contract
 from assay.errors import BatchError
 from assay.files import write_whole
 from assay.inputs import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from assay.contract import contracts_of
+from assay.contracts.load import contracts_of
 from assay.settings import GOLD, SPARK_JOBS
 
 

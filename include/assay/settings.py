@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay.addresses import ObjectPath, Place, read_address
+from assay.environment import (
+    Address,
+    read_folder,
+    read_listen,
+    read_memory,
+    read_page,
+    read_socket,
+    read_spark_master,
+    read_yes,
+)
 from assay.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -21,10 +29,6 @@ SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
 LOOPBACK = "127.0.0.1"
 WARM = "warm"
 BESIDE_HEAP = 1 << 30  # classes, compiled code and buffers of a server that is well
-PLACE = r"://[^/\s;@]+:[0-9]+"
-MASTERS = WARM + r"|local\[(\*|[1-9][0-9]*)\]|spark" + PLACE
-SERVER = rf"(?P<master>sc{PLACE})/?(?P<parameters>(;[^\s;=]+=[^\s;=]+)*);?"
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -153,21 +157,21 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingsError, naming the variable, when a value cannot be used.
     """
-    master, parameters = _spark_master(environ)
+    master, parameters = read_spark_master(environ, WARM)
     settings = Settings(
-        home=_folder(environ, "ASSAY_HOME") or REPOSITORY / ".assay",
+        home=read_folder(environ, "ASSAY_HOME") or REPOSITORY / ".assay",
         spark_master=master,
         spark_parameters=parameters,
-        driver_memory=_memory(environ, "ASSAY_DRIVER_MEMORY", "4g"),
-        executor_memory=_memory(environ, "ASSAY_EXECUTOR_MEMORY", "1g"),
-        listen=_listen(environ),
-        postgres=_address(environ, "ASSAY_POSTGRES"),
-        airflow=_address(environ, "ASSAY_AIRFLOW"),
-        airflow_page=_page(environ),
-        runtime_folder=_folder(environ, "ASSAY_RUNTIME"),
-        secrets_file=_folder(environ, "ASSAY_SECRETS"),
-        one_writer=_yes(environ, "ASSAY_ONE_WRITER"),
-        restart_at=_memory(environ, "ASSAY_SPARK_RESTART_AT", ""),
+        driver_memory=read_memory(environ, "ASSAY_DRIVER_MEMORY", "4g"),
+        executor_memory=read_memory(environ, "ASSAY_EXECUTOR_MEMORY", "1g"),
+        listen=read_listen(environ, LOOPBACK),
+        postgres=read_socket(environ, "ASSAY_POSTGRES"),
+        airflow=read_socket(environ, "ASSAY_AIRFLOW"),
+        airflow_page=read_page(environ),
+        runtime_folder=read_folder(environ, "ASSAY_RUNTIME"),
+        secrets_file=read_folder(environ, "ASSAY_SECRETS"),
+        one_writer=read_yes(environ, "ASSAY_ONE_WRITER"),
+        restart_at=read_memory(environ, "ASSAY_SPARK_RESTART_AT", ""),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
     )
@@ -189,65 +193,5 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
-def _folder(environ: Mapping[str, str], name: str) -> Path | None:
-    text = environ.get(name)
-    return Path.cwd() / Path(text).expanduser() if text else None
-
-
-def _memory(environ: Mapping[str, str], name: str, default: str) -> str:
-    size = environ.get(name) or default
-    if size and not (size[:-1].isdigit() and size[-1] in "mg"):
-        raise SettingsError(f"{name}={size!r} is not a size such as 2g or 1500m")
-    return size
-
-
 def _bytes(size: str) -> int:
     return int(size[:-1]) << {"m": 20, "g": 30}[size[-1]]
-
-
-def _yes(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name) or "no"
-    if text not in ("yes", "no"):
-        raise SettingsError(f"{name}={text!r} is neither yes nor no")
-    return text == "yes"
-
-
-def _spark_master(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Where Spark is, and the parameters of a server, such as token=…;use_ssl=true."""
-    text = environ.get("ASSAY_SPARK_MASTER") or WARM
-    server = re.fullmatch(SERVER, text)
-    if server:
-        return server["master"], server["parameters"].removeprefix(";")
-    if not re.fullmatch(MASTERS, text):
-        # What follows may be a token.
-        shown = text.partition(";")[0]
-        raise SettingsError(
-            f"ASSAY_SPARK_MASTER={shown!r} is none of warm, sc://host:15002, local[*], local[2]"
-            " and spark://host:7077; only sc:// takes parameters, each as ;name=value"
-        )
-    return text, ""
-
-
-def _listen(environ: Mapping[str, str]) -> str:
-    text = environ.get("ASSAY_LISTEN") or LOOPBACK
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise SettingsError(f"ASSAY_LISTEN={text!r} is not an IP address such as 0.0.0.0") from None
-
-
-def _address(environ: Mapping[str, str], name: str) -> Address | None:
-    text = environ.get(name)
-    if not text:
-        return None
-    host, _, port = text.rpartition(":")
-    if not (host and port.isdecimal() and 0 < int(port) < 65536):
-        raise SettingsError(f"{name}={text!r} is not an address such as postgres:5432")
-    return host, int(port)
-
-
-def _page(environ: Mapping[str, str]) -> str | None:
-    text = environ.get("ASSAY_AIRFLOW_PAGE")
-    if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        raise SettingsError(f"ASSAY_AIRFLOW_PAGE={text!r} is no address such as http://host:8080")
-    return text or None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from assay.contract import Contract, Expectation, Severity
+from assay.contracts.model import Contract, Expectation, Severity
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from typing import Any
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.delta_history import base_of
 from assay.inputs import Rebuild, Replay
 from assay.plan import Plan

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import contracts_of, gold_contracts, load_contract
+from assay.contracts.load import contracts_of, gold_contracts, load_contract
 from assay.delta_history import NO_TABLE, Commit, base_of
 from assay.delta_history import head as head_of
 from assay.errors import StaleBaseError

@@ -10,7 +10,8 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, Layer, load_contract, measured_columns
+from assay.contracts.load import load_contract, measured_columns
+from assay.contracts.model import Contract, Layer
 from assay.delta_history import Commit
 from assay.errors import BatchError
 from assay.plan import Plan

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from assay.contract import Contract, Expectation
+from assay.contracts.model import Contract, Expectation
 from assay.errors import ContractError
 from assay.verdicts import Verdict
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.inputs import Rebuild
 from assay.landing.rest import require_unchanged
 from assay.plan import Plan

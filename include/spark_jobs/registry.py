@@ -8,7 +8,7 @@ from typing import cast
 
 from pyspark.sql import DataFrame
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from spark_jobs.transformations.touched_groups import Grain, Summary
 
 SilverFunction = Callable[[DataFrame, Contract], DataFrame]

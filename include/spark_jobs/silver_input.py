@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.delta_history import NO_TABLE, base_of
 from assay.inputs import Releases
 from assay.plan import Plan

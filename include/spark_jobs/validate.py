@@ -12,7 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.gates import subjects, summarise
 from assay.plan import Plan
 from assay.verdicts import Verdict

@@ -9,7 +9,8 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.inputs import Patch
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import Plan

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.plan import Plan
 from assay.stage_results import GoldBuild, read_gold
 from spark_jobs.expectations import GateFrame

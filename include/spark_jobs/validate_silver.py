@@ -8,7 +8,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.inputs import Rebuild, Replay
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES

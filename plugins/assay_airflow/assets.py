@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 from airflow.sdk import DAG, Asset
 
-from assay.contract import Contract, gold_contracts, load_contract
+from assay.contracts.load import gold_contracts, load_contract
+from assay.contracts.model import Contract
 from assay.pipelines import Pipeline
 
 

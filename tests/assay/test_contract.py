@@ -9,16 +9,10 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from assay.contract import (
-    Contract,
-    Layer,
-    all_contracts,
-    contract_path,
-    gold_contracts,
-    load_contract,
-    read_contract,
-)
-from assay.dialect import Dialect, TextForms
+from assay.contracts.dialect import Dialect, TextForms
+from assay.contracts.folders import contract_path
+from assay.contracts.load import all_contracts, gold_contracts, load_contract, read_contract
+from assay.contracts.model import Contract, Layer
 from assay.errors import ContractError
 
 ALL = [contract for layer in get_args(Layer) for contract in all_contracts(layer)]
@@ -66,18 +60,39 @@ def test_a_column_is_in_the_layers_that_it_belongs_to() -> None:
     ("change", "fault"),
     [
         ({"table": "silver.other"}, "table: no such key"),
-        ({"keys": ["nobody"]}, "nobody is named as key, time, total or condition but is no column"),
-        ({"event_time": "nobody"}, "nobody is named as key, time, total"),
+        ({"keys": ["nobody"]}, "keys.1: there is no column nobody; there are created_by,"),
+        (
+            {"event_time": "updated"},
+            r"event_time: there is no column updated; did you .* updated_on\?",
+        ),
         ({"colums": []}, r"colums: no such key; did you mean columns\?"),
-        ({"columns": [{"name": "a", "type": "varchar"}]}, "type varchar is not one of"),
-        ({"columns": [{"name": "a", "type": "decimal(18)"}]}, r"type decimal\(18\) is not one of"),
-        ({"columns": [{"name": "a"}, {"name": "a"}]}, "column a is given twice"),
-        ({"columns": [{"name": "a", "standardise": "Upper"}]}, "standardise is one of trim, upper"),
-        ({"columns": [{"name": "a", "type": "int", "minimum": "zero"}]}, "bound 'zero' must be"),
-        ({"columns": [{"name": "a", "type": "int", "maximum": 9}]}, "bound 9 must be a value"),
-        ({"columns": [{"name": "a", "nulable": False}]}, r"columns: a: nulable: .* nullable\?"),
-        ({"columns": ["a"]}, "columns: 1: is not a mapping with a name"),
-        ({"columns": [{"name": "a", "only": "gold"}]}, "only: 'gold' is not bronze"),
+        (
+            {"columns": [{"name": "a", "type": "varchar"}]},
+            "columns.a.type: 'varchar' is not one of",
+        ),
+        (
+            {"columns": [{"name": "a", "type": "decimal(18)"}]},
+            r"'decimal\(18\)' is not one of string, int,",
+        ),
+        ({"columns": [{"name": "a"}, {"name": "a"}]}, "columns.a.name: a is given twice"),
+        (
+            {"columns": [{"name": "a", "standardise": "Upper"}]},
+            "'Upper' is not one of 'trim', 'upper'",
+        ),
+        (
+            {"columns": [{"name": "a", "type": "int", "minimum": "zero"}]},
+            "a.minimum: 'zero' is no value of int",
+        ),
+        (
+            {"columns": [{"name": "a", "type": "int", "maximum": 9}]},
+            "a.maximum: 9 is not a text; put it in quotes",
+        ),
+        ({"columns": [{"name": "a", "nulable": False}]}, r"columns.a.nulable: no .* nullable\?"),
+        ({"columns": ["a"]}, "columns.1: 'a' is not a mapping; its keys are name,"),
+        (
+            {"columns": [{"name": "a", "only": "gold"}]},
+            "columns.a.only: 'gold' is not one of 'bronze'",
+        ),
         ({"columns": [{"name": "a", "only": "bronze", "type": "int"}]}, "so type has no meaning"),
         ({"columns": [{"name": "a", "source": "b", "header": "B"}]}, "so header has no meaning"),
         (
@@ -86,20 +101,20 @@ def test_a_column_is_in_the_layers_that_it_belongs_to() -> None:
         ),
         (
             {"columns": [{"name": "amount"}, {"name": "a", "source": "amuont"}]},
-            r"columns: a: source: bronze has no amuont; did you mean amount\?",
+            r"columns.a.source: there is no column amuont; did you mean amount\?",
         ),
-        ({"expectations": []}, "expectations: is not a mapping of bronze and silver to lists"),
+        ({"expectations": []}, r"expectations: \[\] is not a mapping; its keys are bronze, silver"),
         ({"expectations": {"silver": [{"nam": "x"}]}}, r"nam: no such key; did you mean name\?"),
-        ({"expectations": {"silver": [{"name": "x"}]}}, "expectations: x: kwargs is missing"),
+        ({"expectations": {"silver": [{"name": "x"}]}}, "expectations.silver.x.kwargs: is missing"),
         ({"columns": [{"name": "a", "expect": {"known": "x"}}]}, "known: needs allowed or categ"),
         ({"columns": [{"name": "a", "expect": {"knwn": "x"}}]}, r"knwn: no such key; .* known\?"),
-        ({"most_quarantined": 10}, "most_quarantined: 10 is not a share"),
+        ({"most_quarantined": 10}, "most_quarantined: 10 is more than 1"),
         (
             {"expectations": {"silver": [{**ODD, "name": "x"}, {**ODD, "name": "x"}]}},
-            "expectation 'x' is given twice",
+            "expectations: 'x' is given twice",
         ),
-        ({"event_time": ""}, "a contract of silver needs event_time"),
-        ({"source": {"system": "x"}}, r"source\.patterns is missing"),
+        ({"event_time": ""}, "event_time: '' is empty"),
+        ({"source": {"system": "x"}}, r"source\.patterns: is missing"),
     ],
 )
 def test_a_wrong_contract_names_its_fault(tmp_path: Path, change: Facts, fault: str) -> None:
@@ -110,14 +125,48 @@ def test_a_wrong_contract_names_its_fault(tmp_path: Path, change: Facts, fault: 
 
 
 def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
-    path = changed(tmp_path, {"ownr": "x", "source": 7, "columns": [{"name": "a", "typ": "int"}]})
+    columns = [{"name": "a", "typ": "int"}, {"name": "b", "type": "int", "minimum": "x"}]
+    change: Facts = {"ownr": "x", "keys": ["a", 7], "source": 7, "columns": columns}
+    path = changed(tmp_path, change)
     with pytest.raises(ContractError) as caught:
         read_contract("bronze", path)
     assert str(caught.value).splitlines() == [
-        f"{path}: ownr: no such key; did you mean owner?",
-        f"{path}: source: is not a mapping",
-        f"{path}: columns: a: typ: no such key; did you mean type?",
+        f"{path}:7: keys.2: 7 is not a text; put it in quotes",
+        f"{path}:12: source: 7 is not a mapping; its keys are delimiter, quote, encoding, header, "
+        "decimal, thousands, date_formats, null_values, true_values, false_values, system, "
+        "patterns, settle_seconds, limits, description, shapes",
+        f"{path}:15: columns.a.typ: no such key; did you mean type?",
+        f"{path}:18: columns.b.minimum: 'x' is no value of int",
+        f"{path}:28: ownr: no such key; did you mean owner?",
     ]
+
+
+def test_a_key_that_is_given_twice_names_both_lines(tmp_path: Path) -> None:
+    path = changed(tmp_path, {})
+    text = path.read_text().replace(
+        "  required: true\n", "  required: true\n  required: false\n", 1
+    )
+    path.write_text(text)
+    line = text[: text.index("  required: false")].count("\n") + 1
+    why = f"columns.trade_id.required: is given twice, first in line {line - 1}"
+    with pytest.raises(ContractError, match=f"^{path}:{line}: {why}$"):
+        read_contract("silver", path)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "columns: [\n"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "dataset.yaml"
+    path.write_text(text)
+    with pytest.raises(ContractError, match=f"{path}: "):
+        read_contract("silver", path)
+
+
+def test_a_written_default_is_as_good_as_none(tmp_path: Path) -> None:
+    """A key that contracts get later must not make all of them new."""
+    told: Facts = {"on_equal_version": "latest_delivery", "retention_days": 60}
+    path = changed(tmp_path, lambda facts: facts["source"].pop("delimiter") and facts.update(told))
+    assert read_contract("bronze", path).version == load_contract("bronze", "trades").version
+    assert read_contract("silver", path).version == load_contract("silver", "trades").version
 
 
 def test_a_missing_contract_names_its_file() -> None:
@@ -128,10 +177,10 @@ def test_a_missing_contract_names_its_file() -> None:
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        ({"settle_seconds": -1}, "settle_seconds is -1, not a number"),
-        ({"settle_seconds": "5"}, "settle_seconds is '5', not a number"),
-        ({"limits": {"records": 0}}, "source.limits.records: 0 is not from 1 to any number"),
-        ({"limits": {"nesting": 5_000}}, "source.limits.nesting: 5000 is not from 1 to 900"),
+        ({"settle_seconds": -1}, "source.settle_seconds: -1 is less than 0"),
+        ({"settle_seconds": "5"}, "source.settle_seconds: '5' is not a number"),
+        ({"limits": {"records": 0}}, "source.limits.records: 0 is not more than 0"),
+        ({"limits": {"nesting": 5_000}}, "source.limits.nesting: 5000 is more than 900"),
         ({"limits": {"rows": 1}}, "source.limits.rows: no such key"),
         ({"delimeter": ";"}, r"source.delimeter: no such key; did you mean delimiter\?"),
         ({"delimiter": ";;"}, "source.delimiter: ';;' is not one character of ASCII"),
@@ -146,30 +195,36 @@ def test_a_missing_contract_names_its_file() -> None:
         ({"encoding": "utf8"}, r"source.encoding: 'utf8' is not one .* did you mean utf-8\?"),
         (
             {"encoding": "shift-jis"},
-            "all readers know; there are cp1252, latin-1, utf-16, utf-8, u",
+            "is not one of 'utf-8', 'utf-8-sig', 'utf-16', 'latin-1', 'cp1252'",
         ),
-        ({"encoding": 7}, "source.encoding: 7 is not one"),
+        ({"encoding": 7}, "source.encoding: 7 is not one of"),
         ({"header": "no"}, "source.header: 'no' is not true or false"),
         ({"header": False, "shapes": ["old"]}, "source.shapes: files without a header"),
-        ({"decimal": ";"}, "source.decimal: ';' is not '.' or ','"),
-        ({"thousands": "-"}, "source.thousands: '-' is not one of '.', ','"),
+        ({"decimal": ";"}, "source.decimal: ';' is not one of '.', ','"),
+        ({"thousands": "-"}, "source.thousands: '-' is not one of '', '.', ','"),
         ({"thousands": "."}, "source.thousands: '.' is the decimal mark as well"),
-        ({"date_formats": "dd/MM/yyyy"}, "date_formats: 'dd/MM/yyyy' is not a list of formats"),
-        ({"date_formats": []}, r"date_formats: \[\] is not a list of formats"),
+        ({"date_formats": "dd/MM/yyyy"}, "date_formats: 'dd/MM/yyyy' is not a list"),
+        ({"date_formats": []}, r"date_formats: \[\] is empty"),
         ({"date_formats": ["dd/mm/yyyy"]}, "'dd/mm/yyyy' has not year, month and day once each"),
         ({"date_formats": ["dd/MM/yy"]}, "'dd/MM/yy' has 'y'; a format is of yyyy, MM, M, dd"),
-        ({"date_formats": [7]}, "date_formats: 7 has not year, month and day"),
+        ({"date_formats": [7]}, "date_formats.1: 7 is not a text"),
         ({"date_formats": ["dMyyyy"]}, "'dMyyyy' has one or two digits beside others"),
         ({"date_formats": ["dd/MM/yyyy HH"]}, "has a time without hour or minute"),
         ({"date_formats": ["dd/MM/yyyy ss"]}, "has a time without hour or minute"),
         ({"date_formats": ["dd/MM/yyyy", "M/d/yyyy"]}, "'M/d/yyyy' take the same texts"),
         ({"date_formats": ["yyyy-dd-MM", "iso"]}, "'yyyy-dd-MM' and 'iso' take the same texts"),
         ({"date_formats": ["ddMMyyyy", "yyyyMMdd"]}, "'yyyyMMdd' take the same texts"),
-        ({"null_values": "NA"}, "null_values: 'NA' is not a list of texts"),
-        ({"null_values": [None]}, "null_values: None is not a text; put it in quotes"),
-        ({"true_values": [True], "false_values": ["x"]}, "true_values: True is not a text"),
-        ({"true_values": ["J"]}, "false_values is missing; true_values needs its counterpart"),
-        ({"false_values": ["N"]}, "true_values is missing; false_values needs its counterpart"),
+        ({"null_values": "NA"}, "null_values: 'NA' is not a list"),
+        ({"null_values": [None]}, "null_values.1: None is not a text; put it in quotes"),
+        ({"true_values": [True], "false_values": ["x"]}, "true_values.1: True is not a text"),
+        (
+            {"true_values": ["J"]},
+            "source.false_values: is missing; true_values needs its counterpart",
+        ),
+        (
+            {"false_values": ["N"]},
+            "source.true_values: is missing; false_values needs its counterpart",
+        ),
         ({"true_values": ["J"], "false_values": ["J"]}, "'J' is one of true_values as well"),
         ({"patterns": ["*.jsonl"], "delimiter": ";"}, "delimiter: no file of the patterns is CSV"),
         ({"patterns": ["*.csv", "*.json"], "decimal": ","}, "decimal: JSON and Parquet have num"),

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from assay import evolution
-from assay.contract import Column, Contract, all_contracts, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.load import all_contracts, load_contract
+from assay.contracts.model import Contract
 from assay.evolution import columns_of, evolve_tables
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import ExportError
 from assay.export import export_release, export_table
 from assay.publish.staging import arrow_schema

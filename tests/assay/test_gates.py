@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.errors import GateFailedError
 from assay.gates import decide, explain, require_pass, summarise
 from assay.plan import GatePolicy

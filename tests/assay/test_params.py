@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, RollbackParams, action_params
 from assay.errors import SettingsError
+from assay.forms import read_params
 from assay.params import PARAM_SCHEMAS, RunParams, resolve_params, schemas_of
 
 GOOD: list[dict[str, Any]] = [
@@ -65,7 +69,7 @@ def test_bad_params_fail_the_form_and_the_pipeline(conf: dict[str, Any], words: 
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "ok"])
+@pytest.mark.parametrize("reason", [None, "", "  "])
 def test_override_needs_a_reason(reason: str) -> None:
     with pytest.raises(SettingsError, match=r"override_reason=.*gate_policy is override"):
         resolve_params({"gate_policy": "override", "override_reason": reason})
@@ -75,7 +79,6 @@ def test_override_needs_a_reason(reason: str) -> None:
     ("conf", "refused"),
     [
         ({"source": "waive"}, "movement_reason"),
-        ({"source": "patch", "movement_reason": "  x "}, "movement_reason"),
         ({"movement_reason": "because"}, "movement_reason"),
         ({"quarantine_reason": "price.missing"}, "quarantine_reason"),
         ({"source": "quarantine", "landing_glob": "*.csv"}, "landing_glob"),
@@ -111,6 +114,50 @@ def test_pipeline_without_files_has_none_to_choose(ignored: dict[str, Any]) -> N
     assert resolve_params(asked, from_silver=True).full_rebuild
 
 
+def test_blanks_make_no_reason() -> None:
+    for name in ("override_reason", "movement_reason"):
+        with pytest.raises(SettingsError, match=f"{name}=' x  ': must be empty or a text of 3 to"):
+            resolve_params({name: " x  "})
+    given = {"gate_policy": "override", "override_reason": " known gap "}
+    assert resolve_params(given).override_reason == "known gap"
+
+
+def test_every_refusal_is_told_at_once() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        resolve_params({"batch_date": "today", "dry_run": 1, "export_format": "xlsx"})
+    assert str(refusal.value) == (
+        "batch_date='today': must be empty or a date such as 2026-01-31; "
+        "export_format='xlsx': must be empty, csv, parquet or jsonl; "
+        "dry_run=1: must be true or false"
+    )
+    with pytest.raises(SettingsError, match=r"movement_reason=.* source is waive; landing_glob="):
+        resolve_params({"source": "waive", "landing_glob": "a*", "movement_reason": None})
+
+
+def test_the_forms_show_what_they_have_shown() -> None:
+    """A change of a form is meant: people and their scripts know it."""
+    forms = {
+        "finance": schemas_of(["stocks", "mutual_funds"]),
+        "lakehouse_maintenance": MAINTENANCE_PARAMS,
+        "batch_actions": action_params(["finance", "trades"]),
+        "release_rollback": ROLLBACK_PARAMS,
+    }
+    shown = json.loads(Path(__file__).with_name("trigger_forms.json").read_text())
+    assert forms == shown
+    assert [[*form] for form in forms.values()] == [[*form] for form in shown.values()]
+
+
+def test_the_forms_of_actions_are_read_by_what_they_show() -> None:
+    given = {"to_release": 3, "batch": None, "give_back_files": False, "why": " wrong prices "}
+    assert read_params(RollbackParams, given) == RollbackParams(to_release=3, why="wrong prices")
+    with pytest.raises(SettingsError) as refusal:
+        read_params(RollbackParams, {"to_release": 0, "why": None})
+    assert str(refusal.value) == (
+        "to_release=0: must be empty or a whole number from 1 on; "
+        "why=None: must be a text of 3 to 200 characters"
+    )
+
+
 def test_form_offers_the_datasets_of_its_pipeline() -> None:
     form = schemas_of(["stocks", "mutual_funds"])
     assert form["quarantine_dataset"]["enum"] == [None, "stocks", "mutual_funds"]
@@ -139,7 +186,7 @@ def test_unknown_param_is_refused_with_the_known_ones() -> None:
 def test_every_field_has_a_schema_whose_default_is_its_own() -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(RunParams)}
     shown = {name: facts["default"] for name, facts in PARAM_SCHEMAS.items()}
-    assert {**shown, "override_reason": shown["override_reason"] or ""} == defaults
+    assert shown == defaults
     for facts in PARAM_SCHEMAS.values():
         jsonschema.Draft202012Validator.check_schema(facts)
         assert facts["title"]

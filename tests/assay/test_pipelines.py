@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assay.contract import dataset_names
+from assay.contracts.folders import dataset_names
 from assay.errors import ContractError, SettingsError
 from assay.pipelines import (
     all_pipelines,
@@ -56,47 +56,51 @@ def test_a_wrong_name_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"trigger": "file"}, r"trigger: 'file'; did you mean files\?"),
+        (
+            {"trigger": "file"},
+            r"trigger: 'file' is not one of 'files', 'releases'; did you mean files\?",
+        ),
         ({"triger": "files"}, r"triger: no such key; did you mean trigger\?"),
-        ({"datasets": ["order"]}, r"datasets: order has no contract; did you mean orders\?"),
-        ({"datasets": "orders"}, "datasets: 'orders' is no list of names"),
-        ({"datasets": []}, "datasets: a pipeline carries one at least"),
+        ({"datasets": ["order"]}, r"datasets.1: order has no contract; did you mean orders\?"),
+        ({"datasets": "orders"}, "datasets: 'orders' is not a list"),
+        ({"datasets": []}, r"datasets: \[\] is empty"),
         ({"tags": ["a", "a"]}, "tags: a name is given twice"),
         ({"schedule": "daily"}, "schedule: 'daily' is not five fields of cron"),
-        ({"owner": 7}, "owner: 7 is no name"),
+        ({"owner": 7}, "owner: 7 is not a text"),
     ],
 )
 def test_a_wrong_pipeline_names_its_fault(
     tmp_path: Path, change: dict[str, object], fault: str
 ) -> None:
-    with pytest.raises(ContractError, match=rf"pipelines\.yaml: sales: {fault}"):
+    with pytest.raises(ContractError, match=rf"pipelines\.yaml:\d: sales\.{fault}"):
         read(tmp_path, sales={**ORDERS, **change})
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         read(tmp_path, sales={"trigger": "files"}, both={**BOTH, "schedule": "0 4 * * *"}, odd=1)
-    told = [fault.partition(".yaml: ")[2] for fault in str(caught.value).splitlines()]
+    told = [fault.partition(".yaml:")[2] for fault in str(caught.value).splitlines()]
     assert told == [
-        "both: schedule: releases start this pipeline, not a clock",
-        "odd: is not a mapping of trigger, datasets, owner, schedule, tags",
-        "sales: datasets is missing",
-        "sales: owner is missing",
-        "sales: schedule: None is not five fields of cron, such as '0 4 * * *'",
+        "5: both.schedule: releases start this pipeline, not a clock",
+        "7: odd: 1 is not a mapping; its keys are trigger, datasets, owner, schedule, tags",
+        "8: sales.datasets: is missing",
+        "8: sales.owner: is missing",
     ]
 
 
 def test_pipelines_agree_on_who_carries_what(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="b: datasets: a carries orders already"):
+    with pytest.raises(ContractError, match=r"yaml:\d: b\.datasets\.1: a carries orders already"):
         read(tmp_path, a=ORDERS, b=ORDERS)
-    with pytest.raises(ContractError, match="both: datasets: no pipeline takes files of returns"):
+    with pytest.raises(
+        ContractError, match=r"both\.datasets\.2: no pipeline takes files of returns"
+    ):
         read(tmp_path, sales=ORDERS, both={**BOTH, "datasets": ["orders", "returns"]})
 
 
 def test_a_pipeline_that_is_given_twice_is_a_fault(tmp_path: Path) -> None:
     path = tmp_path / "pipelines.yaml"
     path.write_text("a: {owner: x}\na: {owner: y}\n")
-    with pytest.raises(ContractError, match="a is given twice, again in line 2"):
+    with pytest.raises(ContractError, match="yaml:2: a: is given twice, first in line 1"):
         read_pipelines(path, [])
     with pytest.raises(ContractError, match=r"nothing\.yaml: no such file"):
         read_pipelines(tmp_path / "nothing.yaml", [])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assay import rules
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.rules import rules_version
 from assay.settings import GOLD, SPARK_JOBS
 

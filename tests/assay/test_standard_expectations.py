@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from assay.contract import load_contract
-from assay.standard_expectations import all_expectations
+from assay.contracts.load import DATASET_FILE, GOLD_FILE, load_contract
+from assay.contracts.model import Expectation
 
 Facts = dict[str, Any]
+TABLE: Facts = {"owner": "o", "description": "d", "grain": "g", "keys": ["a"]}
+SOURCE: Facts = {"system": "s", "description": "d", "patterns": ["*.csv"]}
+DATASET: Facts = {**TABLE, "columns": [{"name": "a"}], "event_time": "a", "source": SOURCE}
+GOLD: Facts = {**TABLE, "columns": [{"name": name} for name in "abn"], "datasets": ["x"]}
 
 
-def expected(layer: str, **facts: Any) -> dict[str, Facts]:
-    listed = all_expectations(layer, {"columns": [], "keys": ["a"], **facts})
-    found = {each["name"]: each for each in listed}
+def expected(layer: str, **facts: Any) -> dict[str, Expectation]:
+    if layer == "gold":
+        return by_name(GOLD_FILE.validate_python({**GOLD, **facts}).all_expectations)
+    file = DATASET_FILE.validate_python({**DATASET, **facts})
+    return by_name(file.bronze_expectations if layer == "bronze" else file.silver_expectations)
+
+
+def by_name(listed: Sequence[Expectation]) -> dict[str, Expectation]:
+    found = {each.name: each for each in listed}
     assert len(found) == len(listed), "verdicts are recorded by name"
     return found
 
@@ -36,19 +47,24 @@ def test_a_column_of_silver_is_expected_to_be_what_it_names() -> None:
     columns = [
         {"name": "a", "nullable": False},
         {"name": "b", "minimum": "0", "maximum": "9.5", "expect": {"in_range": "b fits"}},
-        {"name": "c", "allowed": ["X"], "expect": {"known": "known c", "not_null": "c is there"}},
+        {
+            "name": "c",
+            "allowed": ["X"],
+            "nullable": False,
+            "expect": {"known": "known c", "not_null": "c is there"},
+        },
         {"name": "d", "categories": {"x": "1", "y": "2", "z": "1"}, "expect": {"known": "known d"}},
         {"name": "e", "minimum": "2020-01-01", "expect": {"in_range": "e fits"}},
         {"name": "f", "minimum": "0"},
     ]
     *_, unique, key, c, known_c, known_d, b, e = expected("silver", columns=columns).values()
-    assert unique["kwargs"] == {"column": "a"}
-    assert (key["name"], key["overridable"]) == ("every row has a", False)
-    assert (c["kwargs"], "overridable" in c) == ({"column": "c"}, False)
-    assert known_c["kwargs"] == {"column": "c", "value_set": ["X"]}
-    assert known_d["kwargs"] == {"column": "d", "value_set": ["1", "2"]}
-    assert b["kwargs"] == {"column": "b", "min_value": 0, "max_value": 9.5}
-    assert e["kwargs"] == {"column": "e", "min_value": "2020-01-01"}
+    assert unique.kwargs == {"column": "a"}
+    assert (key.name, key.overridable) == ("every row has a", False)
+    assert (c.kwargs, c.overridable) == ({"column": "c"}, True)
+    assert known_c.kwargs == {"column": "c", "value_set": ["X"]}
+    assert known_d.kwargs == {"column": "d", "value_set": ["1", "2"]}
+    assert b.kwargs == {"column": "b", "min_value": 0, "max_value": 9.5}
+    assert e.kwargs == {"column": "e", "min_value": "2020-01-01"}
 
 
 @pytest.mark.parametrize(
@@ -62,18 +78,18 @@ def test_a_column_of_silver_is_expected_to_be_what_it_names() -> None:
 def test_the_share_that_may_be_quarantined_is_in_the_name(
     facts: Facts, name: str, mostly: float
 ) -> None:
-    assert expected("silver", **facts)[name]["kwargs"]["mostly"] == mostly
+    assert expected("silver", **facts)[name].kwargs["mostly"] == mostly
 
 
 def test_gold_is_unique_and_adds_up() -> None:
     assert [*expected("gold", keys=["a", "b"])] == ["one row per a and b"]
     found = expected("gold", keys=["a", "b"], one_row_per="day and pair", totals={"n": "rows"})
     assert [*found] == ["one row per day and pair", "totals equal silver"]
-    assert found["one row per day and pair"]["kwargs"] == {"column_list": ["a", "b"]}
+    assert found["one row per day and pair"].kwargs == {"column_list": ["a", "b"]}
 
 
 def test_a_written_expectation_stands_in_the_place_of_a_derived_one() -> None:
-    strict = {"name": "few records are malformed", "kwargs": {"mostly": 1}}
-    found = expected("bronze", expectations=[strict])
+    strict = Expectation("few records are malformed", "expect_x", "rows", {"mostly": 1})
+    found = expected("bronze", expectations={"bronze": [strict]})
     assert len(found) == 6
     assert found["few records are malformed"] == strict

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay import ledger
-from assay.contract import gold_contracts, load_contract
+from assay.contracts.load import gold_contracts, load_contract
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.archive import archive_files
 from assay.landing.ways_out import abandon_batch

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.inputs import Files, ManifestFile, Rebuild
 from assay.landing import delivery_order
 from assay.landing.filenames import file_date

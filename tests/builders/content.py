@@ -16,7 +16,8 @@ from deltalake.exceptions import TableNotFoundError
 from psycopg import sql
 
 from assay.addresses import as_place
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.generate.truth import content_hash
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from assay import contract
+from assay.contracts import folders
+from assay.contracts.load import load_contract
 from assay.settings import CONTRACTS
 
 Facts = dict[str, Any]
@@ -35,9 +36,9 @@ def changed_contracts(
         change(facts)
         path.write_text(yaml.safe_dump(facts, sort_keys=False))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(contract, "CONTRACTS", folder)
-        contract.load_contract.cache_clear()
+        patched.setattr(folders, "CONTRACTS", folder)
+        load_contract.cache_clear()
         try:
             yield
         finally:
-            contract.load_contract.cache_clear()
+            load_contract.cache_clear()

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from assay.contract import Contract, read_contract
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
+from assay.contracts.load import read_contract
+from assay.contracts.model import Contract
 
 Facts = dict[str, Any]
 COLUMNS: list[Facts] = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from spark_jobs.registry import gold_functions
 from spark_jobs.transformations.touched_groups import SilverInput, gold_candidates
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import psycopg
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.verify.evidence import exact
 from assay.verify.stores import audit_query
 from builders.content import hash_delta, hash_postgres, hash_rows, read_delta

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from assay.generate.truth import Truth, content_hash
 from builders.silver_rules import NULL, RULES, Rules, hash_texts
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.delta_history import head
 from assay.generate.truth import content_hash
 from builders.batches import Lake

@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 
 from assay import ledger
 from assay.bench.gates import pass_gates
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.inputs import Files, ManifestFile, Rebuild
 from assay.plan import GatePolicy, Plan, write_plan
 from assay.publish.staging import arrow_schema

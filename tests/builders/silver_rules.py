@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.contract import Column, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.load import load_contract
 
 NULL = "\x1e"
 TRADES = load_contract("bronze", "trades").columns

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from assay.contract import Column
-from assay.dialect import TextForms
+from assay.contracts.columns import Column
+from assay.contracts.dialect import TextForms
 
 MONEY, MOMENT = Column("amount", "decimal(18,2)"), Column("at", "timestamp")
 

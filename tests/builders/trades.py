@@ -9,8 +9,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay import contract
-from assay.contract import load_contract
+from assay.contracts import columns
+from assay.contracts.load import load_contract
 
 SILVER = load_contract("silver", "trades")
 LINEAGE = {
@@ -27,7 +27,7 @@ LINEAGE_TYPES = dict.fromkeys(LINEAGE, "string") | {
 Row = Mapping[str, Any]
 
 
-def plain_text(column: contract.Column) -> str:
+def plain_text(column: columns.Column) -> str:
     """A good value for a column that a test does not mention."""
     if column.allowed:
         return column.allowed[0]

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 
 
 def silver_rows(spark: SparkSession, dataset: str, *rows: dict[str, Any]) -> DataFrame:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from assay.contract import Column, Contract, dataset_names, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.folders import dataset_names
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 
 DATASETS = dataset_names()
 NUMERIC = {"int", "bigint"}

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from corpus.case import Case, accepted, rejected
 from corpus.good_records import GoodRecords
 

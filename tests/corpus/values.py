@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from corpus.case import Case, accepted
 from corpus.good_records import GoodRecords
 from corpus.json_files import as_line, lines

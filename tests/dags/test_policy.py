@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.action_params import ROLLBACK_PARAMS, action_params
-from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS, resolve_params
+from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
+from assay.params import PARAM_SCHEMAS, resolve_params
 from assay.settings import REPOSITORY
 from assay.task_docs import HEADINGS, OTHERS, STAGES, doc_of
 from assay_airflow.dag_factory import SPARK_POOL

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from assay.airflow_runs import RunState
-from assay.contract import gold_contracts, load_contract
+from assay.contracts.load import gold_contracts, load_contract
 from assay.generate.truth import Truth
 from assay.landing.filenames import REASONS_OF_PATCH
 from builders.content import hash_delta, hash_postgres, read_delta

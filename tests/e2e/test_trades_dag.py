@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.generate.truth import Truth
 from builders.content import (
     GOLD,

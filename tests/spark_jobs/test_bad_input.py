@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.verify.evidence import exact
 from assay.verify.records import read_numbered
 from assay.verify.spelling import same_value, text_of

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.delta_history import base_of, commits
 from assay.errors import BatchError, FencedError, StaleBaseError
 from assay.plan import Plan

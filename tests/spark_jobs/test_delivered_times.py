@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.batches import take
 from corpus.good_records import GoodRecords
 from spark_jobs.lakehouse.landing import read_files

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
 from assay.verify.evidence import exact
 from assay.verify.records import read_records
 from assay.verify.text import typed

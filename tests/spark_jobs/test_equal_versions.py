@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.export_formats import write_file
 from assay.plan import Plan
 from assay.settings import load_settings

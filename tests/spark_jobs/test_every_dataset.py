@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from assay.contract import gold_contracts, load_contract
+from assay.contracts.load import gold_contracts, load_contract
 from assay.inputs import Files, Rebuild
 from builders.batches import BUILD, LOAD, Lake, take
 from builders.content import hash_delta

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import Contract, Expectation, Layer, all_contracts, load_contract
+from assay.contracts.load import all_contracts, load_contract
+from assay.contracts.model import Contract, Expectation, Layer
 from assay.errors import ContractError
 from assay.results import from_json
 from assay.verdicts import Verdict

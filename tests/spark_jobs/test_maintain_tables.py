@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from assay import ledger
 from assay.bench.gates import pass_gates
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import BatchError, ContractError
 from assay.evolution import evolve_tables
 from assay.inputs import Rebuild

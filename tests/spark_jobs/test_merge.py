@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.merge import merge_changes
 from spark_jobs.lakehouse.tables import append, create_table

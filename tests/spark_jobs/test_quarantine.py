@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assay import contract
+from assay.contracts import folders
+from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError, ReconciliationError
 from assay.ledger import take_epoch
 from assay.maintenance.adoption import adopt_lake
@@ -52,16 +53,16 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Change a text of the dataset's contract, in a copy of all contracts."""
     copy = tmp_path / "contracts"
     copy_contracts(copy)
-    monkeypatch.setattr(contract, "CONTRACTS", copy)
+    monkeypatch.setattr(folders, "CONTRACTS", copy)
 
     def change(old: str, new: str) -> None:
         path = copy / "datasets" / FUNDS / "dataset.yaml"
         assert path.read_text().count(old) == 1
         path.write_text(path.read_text().replace(old, new))
-        contract.load_contract.cache_clear()
+        load_contract.cache_clear()
 
     yield change
-    contract.load_contract.cache_clear()
+    load_contract.cache_clear()
 
 
 def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> None:
@@ -116,7 +117,7 @@ def reasons_like(pipeline: Attempts, condition: str) -> list[Any]:
 
 
 def content(pipeline: Attempts) -> tuple[str, str]:
-    silver = contract.load_contract("silver", FUNDS)
+    silver = load_contract("silver", FUNDS)
     with pipeline.connect() as connection:
         serving = hash_postgres(connection, silver, silver.serving)
     return hash_delta(pipeline.settings.lake, silver), serving

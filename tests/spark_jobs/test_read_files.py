@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.batches import take
 from corpus.json_files import JsonCases
 from corpus.parquet_files import ParquetCases, as_parquet

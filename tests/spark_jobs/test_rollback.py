@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from assay import contract
+from assay.contracts import folders
+from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError
 from assay.plan import Plan
 from assay.rollback import Request, find_pipeline, roll_back
@@ -55,15 +56,15 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Change a text of the dataset's contract, in a copy of all contracts."""
     copy = tmp_path / "contracts"
     copy_contracts(copy)
-    monkeypatch.setattr(contract, "CONTRACTS", copy)
+    monkeypatch.setattr(folders, "CONTRACTS", copy)
 
     def change(old: str, new: str) -> None:
         path = copy / "datasets" / FUNDS / "dataset.yaml"
         path.write_text(path.read_text().replace(old, new))
-        contract.load_contract.cache_clear()
+        load_contract.cache_clear()
 
     yield change
-    contract.load_contract.cache_clear()
+    load_contract.cache_clear()
 
 
 def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> Path:
@@ -107,7 +108,7 @@ def query(pipeline: Attempts, text: str) -> list[Any]:
 
 def state_of(pipeline: Attempts) -> dict[str, Any]:
     """What readers, the lake and quarantine hold; no version number, epoch or moment."""
-    silver = contract.load_contract("silver", FUNDS)
+    silver = load_contract("silver", FUNDS)
     with pipeline.connect() as connection:
         serving = hash_postgres(connection, silver, silver.serving)
     rows = "SELECT dataset, batch_id, generation, raw, reasons FROM ops.quarantine_row ORDER BY raw"

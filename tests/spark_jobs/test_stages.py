@@ -9,7 +9,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from assay.contract import gold_contracts, load_contract
+from assay.contracts.load import gold_contracts, load_contract
 from assay.delta_history import head
 from assay.generate.truth import Truth
 from assay.inputs import Rebuild

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from assay.contract import Column, Contract, all_contracts
+from assay.contracts.columns import Column
+from assay.contracts.load import all_contracts
+from assay.contracts.model import Contract
 from assay.errors import StackError
 from assay.migrations import DDL, migrate
 

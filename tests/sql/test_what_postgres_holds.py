@@ -11,8 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from assay.contract import Column, Contract, all_contracts, load_contract
-from assay.contract_faults import INDEX_ROW_BYTES
+from assay.contracts.columns import Column
+from assay.contracts.load import all_contracts, load_contract
+from assay.contracts.model import Contract
+from assay.contracts.table_faults import INDEX_ROW_BYTES
 from assay.landing.filenames import file_date
 from assay.migrations import DDL, migrate
 from gold.product_performance.build import PRODUCT

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import psycopg
 
 from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
-from assay.contract import contracts_of
+from assay.contracts.load import contracts_of
 from assay.errors import BatchError
 from assay.inputs import Rebuild, Waiver
 from assay.landing.delivery_order import write_delivery_order

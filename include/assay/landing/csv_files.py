@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from assay.contract import Contract
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.landing.filenames import is_patch
 from assay.landing.header import check_header, header_by_position

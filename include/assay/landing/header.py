@@ -10,7 +10,8 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping
 
-from assay.contract import Column, Contract
+from assay.contracts.columns import Column
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 
 OTHER_DELIMITERS = ",;\t|"

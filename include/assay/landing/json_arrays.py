@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.landing.limits import refuse_above
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.landing.filenames import PATCHED_ROW
 from assay.landing.header import is_known, known_names, require_columns

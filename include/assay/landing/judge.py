@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.addresses import Place, as_place
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import FileRejectedError
 from assay.files import write_whole
 from assay.landing.filenames import fit_name

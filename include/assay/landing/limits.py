@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.ledger.query import Connection, fetch_all
 from assay.words import count
 

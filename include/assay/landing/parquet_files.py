@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.landing.header import check_header, match_header
 from assay.landing.limits import refuse_above

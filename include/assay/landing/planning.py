@@ -53,7 +53,7 @@ def make_plan(
         commit=not params.dry_run,
         generation=generation,
         export_format=params.export_format,
-        gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason),
+        gate_policy=GatePolicy(params.gate_policy, run.user, params.override_reason or ""),
         folder=str(folder),
         lake=str(settings.lake),
         bronze_lake=str(folder / "scratch" / "lake" if scratch else settings.lake),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.errors import ContractError, FileRejectedError
 from assay.landing.csv_files import inspect_csv
 from assay.landing.filenames import PATCHED_ROW, is_patch

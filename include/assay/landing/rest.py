@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from assay.addresses import Place, as_place
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import BatchError, FileRejectedError
 from assay.inputs import ManifestFile
 from assay.landing.survey import hash_file, open_regular

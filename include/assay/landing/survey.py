@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from assay.contract import Contract
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.landing.limits import refuse_above
 from assay.landing.unpack import Unpacked

@@ -17,7 +17,8 @@ from deltalake.exceptions import TableNotFoundError
 
 from assay import ledger
 from assay.batch_states import OPEN
-from assay.contract import contract_path, gold_contracts
+from assay.contracts.folders import contract_path
+from assay.contracts.load import gold_contracts
 from assay.errors import BatchError, SettingsError
 from assay.ledger.query import fetch_all
 from assay.settings import Settings

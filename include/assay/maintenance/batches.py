@@ -14,7 +14,8 @@ import psycopg
 
 from assay.addresses import as_place
 from assay.batch_states import CLOSED, EMPTY, HOLDS_NOTHING, PUBLISHED, ROLLED_BACK
-from assay.contract import contract_path, load_contract
+from assay.contracts.folders import contract_path
+from assay.contracts.load import load_contract
 from assay.landing.moves import hold_files
 from assay.ledger.query import fetch_all
 from assay.objects import remove

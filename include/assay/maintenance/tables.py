@@ -15,7 +15,9 @@ from typing import Any, get_args
 import psycopg
 
 from assay.batch_states import OPEN
-from assay.contract import Contract, Layer, contract_path, load_contract
+from assay.contracts.folders import contract_path
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract, Layer
 from assay.errors import BatchError
 from assay.files import write_whole
 from assay.inputs import Releases
@@ -92,7 +94,7 @@ def plan_upkeep(settings: Settings, connection: psycopg.Connection[Any]) -> list
 
 def _has_contract(table: str) -> bool:
     layer, name = table.split(".")
-    return contract_path("silver" if layer == "quarantine" else layer, name).is_file()  # type: ignore[arg-type]
+    return contract_path("silver" if layer == "quarantine" else layer, name).is_file()
 
 
 def retained(history: list[tuple[datetime, int]], contract: Contract) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.inputs import Files
 from assay.publish.change import Change, Say
 from assay.publish.measures import measure_delta

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import BatchError
 from assay.plan import Plan
 from assay.publish.quarantine import moves_targets, quarantine_targets

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from assay.errors import ReconciliationError
 from assay.inputs import Movement, Rebuild, Replay, Waiver
 from assay.ledger.query import fetch_all

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.errors import ReconciliationError
 from assay.results import RECORD_CLASSES
 

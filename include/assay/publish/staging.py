@@ -20,7 +20,7 @@ from deltalake import DeltaTable, QueryBuilder
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from assay.errors import StagingLostError
 from assay.ledger.query import fetch_all
 from assay.publish.targets import DELETED, Staged, Target

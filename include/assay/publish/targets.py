@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.contract import Column, Contract, measured_columns
+from assay.contracts.columns import Column
+from assay.contracts.load import measured_columns
+from assay.contracts.model import Contract
 
 LINEAGE = (
     Column("batch_id", nullable=False),

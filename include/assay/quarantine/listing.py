@@ -11,7 +11,8 @@ from typing import IO, Any
 
 from psycopg.rows import dict_row
 
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.errors import BatchError, ExportError
 from assay.files import written_whole
 from assay.formulas import disarm_text

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from assay.addresses import ObjectPath
-from assay.contract import load_contract
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
+from assay.contracts.load import load_contract
 from assay.errors import BatchError
 from assay.files import written_whole
 from assay.formulas import take_mark_away

@@ -13,7 +13,8 @@ from deltalake.exceptions import DeltaError
 
 from assay import ledger
 from assay.batch_states import PUBLISHED
-from assay.contract import Column, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.load import load_contract
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all
 from assay.ledger.rollbacks import Rollback, take_back

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay import ledger
 from assay.batch_states import IN_LAKE, UNRELEASED
-from assay.contract import gold_contracts
+from assay.contracts.load import gold_contracts
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.ledger.names import batch_named

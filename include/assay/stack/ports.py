@@ -7,9 +7,10 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
+from assay.environment import Address
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.settings import LOOPBACK, Address, Settings
+from assay.settings import LOOPBACK, Settings
 
 HOST = LOOPBACK
 FIRST_CHOICE = {"airflow": 8080, "postgres": 5432, "spark": 15002}

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import psutil
 
+from assay.environment import Address
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.settings import LOOPBACK, Address, Settings, load_settings
+from assay.settings import LOOPBACK, Settings, load_settings
 from assay.stack.credentials import load_credentials
 from assay.stack.paths import BIN, child_environment, without_secrets
 from assay.stack.ports import load_ports

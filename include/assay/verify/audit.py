@@ -11,7 +11,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
-from assay.contract import contract_path
+from assay.contracts.folders import contract_path
 from assay.errors import BatchError, SettingsError
 from assay.settings import Settings
 from assay.verify.books import Books, read_books

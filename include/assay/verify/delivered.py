@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from assay.addresses import as_place
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.objects import exists, on_this_machine
 from assay.verify.books import LIVE, Row
 from assay.verify.differences import report_differences

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.verify.books import Row
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers

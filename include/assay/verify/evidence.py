@@ -14,7 +14,10 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from assay.addresses import Place
-from assay.contract import Column, Contract, Layer, contract_path, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.folders import contract_path
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract, Layer
 from assay.objects import folders_in
 from assay.settings import Settings
 from assay.verify.books import Books, Row

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from assay.contract import Column, Contract
+from assay.contracts.columns import Column
+from assay.contracts.model import Contract
 
 Names = dict[str, str]  # column of bronze → name in the file
 

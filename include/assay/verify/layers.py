@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.verify.evidence import Evidence, ReleasedTable
 from assay.verify.text import deciding_columns, typed
 

@@ -8,7 +8,9 @@ from typing import get_args
 
 from deltalake import DeltaTable
 
-from assay.contract import Contract, Layer, contract_path, load_contract
+from assay.contracts.folders import contract_path
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract, Layer
 from assay.objects import sizes_below
 from assay.verify.books import LIVE, Row
 from assay.verify.delta_log import LogEntry, files_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assay.contract import Column
+from assay.contracts.columns import Column
 from assay.verify.content import compare_rows
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers, listed

@@ -19,7 +19,7 @@ from typing import IO, Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.verify.headers import fold, nearest_names, places
 from assay.verify.spelling import plain_number
 

@@ -76,7 +76,7 @@ def _check_origin(evidence: Evidence, check: Check, layers: Layers) -> None:
 
 
 def check_versions(evidence: Evidence, check: Check) -> None:
-    """Every key once, with the latest event time and sequence of its good records in bronze.
+    """Every key once, with the latest event time of its good records in bronze.
 
     Where these are equal, see `check_ties`. A row equals its record in every column, and its row
     hash is that of the row. Of rows built under another version of the contract only the columns
@@ -98,12 +98,11 @@ def _check_keys(evidence: Evidence, check: Check, layers: Layers) -> None:
         f"SELECT count(*), count(DISTINCT ({keys})) FROM {layers.silver}"
     )[0]
     check.equal(f"keys of {contract.table} = its rows", rows, distinct)
-    order = [name for name in (contract.event_time, contract.sequence) if name]
-    fields = ", ".join(f"'{name}': \"{name}\"" for name in order) or "'one': 1"
+    version = f'"{contract.event_time}"'
     differing = f"""
-        WITH best AS (SELECT {keys}, max({{{fields}}}) AS version, count(*) AS records
+        WITH best AS (SELECT {keys}, max({version}) AS version, count(*) AS records
                       FROM {layers.typed} WHERE is_good GROUP BY {keys}),
-             live AS (SELECT {keys}, {{{fields}}} AS version, true AS is_live FROM {layers.silver})
+             live AS (SELECT {keys}, {version} AS version, true AS is_live FROM {layers.silver})
         SELECT {keys}, records IS NULL AS is_beyond, is_live IS NULL AS is_missing
         FROM best FULL JOIN live USING ({keys})
         WHERE is_missing OR is_beyond OR best.version IS DISTINCT FROM live.version

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.verify.content import compare_rows, fingerprint
 from assay.verify.evidence import Evidence, ReleasedTable, exact
 from assay.verify.report import Check

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from assay.contract import Column, Contract
-from assay.dialect import ISO, TextForms
+from assay.contracts.columns import Column
+from assay.contracts.date_formats import ISO
+from assay.contracts.dialect import TextForms
+from assay.contracts.model import Contract
 from assay.verify.evidence import duck_type
 
 VALUE_SEPARATOR, NULL_MARK, ESCAPE = "chr(31)", "chr(30)", "chr(29)"
@@ -29,7 +31,7 @@ BLANKS = " || ".join(f"chr({point})" for point in BLANK_POINTS)
 
 def deciding_columns(silver: Contract) -> list[Column]:
     """The columns that decide which version of a key is silver's, and its money."""
-    names = [*silver.keys, silver.event_time, silver.sequence, *silver.money]
+    names = [*silver.keys, silver.event_time, *silver.money]
     return [column for column in silver.columns if column.name in names]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 import pyarrow as pa
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers, listed
 from assay.verify.report import Check
@@ -34,25 +34,21 @@ def check_ties(evidence: Evidence, check: Check, layers: Layers, today: Set[str]
         return
     delivered = _load_deliveries(evidence, layers.dataset)
     keys = ", ".join(f'"{key}"' for key in contract.keys)
-    order = ", ".join(f'"{name}" DESC' for name in (contract.event_time, contract.sequence) if name)
-    same = " AND ".join(
-        f'best."{name}" IS NOT DISTINCT FROM s."{name}"'
-        for name in (contract.event_time, contract.sequence)
-        if name
-    )
+    version = f'"{contract.event_time}"'
     evidence.database.execute(f"""
         CREATE OR REPLACE TEMP TABLE tied AS
         WITH best AS (
             SELECT typed.*, of_batch FROM {layers.typed} AS typed
             LEFT JOIN {delivered} USING (file_id) WHERE is_good
             QUALIFY row_number() OVER (
-                PARTITION BY {keys} ORDER BY {order}, slice_date DESC NULLS LAST,
+                PARTITION BY {keys} ORDER BY {version} DESC, slice_date DESC NULLS LAST,
                 number DESC NULLS LAST, record_number DESC) = 1
         )
         SELECT {keys}, best.file_id AS last_file, best.record_number AS last_number,
                s.file_id, s.record_number, s.batch_id, s.source_file
         FROM best JOIN {layers.silver} AS s USING ({keys})
-        WHERE {same} AND (best.file_id, best.record_number) <> (s.file_id, s.record_number)
+        WHERE best.{version} IS NOT DISTINCT FROM s.{version}
+          AND (best.file_id, best.record_number) <> (s.file_id, s.record_number)
           AND (s.batch_id IN {listed(today)} OR of_batch IN {listed(today)})
     """)
     check.saw("versions settled by delivery", evidence.ask_one("SELECT count(*) FROM tied"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from assay.contract import Column, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.load import load_contract
 from assay.verify.evidence import Evidence, exact
 from assay.verify.layers import Layers, listed
 from assay.verify.report import Check

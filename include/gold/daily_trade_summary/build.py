@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 
 
 def grain(trades: DataFrame, dataset: str) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 
 PRODUCT = {"ecommerce_events": "product_id", "product_returns": "sku"}
 DAY = {"ecommerce_events": "event_time", "product_returns": "return_date"}

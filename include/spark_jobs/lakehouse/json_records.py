@@ -14,7 +14,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.landing.json_arrays import INEXACT
 
 # This escape is the one character that Postgres cannot hold; behind another backslash it is none.

@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 )
 
 from assay.addresses import as_place
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from assay.inputs import ManifestFile
 from assay.landing.filenames import is_patch
 from assay.landing.header import match_header, spellings

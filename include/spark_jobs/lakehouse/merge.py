@@ -9,7 +9,7 @@ from operator import and_
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from spark_jobs.lakehouse.shape import read_as
 from spark_jobs.lakehouse.tables import read_table, with_settings
 

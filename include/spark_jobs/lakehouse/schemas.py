@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 
 KEYS = "assay.keys"
 STATISTICS = "delta.dataSkippingStatsColumns"

@@ -9,7 +9,8 @@ from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import Column, Contract
+from assay.contracts.columns import Column
+from assay.contracts.model import Contract
 from assay.delta_history import NO_TABLE
 from assay.errors import ContractError
 from spark_jobs.lakehouse import schemas, tables

@@ -5,7 +5,7 @@ contract says that this is a conflict. `duplicate`: same content as an earlier r
 or as silver. `superseded`: lost to another record of the batch, or is older than silver. The winner
 of a key is `new` when silver lacks the key, else `updated`, and then carries the row it replaces.
 
-Versions are ordered by event time and sequence. Where these are equal and the contents are not,
+Versions are ordered by event time. Where it is equal and the contents are not,
 the contract's `on_equal_version` decides by the order of deliveries, which is a fact of the files:
 never by the order in which batches happen to come.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from spark_jobs.transformations.versions import (
     base_types,
     in_order,

@@ -14,8 +14,9 @@ from operator import and_, or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from assay.contract import Column as ContractColumn
-from assay.contract import Condition, Contract
+from assay.contracts.columns import Column as ContractColumn
+from assay.contracts.columns import Condition
+from assay.contracts.model import Contract
 from spark_jobs.transformations.text import CALENDAR, standardise, typed
 
 LINEAGE = ["batch_id", "file_id", "source_file", "record_number", "ingested_at"]

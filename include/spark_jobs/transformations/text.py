@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from assay.contract import Column as ContractColumn
-from assay.dialect import ISO, TextForms, date_parts
+from assay.contracts.columns import Column as ContractColumn
+from assay.contracts.date_formats import ISO, date_parts
+from assay.contracts.dialect import TextForms
 
 # Unicode's White_Space, and what has no width: U+180E, U+200B to U+200D, U+2060, U+FEFF.
 BLANKS = (

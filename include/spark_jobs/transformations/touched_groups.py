@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from spark_jobs.transformations.change_set import WINNERS, apply_change_set
 
 Grain = Callable[[DataFrame, str], DataFrame]

@@ -5,12 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
-
-
-def version_columns(contract: Contract) -> list[str]:
-    """Columns that order the versions of one key."""
-    return [c for c in (contract.event_time, contract.sequence) if c]
+from assay.contracts.model import Contract
 
 
 def in_order(rows: DataFrame, deliveries: DataFrame | None) -> DataFrame:
@@ -50,7 +45,7 @@ def rank_versions(judged: DataFrame, contract: Contract) -> DataFrame:
         leads = is_of_first & ~F.coalesce(is_copy, F.lit(False))
     return (
         judged.withColumn("alone", F.when(is_bad, F.concat_ws(":", "file_id", "record_number")))
-        .withColumn("version", F.struct(*version_columns(contract)))
+        .withColumn("version", F.struct(contract.event_time))
         .withColumns(
             {
                 "first_version": F.first("version").over(so_far),
@@ -66,7 +61,7 @@ def rank_versions(judged: DataFrame, contract: Contract) -> DataFrame:
 def base_types(contract: Contract) -> dict[str, str]:
     kinds = {column.name: column.type for column in contract.columns}
     row = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
-    version = ", ".join(f"{name}: {kinds[name]}" for name in version_columns(contract))
+    version = f"{contract.event_time}: {kinds[contract.event_time]}"
     return {
         "base_row": f"struct<{row}>",
         "base_version": f"struct<{version}>",
@@ -93,7 +88,7 @@ def silver_of_batch(
     base = touched.select(
         *keys,
         F.struct(*contract.column_names).alias("base_row"),
-        F.struct(*version_columns(contract)).alias("base_version"),
+        F.struct(contract.event_time).alias("base_version"),
         F.col("row_hash").alias("base_hash"),
         F.col("place").alias("base_place"),
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from assay.action_params import ActionParams
+from assay.forms import read_params
 from assay.settings import load_settings
 from assay_airflow.attempts import own_attempt, person_of
 from assay_airflow.connections import connect
@@ -21,16 +23,15 @@ class BatchActionOperator(BaseOperator):
 
         from assay.actions import Asked, act, find_batch, goes_on
 
-        params, settings = context["params"], load_settings()
+        settings = load_settings()
         with own_attempt(context) as now, connect() as connection:
+            params = read_params(ActionParams, context["params"])
             asked = Asked(
-                batch_id=find_batch(
-                    connection, (params["batch"] or "").strip(), params["pipeline"]
-                ),
-                action=params["action"],
+                batch_id=find_batch(connection, params.batch, params.pipeline),
+                action=params.action,
                 who=person_of(context),
-                why=params["reason"].strip(),
-                file=(params["file"] or "").strip(),
+                why=params.reason,
+                file=params.file or "",
             )
             done = [act(settings, connection, asked)]
             if asked.action == "reject-file" and goes_on(connection, asked.batch_id):

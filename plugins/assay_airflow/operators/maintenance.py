@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from assay.action_params import MaintenanceParams
+from assay.forms import read_params
 from assay.settings import Settings, load_settings
 from assay_airflow.attempts import own_attempt
 from assay_airflow.connections import connect
@@ -24,7 +26,7 @@ class _LedgerUpkeepOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Returns one line that says what went, or would go."""
-        params = context["params"]
+        params = read_params(MaintenanceParams, context["params"])
         with own_attempt(context) as now, connect() as connection:
             now.summary = self.keep(load_settings(), connection, params)
         self.log.info(now.summary)
@@ -32,7 +34,7 @@ class _LedgerUpkeepOperator(BaseOperator):
 
     @abstractmethod
     def keep(
-        self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
+        self, settings: Settings, connection: psycopg.Connection, params: MaintenanceParams
     ) -> str:
         """Remove what may go, and say in one line what it was."""
 
@@ -41,26 +43,25 @@ class PurgeWorkOperator(_LedgerUpkeepOperator):
     """Removes what the stages of ended batches handed to one another."""
 
     def keep(
-        self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
+        self, settings: Settings, connection: psycopg.Connection, params: MaintenanceParams
     ) -> str:
         """See `assay.maintenance.batches.purge_work`."""
         from assay.maintenance.batches import purge_work
 
-        days, dry_run = params["work_days"], params["dry_run"]
-        return purge_work(settings, connection, days, dry_run=dry_run)
+        return purge_work(settings, connection, params.work_days, dry_run=params.dry_run)
 
 
 class TrimHistoryOperator(_LedgerUpkeepOperator):
     """Removes archived files and the history of runs that the contracts keep no longer."""
 
     def keep(
-        self, settings: Settings, connection: psycopg.Connection, params: Mapping[str, Any]
+        self, settings: Settings, connection: psycopg.Connection, params: MaintenanceParams
     ) -> str:
         """See `assay.maintenance.batches`."""
         from assay.maintenance.batches import trim_archive, trim_history
 
         trims = (trim_archive, trim_history)
-        return "; ".join(trim(settings, connection, dry_run=params["dry_run"]) for trim in trims)
+        return "; ".join(trim(settings, connection, dry_run=params.dry_run) for trim in trims)
 
 
 class MaintainTablesOperator(SparkJobOperator):
@@ -79,7 +80,7 @@ class MaintainTablesOperator(SparkJobOperator):
         with own_attempt(context) as now:
             with connect() as connection:
                 tables = plan_upkeep(settings, connection)
-            dry_run = context["params"]["dry_run"]
+            dry_run = read_params(MaintenanceParams, context["params"]).dry_run
             write_request(Request(tuple(tables), str(settings.locks), dry_run), request)
             holder = f"{MAINTENANCE} epoch {now.epoch}"
             job = launch(settings, lock=MAINTENANCE, holder=holder)

@@ -7,7 +7,9 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
+from assay.action_params import RollbackParams
 from assay.errors import AssayError
+from assay.forms import read_params
 from assay.run import batch_id_of
 from assay.settings import load_settings
 from assay_airflow.attempts import attempt, person_of, refuse
@@ -31,15 +33,16 @@ class RollbackOperator(BaseOperator):
         from assay.rollback import Request, find_pipeline, roll_back, with_whole_id
         from assay.rollback.run import describe
 
-        params, dag_run = context["params"], context["dag_run"]
-        request = Request(
-            to_release=params["to_release"],
-            batch=(params["batch"] or "").strip() or None,
-            who=person_of(context),
-            why=params["why"].strip(),
-            gives_back=params["give_back_files"],
-        )
+        dag_run = context["dag_run"]
         try:
+            params = read_params(RollbackParams, context["params"])
+            request = Request(
+                to_release=params.to_release,
+                batch=params.batch,
+                who=person_of(context),
+                why=params.why,
+                gives_back=params.give_back_files,
+            )
             with connect() as connection:
                 request = with_whole_id(connection, request)
                 pipeline = find_pipeline(connection, request)

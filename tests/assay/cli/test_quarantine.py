@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from assay.cli import quarantine
 from assay.cli.main import app
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import BatchError, ExportError, FileRejectedError, SettingsError
 from assay.landing.records import inspect_file
 from assay.landing.take import pending_files

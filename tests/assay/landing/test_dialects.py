@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
 from assay.errors import FileRejectedError
 from assay.landing.records import inspect_file
 from assay.landing.survey import BLOCK

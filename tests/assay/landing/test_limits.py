@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from assay.contract import Contract, Limits, load_contract
+from assay.contracts.delivery import Limits
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.landing.records import inspect_file
 from corpus.json_files import JsonCases

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.landing.overdue import describe_overdue
 from assay.ledger import Delivery, record_deliveries
 from builders.ledger_rows import start_batch

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import FileRejectedError
 from assay.landing.header import match_header
 from assay.landing.records import inspect_file

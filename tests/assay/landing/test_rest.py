@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.landing import intake, rest
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.rest import is_open_for_writing, keep_resting

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from assay import ledger
-from assay.contract import Contract, load_contract
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.ledger import Delivery
 from assay.maintenance import batches
 from assay.maintenance.batches import purge_work, trim_archive, trim_history

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.contract import load_contract, read_contract
+from assay.contracts.load import load_contract, read_contract
 from assay.errors import ContractError
 from assay.maintenance.tables import Request, plan_upkeep, read_request, retained, write_request
 from assay.plan import write_plan

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.errors import ReconciliationError
 from assay.publish.reconciliation import (
     check_gold,

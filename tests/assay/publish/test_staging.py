@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.publish.staging import stage
 from assay.publish.targets import Staged, serving_target
 

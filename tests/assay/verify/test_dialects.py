@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
 from assay.verify.records import is_of_patch, read_records
 from builders.feeds import COLUMNS, DIALECTS, RECORDS, as_csv, make_feed, name_of
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.contract import Contract, load_contract
-from assay.dialect import Dialect
+from assay.contracts.dialect import Dialect
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.verify.records import CHUNK, read_numbered, read_records
 from assay.verify.spelling import same_value
 

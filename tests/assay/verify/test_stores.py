@@ -5,7 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from assay.contract import Contract, all_contracts, load_contract
+from assay.contracts.load import all_contracts, load_contract
+from assay.contracts.model import Contract
 from assay.verify.evidence import duck_type
 from assay.verify.stores import audit_query
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from assay.contract import Column, load_contract
-from assay.dialect import TextForms
+from assay.contracts.columns import Column
+from assay.contracts.dialect import TextForms
+from assay.contracts.load import load_contract
 from assay.verify.text import BLANK_POINTS, canonical, digest, typed
 from builders.spellings import CONTINENTAL, CONTINENTAL_TEXTS, DECIMALS, MOMENT, MONEY, TIMESTAMPS
 from spark_jobs.transformations.text import BLANKS

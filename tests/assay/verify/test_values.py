@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.audited import Site, broken, forge, forge_everywhere, newest_file, set_first
 
 SILVER = load_contract("silver", "trades")

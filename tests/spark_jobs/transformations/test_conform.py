@@ -15,8 +15,9 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
-from assay.contract import Column, Contract
-from assay.dialect import TextForms
+from assay.contracts.columns import Column
+from assay.contracts.dialect import TextForms
+from assay.contracts.model import Contract
 from builders.spellings import CONTINENTAL, CONTINENTAL_TEXTS, DECIMALS, MOMENT, MONEY, TIMESTAMPS
 from builders.trades import PLAIN, SILVER, bronze
 from spark_jobs.transformations.conform import conform, row_hash

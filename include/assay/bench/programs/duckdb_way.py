@@ -15,7 +15,9 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from assay.contract import Column, Contract, load_contract
+from assay.contracts.columns import Column
+from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.plan import read_plan
 
 THREADS = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from spark_jobs.transformations.conform import conform
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay.contract import Contract
+from assay.contracts.model import Contract
 from spark_jobs.transformations.conform import conform
 
 # The turnover of 10^9 quotes fits the decimal(28,4) of gold.sector_totals.

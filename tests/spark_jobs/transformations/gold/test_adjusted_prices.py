@@ -8,7 +8,7 @@ from decimal import Decimal
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.typed_rows import silver_rows
 from gold.adjusted_prices.build import grain, summarise
 

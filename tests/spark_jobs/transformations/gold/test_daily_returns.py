@@ -8,7 +8,7 @@ from decimal import Decimal
 from pyspark.sql import Row, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.typed_rows import silver_rows
 from gold.daily_returns.build import grain, summarise
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.typed_rows import silver_rows
 from gold.fund_holdings_value.build import grain, summarise
 

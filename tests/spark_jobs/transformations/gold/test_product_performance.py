@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.gold import summary_of
 from builders.typed_rows import silver_rows
 

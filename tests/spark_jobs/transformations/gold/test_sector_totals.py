@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pyspark.sql import SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.typed_rows import silver_rows
 from gold.sector_totals.build import grain, summarise
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.typed_rows import bronze_rows
 from spark_jobs.transformations.silver.ecommerce_events import ecommerce_events
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from builders.typed_rows import bronze_rows
 from spark_jobs.transformations.silver.mutual_funds import mutual_funds
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.contract import load_contract
+from assay.contracts.load import load_contract
 from assay.settings import REPOSITORY
 from builders.batches import take
 from spark_jobs.lakehouse.landing import read_files

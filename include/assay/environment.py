@@ -1,0 +1,81 @@
+"""Reads variables of the environment; each reader raises SettingsError that names its variable."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from assay.errors import SettingsError
+
+PLACE = r"://[^/\s;@]+:[0-9]+"
+MASTERS = r"warm|local\[(\*|[1-9][0-9]*)\]|spark" + PLACE
+SERVER = rf"(?P<master>sc{PLACE})/?(?P<parameters>(;[^\s;=]+=[^\s;=]+)*);?"
+Address = tuple[str, int]
+
+
+def read_folder(environ: Mapping[str, str], name: str) -> Path | None:
+    """A path, made absolute; None when the variable is empty."""
+    text = environ.get(name)
+    return Path.cwd() / Path(text).expanduser() if text else None
+
+
+def read_memory(environ: Mapping[str, str], name: str, default: str) -> str:
+    """A size such as 2g, as Spark takes it."""
+    size = environ.get(name) or default
+    if size and not (size[:-1].isdigit() and size[-1] in "mg"):
+        raise SettingsError(f"{name}={size!r} is not a size such as 2g or 1500m")
+    return size
+
+
+def read_yes(environ: Mapping[str, str], name: str) -> bool:
+    """yes or no, which is the default."""
+    text = environ.get(name) or "no"
+    if text not in ("yes", "no"):
+        raise SettingsError(f"{name}={text!r} is neither yes nor no")
+    return text == "yes"
+
+
+def read_spark_master(environ: Mapping[str, str], default: str) -> tuple[str, str]:
+    """Where Spark is, and the parameters of a server, such as token=…;use_ssl=true."""
+    text = environ.get("ASSAY_SPARK_MASTER") or default
+    server = re.fullmatch(SERVER, text)
+    if server:
+        return server["master"], server["parameters"].removeprefix(";")
+    if not re.fullmatch(MASTERS, text):
+        # What follows may be a token.
+        shown = text.partition(";")[0]
+        raise SettingsError(
+            f"ASSAY_SPARK_MASTER={shown!r} is none of warm, sc://host:15002, local[*], local[2]"
+            " and spark://host:7077; only sc:// takes parameters, each as ;name=value"
+        )
+    return text, ""
+
+
+def read_listen(environ: Mapping[str, str], default: str) -> str:
+    """The IP address to listen on."""
+    text = environ.get("ASSAY_LISTEN") or default
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise SettingsError(f"ASSAY_LISTEN={text!r} is not an IP address such as 0.0.0.0") from None
+
+
+def read_socket(environ: Mapping[str, str], name: str) -> Address | None:
+    """A host and a port; None when the variable is empty."""
+    text = environ.get(name)
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise SettingsError(f"{name}={text!r} is not an address such as postgres:5432")
+    return host, int(port)
+
+
+def read_page(environ: Mapping[str, str]) -> str | None:
+    """The address of a page; None when the variable is empty."""
+    text = environ.get("ASSAY_AIRFLOW_PAGE")
+    if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise SettingsError(f"ASSAY_AIRFLOW_PAGE={text!r} is no address such as http://host:8080")
+    return text or None
