@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # What is of one worker, longest first: the tests of the running stack, which mostly wait for it,
-# and those of the one Spark session. Of all others each file is for whoever is free.
+# and those of one Spark session. Of all others each file is for whoever is free.
 SHARES = {
     "stack": ("tests/e2e/",),
-    "spark": ("tests/spark_jobs/", "tests/faults/", "tests/assay/verify/", "tests/test_scenarios"),
+    "spark": ("tests/spark_jobs/", "tests/assay/verify/", "tests/test_scenarios"),
+    "faults": ("tests/faults/",),
 }
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
