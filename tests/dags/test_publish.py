@@ -60,8 +60,8 @@ def released_by_a_killed_attempt(
     return str(write_plan(plan))
 
 
-def attempt(dag_bag: DagBag, plan_path: str) -> dict[str, Any]:
-    """What one attempt of the task publish tells of silver."""
+def attempt(dag_bag: DagBag, plan_path: str) -> dict[str, dict[str, Any]]:
+    """What one attempt of the task publish tells, by Asset."""
     task = dag_bag.dags["trades"].get_task("publish")
     events: dict[Any, Any] = defaultdict(lambda: SimpleNamespace(extra=None))
     instance = SimpleNamespace(
@@ -74,8 +74,7 @@ def attempt(dag_bag: DagBag, plan_path: str) -> dict[str, Any]:
         "outlet_events": events,
     }
     task.execute(context)
-    (told,) = events.values()
-    return dict(told.extra)
+    return {asset.name: dict(event.extra) for asset, event in events.items()}
 
 
 def test_release_of_a_killed_attempt_is_told_by_the_next_and_only_once(
@@ -83,7 +82,11 @@ def test_release_of_a_killed_attempt_is_told_by_the_next_and_only_once(
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    told = attempt(dag_bag, released_by_a_killed_attempt)
+    by_asset = attempt(dag_bag, released_by_a_killed_attempt)
+    assert {told["release"] for told in by_asset.values()} == {by_asset[EVENT]["release"]}
+    with_version = {name for name, told in by_asset.items() if "version" in told}
+    assert with_version == {EVENT}, "the release has brought no other table of the lake"
+    told = by_asset[EVENT]
     assert (told["batch"], told["version"]) == ("b1", 3)
     assert told["verdicts"] == {"met": 0, "overridden": ["silver.trades: known status"]}
     with database.connect() as connection:
