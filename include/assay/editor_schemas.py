@@ -15,9 +15,8 @@ from pydantic_core import CoreSchema
 
 from assay.contracts.load import DATASET_FILE, GOLD_FILE
 from assay.pipelines import PIPELINES_FILE
-from assay.settings import CONTRACTS
+from assay.settings import SCHEMAS
 
-SCHEMAS = CONTRACTS / "schemas"
 # Name of a YAML file → what it is declared to be.
 DECLARED: dict[str, TypeAdapter[Any]] = {
     "dataset.yaml": DATASET_FILE,

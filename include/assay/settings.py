@@ -20,12 +20,11 @@ from assay.environment import (
 )
 from assay.errors import SettingsError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-CONTRACTS = REPOSITORY / "include"  # datasets/<name>/dataset.yaml and gold/<table>/table.yaml
-PIPELINES = REPOSITORY / "include" / "pipelines.yaml"
-GOLD = CONTRACTS / "gold"
-SQL = REPOSITORY / "include" / "sql"
-SPARK_JOBS = REPOSITORY / "include" / "spark_jobs"
+CODE = Path(__file__).resolve().parents[1]  # include/, or where an installation has its packages
+REPOSITORY = CODE.parent
+GOLD, SPARK_JOBS = CODE / "gold", CODE / "spark_jobs"
+CONTRACTS = CODE  # datasets/<name>/dataset.yaml and gold/<table>/table.yaml
+PIPELINES, SCHEMAS, SQL = CODE / "pipelines.yaml", CODE / "schemas", CODE / "sql"
 LOOPBACK = "127.0.0.1"
 WARM = "warm"
 BESIDE_HEAP = 1 << 30  # classes, compiled code and buffers of a server that is well
@@ -159,7 +158,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     master, parameters = read_spark_master(environ, WARM)
     settings = Settings(
-        home=read_folder(environ, "ASSAY_HOME") or REPOSITORY / ".assay",
+        home=read_folder(environ, "ASSAY_HOME") or _usual_home(),
         spark_master=master,
         spark_parameters=parameters,
         driver_memory=read_memory(environ, "ASSAY_DRIVER_MEMORY", "4g"),
@@ -195,3 +194,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _bytes(size: str) -> int:
     return int(size[:-1]) << {"m": 20, "g": 30}[size[-1]]
+
+
+def _usual_home() -> Path:
+    """Beside the code in a checkout; whoever runs an installation is where the state shall be."""
+    is_checkout = (REPOSITORY / "pyproject.toml").is_file()
+    return (REPOSITORY if is_checkout else Path.cwd()) / ".assay"
