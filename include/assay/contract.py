@@ -21,7 +21,7 @@ from assay.dialect import Dialect, TextForms
 from assay.dialect_faults import DIALECT
 from assay.errors import ContractError
 from assay.facts import Facts, read_facts, refuse
-from assay.settings import CONTRACTS
+from assay.settings import CONTRACTS, outside_contracts
 
 Layer = Literal["bronze", "silver", "gold"]
 Severity = Literal["fail", "warn"]
@@ -210,9 +210,24 @@ class Contract:
         return [column.name for column in self.columns if column.money]
 
 
+def contract_roots(layer: Layer) -> list[Path]:
+    """The folders that contracts of a layer are found in; `ASSAY_DATASETS` adds one of datasets."""
+    if layer == "gold":
+        return [CONTRACTS / "gold"]
+    outside = outside_contracts()
+    return [CONTRACTS / "datasets", *([outside] if outside else [])]
+
+
 def contract_path(layer: Layer, name: str) -> Path:
-    """The file that a contract is in; bronze and silver of a dataset share one."""
-    return CONTRACTS / ("gold" if layer == "gold" else "datasets") / name / FILES[layer]
+    """The file that a contract is in; bronze and silver of a dataset share one.
+
+    Raises ContractError when there are two.
+    """
+    paths = [root / name / FILES[layer] for root in contract_roots(layer)]
+    there = [path for path in paths if path.is_file()]
+    if len(there) > 1:
+        raise ContractError(f"{name} has two contracts: {there[0]} and {there[1]}; rename one")
+    return there[0] if there else paths[0]
 
 
 @cache
@@ -293,8 +308,8 @@ def _forms(facts: dict[str, Any]) -> TextForms:
 
 def contract_names(layer: Layer) -> list[str]:
     """Every table of a layer that has a contract, in alphabetical order."""
-    path = contract_path(layer, "*")
-    return sorted(found.parent.name for found in path.parents[1].glob(f"*/{path.name}"))
+    found = (path for root in contract_roots(layer) for path in root.glob(f"*/{FILES[layer]}"))
+    return sorted({path.parent.name for path in found})
 
 
 def dataset_names() -> list[str]:

@@ -6,7 +6,7 @@ in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from assay.contract import dataset_names
 from assay.errors import SettingsError
 from assay.facts import Facts, nearest, read_facts, refuse, unknown_keys
-from assay.settings import PIPELINES
+from assay.settings import PIPELINES, outside_contracts
 
 Trigger = Literal["files", "releases"]
 CRON_FIELDS = 5
@@ -39,8 +39,15 @@ REQUIRED = [each.name for each in fields(Pipeline)[1:] if each.default is MISSIN
 
 @cache
 def all_pipelines() -> dict[str, Pipeline]:
-    """Every pipeline by name, in the order of `include/pipelines.yaml`."""
-    return read_pipelines(PIPELINES, dataset_names())
+    """Every pipeline by name, in the order of `include/pipelines.yaml` and of the files beside."""
+    return read_pipelines(pipelines_files(), dataset_names())
+
+
+def pipelines_files() -> list[Path]:
+    """The files that pipelines are in: the repository's, and that of `ASSAY_DATASETS` if it has."""
+    outside = outside_contracts()
+    beside = outside / PIPELINES.name if outside else PIPELINES
+    return [PIPELINES, *([beside] if beside != PIPELINES and beside.is_file() else [])]
 
 
 def find_pipeline(name: str) -> Pipeline:
@@ -63,15 +70,19 @@ def pipeline_carrying(dataset: str) -> Pipeline:
     raise SettingsError(f"{PIPELINES}: no pipeline takes files of {dataset!r}")
 
 
-def read_pipelines(path: Path, datasets: Collection[str]) -> dict[str, Pipeline]:
-    """Load the pipelines of these datasets from a file.
+def read_pipelines(paths: Sequence[Path], datasets: Collection[str]) -> dict[str, Pipeline]:
+    """Load the pipelines of these datasets from files.
 
     Raises ContractError, naming file, pipeline and key, with every fault at once.
     """
-    facts = read_facts(path)
-    refuse(path, (f"{name}: {f}" for name, each in facts.items() for f in _faults(each, datasets)))
-    pipelines = {name: _pipeline(name, **each) for name, each in facts.items()}
-    refuse(path, _faults_between(pipelines.values()))
+    pipelines: dict[str, Pipeline] = {}
+    for path in paths:
+        facts = read_facts(path)
+        faults = (f"{name}: {f}" for name, each in facts.items() for f in _faults(each, datasets))
+        refuse(path, faults)
+        refuse(path, (f"{name}: is in {paths[0]} as well" for name in facts if name in pipelines))
+        pipelines |= {name: _pipeline(name, **each) for name, each in facts.items()}
+    refuse(paths[-1], _faults_between(pipelines.values()))
     return pipelines
 
 

@@ -189,6 +189,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def outside_contracts(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of contracts that are not of the repository: `<dataset>/dataset.yaml` each, and
+    `pipelines.yaml`."""
+    return _folder(environ, "ASSAY_DATASETS")
+
+
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     text = environ.get(name)
     return Path.cwd() / Path(text).expanduser() if text else None

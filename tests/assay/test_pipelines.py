@@ -30,7 +30,7 @@ BOTH: dict[str, Any] = {"trigger": "releases", "datasets": ["orders"], "owner": 
 def read(tmp_path: Path, **facts: object) -> object:
     path = tmp_path / "pipelines.yaml"
     path.write_text(yaml.safe_dump(facts))
-    return read_pipelines(path, ["orders", "returns"])
+    return read_pipelines([path], ["orders", "returns"])
 
 
 def test_every_dataset_is_carried_by_one_pipeline() -> None:
@@ -97,6 +97,6 @@ def test_a_pipeline_that_is_given_twice_is_a_fault(tmp_path: Path) -> None:
     path = tmp_path / "pipelines.yaml"
     path.write_text("a: {owner: x}\na: {owner: y}\n")
     with pytest.raises(ContractError, match="a is given twice, again in line 2"):
-        read_pipelines(path, [])
+        read_pipelines([path], [])
     with pytest.raises(ContractError, match=r"nothing\.yaml: no such file"):
-        read_pipelines(tmp_path / "nothing.yaml", [])
+        read_pipelines([tmp_path / "nothing.yaml"], [])

@@ -15,7 +15,8 @@ from assay_airflow.dag_factory import SPARK_POOL
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
-DAG_IDS = sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py"))
+DAG_FILES = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
+DAG_IDS = sorted(DAG_FILES - {"other_pipelines"})
 NO_PIPELINES = {  # they bring no batch in
     "lakehouse_maintenance": ("maintenance", MAINTENANCE_PARAMS),
     "batch_actions": ("actions", action_params([])),
