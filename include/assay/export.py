@@ -17,10 +17,10 @@ from deltalake.exceptions import DeltaError
 from assay import ledger
 from assay.contract import Contract, contract_names, load_contract
 from assay.errors import ExportError
+from assay.evolution import LINEAGE
 from assay.export_formats import WRITERS, Format, write_file
 from assay.files import written_whole
 from assay.ledger.query import Connection
-from assay.publish.targets import LINEAGE
 from assay.settings import Settings
 
 Progress = Callable[[str, int], None]

@@ -160,6 +160,8 @@ class Plan:
             return any(file.records for file in self.files)
         if stage in ("build_silver", "validate_silver"):
             return self._has_records
+        if stage in ("build_gold", "validate_gold"):
+            return self.has_work and bool(self.gold)
         return self.has_work and (self.commit or stage not in ("stage", "commit"))
 
     def asks_ledger(self, stage: str) -> bool:

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.contract import Column, Contract, measured_columns
+from assay.evolution import LINEAGE
 
-LINEAGE = (
-    Column("batch_id", nullable=False),
-    Column("file_id", nullable=False),
-    Column("source_file", nullable=False),
-    Column("record_number", "bigint", nullable=False),
-)
 DELETED = Column("deleted", "boolean", nullable=False)
 
 
