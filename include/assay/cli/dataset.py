@@ -1,4 +1,4 @@
-"""`assay dataset new | list | show`: a dataset from a sample file, and what there is."""
+"""`assay dataset new | check | list | show`: a dataset from a sample file, and what there is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from assay.cli.dataset_check import check
 from assay.contract import Contract, all_contracts, dataset_names, gold_contracts, load_contract
 from assay.errors import SettingsError
 from assay.facts import nearest
@@ -20,8 +21,10 @@ from assay.profile.given import Given
 from assay.words import count
 
 app = typer.Typer(
-    no_args_is_help=True, help="Datasets: propose one from a sample file, list and show them."
+    no_args_is_help=True,
+    help="Datasets: propose one from a sample file, check, list and show them.",
 )
+app.command()(check)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Name = Annotated[str, typer.Argument(help="The dataset, such as trades.")]
 
@@ -154,7 +157,8 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(facts, indent=1))
         return
-    table = Table(*(Column(name, no_wrap=True) for name in facts[0]), box=None, pad_edge=False)
+    columns = (Column(name, overflow="fold") for name in facts[0])
+    table = Table(*columns, box=None, pad_edge=False)
     for each in facts:
         key = ", ".join(each["key"]) if isinstance(each["key"], list) else ""
         row = {**each, "key": key}
