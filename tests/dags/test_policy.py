@@ -9,6 +9,7 @@ import pytest
 
 from assay.action_params import ROLLBACK_PARAMS, action_params
 from assay.params import MAINTENANCE_PARAMS, PARAM_SCHEMAS, resolve_params
+from assay.pipelines import all_pipelines
 from assay.settings import REPOSITORY
 from assay_airflow.dag_factory import SPARK_POOL
 
@@ -40,7 +41,7 @@ def test_actions_are_offered_for_every_pipeline_and_can_be_triggered_at_once(
     dag_bag: DagBag,
 ) -> None:
     dag = dag_bag.dags["batch_actions"]
-    assert dag.params.get_param("pipeline").schema["enum"] == [None, *PIPELINES]
+    assert dag.params.get_param("pipeline").schema["enum"] == [None, *sorted(all_pipelines())]
     assert dag.is_paused_upon_creation is False
     assert dag.timetable.can_be_scheduled is False
 
