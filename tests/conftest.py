@@ -24,6 +24,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from assay.addresses import ObjectPath
+from assay.evolution import evolve_tables
 from assay.migrations import migrate
 from assay.settings import load_settings
 from builders.object_server import BUCKET, object_server
@@ -93,6 +94,7 @@ def _serve(folder: Path, *, is_durable: bool = True) -> Iterator[PostgresServer]
             connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER assay_owner")
         with replace(superuser, name=TEMPLATE).connect("assay_owner") as connection:
             migrate(connection)
+            evolve_tables(connection)
         yield server
     finally:
         server.cleanup()

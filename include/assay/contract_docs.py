@@ -42,8 +42,8 @@ EQUAL_VERSIONS = {
 
 
 def render_page() -> str:
-    """The whole page."""
-    datasets = all_contracts("silver")
+    """The whole page: what is of the repository."""
+    datasets = [c for c in all_contracts("silver") if c.path.is_relative_to(REPOSITORY)]
     return "\n".join(
         [HEAD, *_overview(datasets), *(line for d in datasets for line in _dataset(d))]
     )

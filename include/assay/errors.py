@@ -5,6 +5,7 @@ AssayError
 ├── ContractError        a contract file contradicts itself or the rules
 ├── StackError           the embedded stack cannot start, stop or be found
 ├── ObjectStoreError     an object store cannot be reached, or refuses what it is asked
+├── SampleError          sample files do not decide what a contract has to say
 ├── FileRejectedError    a landing file cannot be taken; carries the reason
 ├── BatchError           a batch is not in a state that allows what was asked
 │   └── StaleBaseError   silver or gold has moved since the batch was built
@@ -37,6 +38,10 @@ class StackError(AssayError):
 
 class ObjectStoreError(AssayError):
     """An object store cannot be reached or refuses; the text names address and remedy."""
+
+
+class SampleError(AssayError):
+    """Sample files do not decide what a contract has to say; the text names what does."""
 
 
 class FileRejectedError(AssayError):

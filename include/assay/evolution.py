@@ -1,8 +1,13 @@
-"""Postgres tables against their contracts: nullable columns are added, nothing else is changed."""
+"""Postgres tables against their contracts: what is not there is made, nothing else is changed.
+
+What a value may be is said by the contract alone, and judged in silver: a table has no CHECK for
+it, since one of today's rules would refuse rows of a release that is taken back to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -10,24 +15,53 @@ from psycopg import sql
 
 from assay.contracts.columns import Column
 from assay.contracts.load import all_contracts
+from assay.contracts.model import Contract
 from assay.ledger.query import fetch_all
 
-POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz"}
+POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz", "int": "integer"}
+LINEAGE = (
+    Column("batch_id", nullable=False, description="The batch that brought the row"),
+    Column("file_id", nullable=False, description="The SHA-256 of the file that it is from"),
+    Column("source_file", nullable=False, description="The name of that file as delivered"),
+    Column("record_number", "bigint", nullable=False, description="Its record, from 1"),
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A table as readers of Postgres shall find it."""
+
+    table: str
+    contract: Contract
+
+    @property
+    def name(self) -> sql.Identifier:
+        return sql.Identifier(*self.table.split("."))
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        lineage = LINEAGE if self.contract.layer == "silver" else ()
+        return (*self.contract.columns, *lineage)
 
 
 def evolve_tables(connection: psycopg.Connection[Any]) -> list[str]:
-    """Add, as the owner, the nullable columns that contracts have gained; return their names.
+    """As the owner, make the tables of contracts that are not there, and add the nullable columns
+    that contracts have gained; returns the names of both.
 
-    A table that is not there yet, and any other difference, is left for a migration.
+    Any other difference is left for a migration.
     """
-    added = []
-    for table, columns in _served():
-        if known := columns_of(connection, table):
-            for column in columns:
-                if column.nullable and column.name not in known:
-                    _add(connection, table, column)
-                    added.append(f"{table}.{column.name}")
-    return added
+    made = []
+    for served in _served():
+        known = columns_of(connection, served.table)
+        if not known:
+            _create(connection, served)
+            made.append(served.table)
+            continue
+        for column in served.contract.columns:
+            if column.nullable and column.name not in known:
+                _add(connection, served, column)
+                made.append(f"{served.table}.{column.name}")
+    return made
 
 
 def columns_of(connection: psycopg.Connection[Any], table: str) -> set[str]:
@@ -41,21 +75,59 @@ def columns_of(connection: psycopg.Connection[Any], table: str) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _served() -> Iterator[tuple[str, Sequence[Column]]]:
+def _served() -> Iterator[Served]:
     for contract in all_contracts("silver"):
         if contract.serving:
-            yield contract.serving, contract.columns
+            yield Served(contract.serving, contract)
     for contract in all_contracts("gold"):
-        yield contract.table, contract.columns
+        yield Served(contract.table, contract)
 
 
-def _add(connection: psycopg.Connection[Any], table: str, column: Column) -> None:
-    kind = column.type.replace("decimal", "numeric")
+def _create(connection: psycopg.Connection[Any], served: Served) -> None:
+    """Columns, NOT NULLs, primary key and comments; who may use it follows from its namespace."""
+    keys = served.contract.keys
+    columns = [_definition(column, is_key=column.name in keys) for column in served.columns]
+    key = sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, keys)))
     with connection.transaction():
         connection.execute(
-            sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
-                sql.Identifier(*table.split(".")),
-                sql.Identifier(column.name),
-                sql.SQL(POSTGRES_TYPES.get(kind, kind)),
+            sql.SQL("CREATE TABLE {} ({})").format(served.name, sql.SQL(", ").join([*columns, key]))
+        )
+        connection.execute(
+            sql.SQL("COMMENT ON TABLE {} IS {}").format(served.name, served.contract.description)
+        )
+        for column in served.columns:
+            _comment(connection, served, column)
+
+
+def _definition(column: Column, *, is_key: bool) -> sql.Composed:
+    collated = is_key and column.type == "string"  # sorted by its bytes, as Delta and DuckDB do
+    return sql.SQL("{} {}{}{}").format(
+        sql.Identifier(column.name),
+        sql.SQL(_type(column)),
+        sql.SQL(' COLLATE "C"' if collated else ""),
+        sql.SQL("" if column.nullable else " NOT NULL"),
+    )
+
+
+def _type(column: Column) -> str:
+    kind = column.type.replace("decimal", "numeric")
+    return POSTGRES_TYPES.get(kind, kind)
+
+
+def _comment(connection: psycopg.Connection[Any], served: Served, column: Column) -> None:
+    if column.description:
+        connection.execute(
+            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
+                served.name, sql.Identifier(column.name), column.description
             )
         )
+
+
+def _add(connection: psycopg.Connection[Any], served: Served, column: Column) -> None:
+    with connection.transaction():
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(
+                served.name, _definition(column, is_key=False)
+            )
+        )
+        _comment(connection, served, column)

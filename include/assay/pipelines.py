@@ -6,7 +6,7 @@ in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from assay.contracts.facts import Facts, Fault, Names, Text, nearest
 from assay.contracts.folders import dataset_names
 from assay.contracts.yaml_file import check, open_yaml
 from assay.errors import SettingsError
-from assay.settings import PIPELINES
+from assay.settings import PIPELINES, outside_contracts
 
 Trigger = Literal["files", "releases"]
 CRON_FIELDS = 5
@@ -60,8 +60,15 @@ PIPELINES_FILE = TypeAdapter(dict[str, PipelineFacts])
 
 @cache
 def all_pipelines() -> dict[str, Pipeline]:
-    """Every pipeline by name, in the order of `include/pipelines.yaml`."""
-    return read_pipelines(PIPELINES, dataset_names())
+    """Every pipeline by name, in the order of `include/pipelines.yaml` and of the files beside."""
+    return read_pipelines(pipelines_files(), dataset_names())
+
+
+def pipelines_files() -> list[Path]:
+    """The files that pipelines are in: the repository's, and that of `ASSAY_DATASETS` if it has."""
+    outside = outside_contracts()
+    beside = outside / PIPELINES.name if outside else PIPELINES
+    return [PIPELINES, *([beside] if beside != PIPELINES and beside.is_file() else [])]
 
 
 def find_pipeline(name: str) -> Pipeline:
@@ -84,21 +91,33 @@ def pipeline_carrying(dataset: str) -> Pipeline:
     raise SettingsError(f"{PIPELINES}: no pipeline takes files of {dataset!r}")
 
 
-def read_pipelines(path: Path, datasets: Collection[str]) -> dict[str, Pipeline]:
-    """Load the pipelines of these datasets from a file.
+def read_pipelines(paths: Sequence[Path], datasets: Collection[str]) -> dict[str, Pipeline]:
+    """Load the pipelines of these datasets from files.
 
     Raises ContractError, naming file, line, pipeline and key, with every fault at once.
     """
-    file = open_yaml(path)
-    facts = check(file, PIPELINES_FILE)
-    file.refuse(_faults_between(facts, datasets))
-    return {name: Pipeline(name=name, **vars(each)) for name, each in facts.items()}
+    told: dict[str, PipelineFacts] = {}
+    for path in paths:
+        file = open_yaml(path)
+        facts = check(file, PIPELINES_FILE)
+        file.refuse(((name,), f"is in {paths[0]} as well") for name in facts if name in told)
+        file.refuse(_faults_between(told, facts, datasets))
+        told |= facts
+    return {name: Pipeline(name=name, **vars(each)) for name, each in told.items()}
 
 
 def _faults_between(
-    pipelines: Mapping[str, PipelineFacts], datasets: Collection[str]
+    known: Mapping[str, PipelineFacts],
+    pipelines: Mapping[str, PipelineFacts],
+    datasets: Collection[str],
 ) -> Iterator[Fault]:
-    carriers: dict[str, str] = {}
+    """Faults of the pipelines of a file, of which those of files before are known."""
+    carriers = {
+        dataset: name
+        for name, pipeline in known.items()
+        if pipeline.trigger == "files"
+        for dataset in pipeline.datasets
+    }
     for name, pipeline in pipelines.items():
         for number, dataset in enumerate(pipeline.datasets):
             place = (name, "datasets", number)

@@ -113,6 +113,8 @@ class Plan:
             return self.input.delivers()
         if stage in ("build_silver", "validate_silver"):
             return self.input.has_records(self.active)
+        if stage in ("build_gold", "validate_gold"):
+            return self.has_work and bool(self.gold)
         return self.has_work and (self.commit or stage not in ("stage", "commit"))
 
     def table(self, layer: str, name: str) -> str:

@@ -24,7 +24,7 @@ from assay.ledger.query import Connection
 from assay.plan import Plan
 from assay.publish.change import require_staged
 from assay.quarantine.selection import require_open, select_rows
-from assay.stage_results import GoldBuild, SilverBuild, read_gold, read_silver
+from assay.stage_results import NO_GOLD, GoldBuild, SilverBuild, read_gold, read_silver
 
 UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
@@ -106,7 +106,7 @@ def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[st
     has_silver = plan.input.makes_silver
     silver = read_silver(plan.folder) if has_silver else None
     made_from = subjects(plan, "silver") if has_silver else {}
-    gold = read_gold(plan.folder)
+    gold = read_gold(plan.folder) if plan.needs("build_gold") else NO_GOLD
     if gold.made_from not in (None, made_from):
         raise BatchError(
             f"{plan.batch_id}: silver was built again after gold; clear build_gold and all after it"

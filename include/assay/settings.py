@@ -192,6 +192,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def outside_contracts(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of contracts that are not of the repository: `<dataset>/dataset.yaml` each, and
+    `pipelines.yaml`."""
+    return read_folder(environ, "ASSAY_DATASETS")
+
+
 def _bytes(size: str) -> int:
     return int(size[:-1]) << {"m": 20, "g": 30}[size[-1]]
 

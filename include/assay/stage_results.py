@@ -89,6 +89,10 @@ class GoldResult:
     rules: str | None = None
 
 
+# What a batch has whose datasets no gold table is made of.
+NO_GOLD = GoldResult(epoch=0, tables={})
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommitResult:
     """The result of a commit: versions and totals by table, and the builds that it committed.

@@ -10,11 +10,13 @@ from typing import Any, cast
 from airflow.sdk import DAG, AssetAny, BaseOperator, Param, TaskGroup, chain
 
 from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
+from assay.dags_folder import dag_file
 from assay.params import schemas_of
 from assay.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
 from assay.task_docs import doc_of
 from assay_airflow.assets import add_lineage, silver_asset
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
+from assay_airflow.manuals import manual_of
 from assay_airflow.operators import (
     AcceptFilesOperator,
     ArchiveFilesOperator,
@@ -37,17 +39,24 @@ WHERE_FOLDERS_ARE = "`make url` prints where the folder `landing/` is."
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def pipeline_dag(name: str, *, doc_md: str | None) -> DAG:
-    """The DAG of a pipeline of `include/pipelines.yaml`, from what starts it to its release.
+def pipeline_dag(name: str, *, doc_md: str | None = None) -> DAG:
+    """The DAG of a pipeline of `pipelines.yaml`, from what starts it to its release.
 
-    Infrastructure failures are retried with back-off; a failed gate, a refused param or an error
-    that a person must act on is not (see `attempts`).
+    Without a `doc_md` its manual is made from its contracts. Infrastructure failures are retried
+    with back-off; a failed gate, a refused param or an error that a person must act on is not (see
+    `attempts`).
     """
     pipeline = find_pipeline(name)
     build = {"files": _from_files, "releases": _from_releases}[pipeline.trigger]
     when = f"`{pipeline.schedule}` (UTC)" if pipeline.schedule else "after each release of these"
     facts = f"Datasets: {', '.join(pipeline.datasets)}. Runs: {when}, or when triggered."
-    return build(pipeline, f"{doc_md}\n{facts} Owner: {pipeline.owner}. {WHERE_FOLDERS_ARE}")
+    manual = doc_md or manual_of(pipeline)
+    return build(pipeline, f"{manual}\n{facts} Owner: {pipeline.owner}. {WHERE_FOLDERS_ARE}")
+
+
+def other_pipeline_dags() -> dict[str, DAG]:
+    """The DAG of every pipeline that has no file of its own in `dags/`, by name."""
+    return {name: pipeline_dag(name) for name in all_pipelines() if not dag_file(name).is_file()}
 
 
 def _from_files(pipeline: Pipeline, doc_md: str) -> DAG:

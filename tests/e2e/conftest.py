@@ -38,6 +38,7 @@ def stack() -> Iterator[RunningStack]:
         (home / part).symlink_to(shared.home / part)
     settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", **lake})
     # The other half of the tests starts a stack as well, perhaps in the same moment.
+    os.environ["ASSAY_DATASETS"] = str(home / "feeds")  # the parts of the stack inherit it
     ports = {"airflow": 18080, "postgres": 15432, "spark": 15102}
     (home / "ports.json").write_text(json.dumps(ports))
     try:
@@ -47,6 +48,7 @@ def stack() -> Iterator[RunningStack]:
         yield running
     finally:
         supervisor.down(settings, print)
+        del os.environ["ASSAY_DATASETS"]
         left = [find_supervisor(settings), find_postgres(settings), *find_ours(settings)]
         keep = os.environ.get("ASSAY_KEEP_HOME")
         if not keep:

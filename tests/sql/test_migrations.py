@@ -122,7 +122,7 @@ def test_table_has_the_columns_of_its_contract(
     table = contract.serving or contract.table
     lineage = LINEAGE if contract.layer == "silver" else []
     expected_table = loader.execute("SELECT to_regclass(%s)", [table]).fetchone()
-    assert expected_table != (None,), f"no migration in {DDL} makes {table}"
+    assert expected_table != (None,), f"neither a migration nor evolution makes {table}"
     columns = catalog_columns(loader, table)
     assert list(columns) == contract.column_names + lineage
     for column in contract.columns:

@@ -21,6 +21,7 @@ from psycopg import sql
 from assay.addresses import Place
 from assay.demo import PIPELINE
 from assay.errors import StackError
+from assay.evolution import evolve_tables
 from assay.generate.options import SetOptions
 from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
@@ -184,6 +185,7 @@ class Workbench:
         if migrated:
             with psycopg.connect(dsn(self.settings, "assay_owner", name)) as connection:
                 migrate(connection)
+                evolve_tables(connection)
 
     def settle(self) -> None:
         """Have Postgres write out what it holds, so that no round pays for the one before."""

@@ -10,6 +10,7 @@ import typer
 from assay.cli import (
     batch,
     bench,
+    dataset,
     demo,
     export,
     generate,
@@ -35,6 +36,7 @@ export.register(app)
 verify.register(app)
 quarantine.register(app)
 app.add_typer(generate.app, name="generate")
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(batch.app, name="batch")
 app.add_typer(release.app, name="release")
 app.add_typer(lake.app, name="lake")

@@ -16,6 +16,7 @@ from assay.contracts.facts import Facts, Fault
 
 # Python, Spark and the auditor decode these alike, see `landing.encoding`.
 Encoding = Literal["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"]
+Decimal = Literal[".", ","]
 Thousands = Literal["", ".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f"]
 MARK = r"!-/:-@\[\]^_`{-~"
 ONE_CHARACTER = "is not one character of ASCII that is no letter, digit, blank or backslash"
@@ -60,7 +61,7 @@ class TextForms(Facts):
     Without `true_values` and `false_values` a boolean has its usual spellings.
     """
 
-    decimal: Annotated[Literal[".", ","], Field(description="The decimal mark.")] = "."
+    decimal: Annotated[Decimal, Field(description="The decimal mark.")] = "."
     thousands: Annotated[
         Thousands, Field(description="The mark between groups of three digits.")
     ] = ""

@@ -105,7 +105,8 @@ def read_built(plan: Plan, epoch: int) -> Change:
     """Gather what the newest builds of a batch are about to change."""
     has_silver = plan.input.makes_silver
     silver = read_silver(plan.folder).datasets if has_silver else {}
-    return _make_change(plan, epoch, silver, read_gold(plan.folder).tables, None)
+    gold = read_gold(plan.folder).tables if plan.needs("build_gold") else {}
+    return _make_change(plan, epoch, silver, gold, None)
 
 
 def read_change(plan: Plan, epoch: int) -> Change:

@@ -8,13 +8,8 @@ from pathlib import Path
 from assay.contracts.columns import Column
 from assay.contracts.load import measured_columns
 from assay.contracts.model import Contract
+from assay.evolution import LINEAGE
 
-LINEAGE = (
-    Column("batch_id", nullable=False),
-    Column("file_id", nullable=False),
-    Column("source_file", nullable=False),
-    Column("record_number", "bigint", nullable=False),
-)
 DELETED = Column("deleted", "boolean", nullable=False)
 
 

@@ -16,6 +16,7 @@ from assay.batch_states import PUBLISHED
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
+from assay.evolution import LINEAGE
 from assay.ledger.query import fetch_all
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.publish.measures import measure_delta, measure_postgres
@@ -24,7 +25,7 @@ from assay.publish.reconciliation import Measures, check_same, require_equal
 from assay.publish.release import TRANSACTION_SETTINGS, apply_target
 from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
-from assay.publish.targets import LINEAGE, Target, gold_measures
+from assay.publish.targets import Target, gold_measures
 from assay.results import epochs_of
 from assay.rollback.quarantine import put_quarantine_back
 from assay.settings import Settings

@@ -126,11 +126,11 @@ def migrate_warehouse(settings: Settings, say: Say) -> None:
 
     with psycopg.connect(dsn(settings, "assay_owner")) as connection:
         applied = migrate(connection)
-        added = evolve_tables(connection)
+        made = evolve_tables(connection)
     if applied:
         say(f"applied {len(applied)} migrations")
-    if added:
-        say(f"added {', '.join(added)}, which the contracts have gained")
+    if made:
+        say(f"made {', '.join(made)} in Postgres, as the contracts say")
 
 
 def _start_airflow(settings: Settings, say: Say) -> None:

@@ -7,9 +7,10 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from builders.typed_rows import bronze_rows
-from spark_jobs.transformations.silver.ecommerce_events import ecommerce_events
+from spark_jobs.registry import silver_function
 
 SILVER = load_contract("silver", "ecommerce_events")
+judge = silver_function("ecommerce_events")
 PLAIN = {
     "event_time": "2026-01-02T10:00:00",
     "event_type": "view",
@@ -42,7 +43,7 @@ OTHER_EVENTS = [
 def identifiers(spark: SparkSession) -> list[str]:
     """Of a plain record, of those that say the same, and of those that do not."""
     rows = [PLAIN | change for change in ({}, *SAME_EVENT, *OTHER_EVENTS)]
-    judged = ecommerce_events(bronze_rows(spark, "ecommerce_events", *rows), SILVER)
+    judged = judge(bronze_rows(spark, "ecommerce_events", *rows), SILVER)
     found = judged.orderBy("record_number").select("event_id", "reasons").collect()
     assert [row["reasons"] for row in found] == [[]] * len(rows)
     return [row["event_id"] for row in found]
@@ -61,5 +62,5 @@ def test_every_business_field_makes_another_event(identifiers: list[str]) -> Non
 
 def test_delivered_identifier_stays_as_it_is(spark: SparkSession) -> None:
     frame = bronze_rows(spark, "ecommerce_events", PLAIN | {"event_id": " ca828f19 "})
-    (found,) = ecommerce_events(frame, SILVER).select("event_id").collect()
+    (found,) = judge(frame, SILVER).select("event_id").collect()
     assert found["event_id"] == "ca828f19"

@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from builders.typed_rows import bronze_rows
-from spark_jobs.transformations.silver.mutual_funds import mutual_funds
+from spark_jobs.registry import silver_function
 
 GOOD = {
     "fund_id": "1",
@@ -25,7 +25,7 @@ def test_holding_is_good_or_has_every_reason(spark: SparkSession) -> None:
         {**GOOD, "holdings": "5,000", "company_id": None, "timestamp": None},
     ]
     contract = load_contract("silver", "mutual_funds")
-    judged = mutual_funds(bronze_rows(spark, "mutual_funds", *rows), contract)
+    judged = silver_function("mutual_funds")(bronze_rows(spark, "mutual_funds", *rows), contract)
     assert [row["reasons"] for row in judged.orderBy("record_number").collect()] == [
         [],
         [],

@@ -12,8 +12,8 @@ from assay.contracts.load import load_contract
 from assay.settings import REPOSITORY
 from builders.batches import take
 from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
-from spark_jobs.transformations.silver.product_returns import product_returns
 
 SAMPLES = REPOSITORY / "samples"
 
@@ -29,7 +29,9 @@ def test_samples_of_every_format_come_out_as_their_truth_says(
     assert {file.source_file: file.records for file in files} == truth["records"]
     bronze = read_files(spark, files, load_contract("bronze", "product_returns"), "batch")
     contract = load_contract("silver", "product_returns")
-    changes = classify(product_returns(bronze, contract), contract, None).localCheckpoint()
+    changes = classify(
+        silver_function("product_returns")(bronze, contract), contract, None
+    ).localCheckpoint()
     classes = {row["class"]: row["count"] for row in changes.groupBy("class").count().collect()}
     assert classes == truth["classes"]
     bad = changes.where("class = 'quarantined'").select("source_file", "record_number", "reasons")
