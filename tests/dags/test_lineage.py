@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.contracts.load import all_contracts, dataset_names, load_contract
+from assay.contracts.folders import dataset_names
+from assay.contracts.load import all_contracts, load_contract
 from assay.pipelines import Pipeline, all_pipelines, pipelines_started_by
 
 if TYPE_CHECKING:

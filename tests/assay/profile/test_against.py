@@ -65,7 +65,7 @@ def test_every_faulty_contract_is_told_at_once(
     error = CliRunner().invoke(app, ["check"]).exception
     assert isinstance(error, ContractError)
     for name in ("one", "two"):
-        assert f"{tmp_path / name / 'dataset.yaml'}: columns is missing" in str(error)
+        assert f"{tmp_path / name / 'dataset.yaml'}:1: columns: is missing" in str(error)
 
 
 def test_what_is_not_there_is_refused() -> None:

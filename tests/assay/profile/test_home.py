@@ -115,7 +115,7 @@ def test_an_entry_leaves_all_else_of_the_file_as_it_is(tmp_path: Path) -> None:
 
 def test_an_unsound_proposal_leaves_no_file(outside: Path, tmp_path: Path) -> None:
     proposal = propose("kunden", [european_csv(tmp_path)], Given())
-    with pytest.raises(ContractError, match="kunden: schedule: 'daily'"):
+    with pytest.raises(ContractError, match=r"kunden\.schedule: 'daily'"):
         write_dataset(proposal, "kunden", "daily", [])
     assert not outside.exists()
 
