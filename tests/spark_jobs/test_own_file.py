@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
+from assay.inputs import Files
 from assay.pipelines import all_pipelines
 from assay.profile.given import Given
 from assay.profile.home import write_dataset
@@ -66,8 +66,8 @@ def test_a_sample_goes_through_every_stage_as_it_was_proposed(
     name, path, classes = feed
     lake = Lake(spark, tmp_path)
     file = take(tmp_path, path, name)
-    planned = lake.plan("b1", pipeline=name, datasets=[name], inputs=[name])
-    plan = replace(planned, files=[file])
+    facts = {"pipeline": name, "datasets": [name], "active": [name]}
+    plan = lake.plan("b1", **facts, input=Files([file]))
     needed = [stage for stage in STAGES if plan.needs(stage)]
     assert needed == [stage for stage in STAGES if not stage.endswith("gold")]
     tried = try_file(spark, Request(file, plan.table("silver", name)))
