@@ -18,12 +18,15 @@ from assay.delta_history import base_of
 from assay.errors import AssayError
 from assay.results import RECORD_CLASSES, write_failure, write_result
 from assay.stack.try_file import NAME, Request, read_request
+from spark_jobs.delivery_input import ORDER
 from spark_jobs.entry import die_with_parent
 from spark_jobs.lakehouse.landing import read_files
-from spark_jobs.lakehouse.session import session
+from spark_jobs.lakehouse.session import local_frame, session
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.registry import silver_function
 from spark_jobs.transformations.change_set import classify
+
+NEWEST = "~"  # comes after every order of a delivery, as a file does that is delivered now
 
 
 def main() -> None:
@@ -49,7 +52,8 @@ def try_file(spark: SparkSession, request: Request) -> dict[str, Any]:
     bronze, silver = load_contract("bronze", dataset), load_contract("silver", dataset)
     there = read_unless_empty(spark, request.silver, silver, base_of(request.silver, NAME).version)
     records = read_files(spark, [request.file], bronze, NAME)
-    classified = classify(silver_function(dataset)(records, silver), silver, there)
+    order = local_frame(spark, [{"file_id": request.file.file_id, "delivery": NEWEST}], ORDER)
+    classified = classify(silver_function(dataset)(records, silver), silver, there, order)
     counted = classified.groupBy("class", "reasons").agg(F.count("*").alias("records")).collect()
     classes, reasons = dict.fromkeys(RECORD_CLASSES, 0), dict[str, int]()
     for row in counted:
