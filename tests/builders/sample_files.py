@@ -47,7 +47,7 @@ def nested_json(folder: Path) -> Path:
     records = [
         {
             "stockId": 9000 + n % 40,
-            "price": 100.25 + n if n % 60 else 0.1 + 0.2,
+            "price": 100.25 + n if n % 120 else 0.1 + 0.2,
             "volume": n % 150 * 10_000,
             "timestamp": (START + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%S"),
             "details": {"exchange": "NYSE" if n % 2 else "XETR", "order": n} if n != 5 else None,

@@ -32,8 +32,8 @@ from spark_jobs.try_file import try_file
 
 FEEDS = {
     "kunden": (european_csv, Given(), {"new": RECORDS}),
-    # Four prices are floats with noise.
-    "quotes": (nested_json, Given(), {"new": RECORDS - 4, "quarantined": 4}),
+    # Two prices are floats with noise.
+    "quotes": (nested_json, Given(), {"new": RECORDS - 2, "quarantined": 2}),
     "returned": (pandas_parquet, Given(), {"new": RECORDS}),
     # Records that are the same in every column are one.
     "clicks": (clickstream_csv, Given(hash_key="click_id"), {}),

@@ -80,7 +80,7 @@ def test_objects_in_json_become_columns_of_their_own(tmp_path: Path) -> None:
     assert silver.on_equal_version == "latest_delivery"
     assert any("--key stock_id" in line for line in proposal.decisions)
     assert types(silver)["price"] == "decimal(12,2)"
-    assert any(line.startswith("price: 4 of 240") for line in proposal.decisions)
+    assert any(line.startswith("price: 2 of 240") for line in proposal.decisions)
     exchange = next(c for c in silver.columns if c.name == "exchange")
     assert (exchange.nullable, exchange.allowed) == (True, ("NYSE", "XETR"))
 
