@@ -1,6 +1,6 @@
 """The program behind `assay dataset check --against`: try_file.py REQUEST EPOCH.
 
-The stages' own functions from file to change set, in memory: no table is made or written.
+The stages' own functions from file to change set; no table of the lake is made or written.
 """
 
 from __future__ import annotations
@@ -39,19 +39,24 @@ def main() -> None:
     folder, request = str(Path(arguments.request).parent), read_request(arguments.request)
     try:
         with session(NAME, input_bytes=request.file.size_bytes) as spark:
-            result = try_file(spark, request)
+            result = try_file(spark, request, f"{folder}/records")
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
         sys.exit(f"{type(error).__name__}: {error}")
     write_result(folder, NAME, arguments.epoch, result)
 
 
-def try_file(spark: SparkSession, request: Request) -> dict[str, Any]:
-    """Records by class against silver as it stands, and the quarantined ones by reason."""
+def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[str, Any]:
+    """Records by class against silver as it stands, and the quarantined ones by reason.
+
+    `bronze_rows` is a folder for the records as bronze would hold them: judged straight from
+    the file, they would make one plan of a size that Spark does not come to the end of.
+    """
     dataset = request.file.dataset
     bronze, silver = load_contract("bronze", dataset), load_contract("silver", dataset)
     there = read_unless_empty(spark, request.silver, silver, base_of(request.silver, NAME).version)
-    records = read_files(spark, [request.file], bronze, NAME)
+    read_files(spark, [request.file], bronze, NAME).write.parquet(bronze_rows)
+    records = spark.read.parquet(bronze_rows)
     order = local_frame(spark, [{"file_id": request.file.file_id, "delivery": NEWEST}], ORDER)
     classified = classify(silver_function(dataset)(records, silver), silver, there, order)
     counted = classified.groupBy("class", "reasons").agg(F.count("*").alias("records")).collect()
