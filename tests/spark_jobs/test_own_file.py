@@ -70,7 +70,8 @@ def test_a_sample_goes_through_every_stage_as_it_was_proposed(
     plan = lake.plan("b1", **facts, input=Files([file]))
     needed = [stage for stage in STAGES if plan.needs(stage)]
     assert needed == [stage for stage in STAGES if not stage.endswith("gold")]
-    tried = try_file(spark, Request(file, plan.table("silver", name)))
+    request = Request(file, plan.table("silver", name))
+    tried = try_file(spark, request, str(tmp_path / "tried"))
     for stage in needed:
         result = lake.run(plan, stage)
         failed = [v["expectation"] for v in result.get("verdicts", ()) if is_failed(v)]

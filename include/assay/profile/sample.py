@@ -100,8 +100,9 @@ def _merged(slots: list[str], texts: list[str]) -> list[str]:
 
 
 def drop_outer_names(sample: Sample) -> None:
-    """Of JSON, an object that is null in some records is no column beside its own fields."""
+    """Of JSON, an object is no column beside its own fields, whether or not some are null."""
     for each in [*sample.fields]:
         is_outer = any(f.header.startswith(f"{each.header}.") for f in sample.fields)
-        if is_outer and sample.one(f"SELECT count({each.slot}) FROM {TABLE}") == (0,):
+        values = f"SELECT count({each.slot}) FROM {TABLE} WHERE NOT starts_with({each.slot}, '{{')"
+        if is_outer and sample.one(values) == (0,):
             sample.fields.remove(each)
