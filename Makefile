@@ -7,7 +7,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate-hashes --no-header -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status doctor url generate test check fix docs bench golden lock
+.PHONY: help demo up down status doctor url generate test test-long check fix docs bench golden lock
 .PHONY: hooks audit ports image compose-up compose-down
 
 help: ## Show this list
@@ -26,8 +26,10 @@ url: ## Print the addresses, the login and the landing folder
 	$(ASSAY) url
 generate: ## Make landing files (DATASET=trades FILES=20 ROWS=10000 ARGS="--seed 7")
 	$(ASSAY) generate $(or $(DATASET),trades) $(SIZE) $(ARGS)
-test: ## Run all tests (ARGS="-k name" for some)
+test: ## Run the tests (ARGS="-k name" for some)
 	@$(TOOL) pytest -- $(ARGS)
+test-long: ## Run those that take longest: a kill in every stage, every dataset on a running stack
+	@$(TOOL) pytest -- -m long $(ARGS)
 check: ## Lint, formatting and types
 	@$(TOOL) ruff -- check . && $(TOOL) ruff -- format --check . && $(TOOL) mypy --
 fix: ## Repair lint and formatting

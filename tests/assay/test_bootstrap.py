@@ -64,6 +64,7 @@ def test_refuses_another_python_with_the_way_out(monkeypatch: pytest.MonkeyPatch
         bootstrap.check_python()
 
 
+@pytest.mark.long
 def test_makes_the_environment_once_and_remakes_a_half_made_one(checkout: Path) -> None:
     code = "import sys, assay; print(sys.prefix)"
     first = run_python(checkout, code)
@@ -82,6 +83,7 @@ def test_makes_the_environment_once_and_remakes_a_half_made_one(checkout: Path) 
     assert not (checkout / ".venv/left-over").exists()
 
 
+@pytest.mark.long
 def test_lets_byte_code_be_written(checkout: Path) -> None:
     code = "import os; print('PYTHONDONTWRITEBYTECODE' in os.environ)"
     assert run_python(checkout, code, PYTHONDONTWRITEBYTECODE="1").stdout.strip() == "False"

@@ -20,6 +20,7 @@ from builders.deliveries import deliver, make_set, truth_of_first
 from builders.running_stack import Batch, RunningStack
 
 FIRST_FILES = 4
+FEEDS = "feeds"
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +39,30 @@ def stack() -> Iterator[RunningStack]:
         (home / part).symlink_to(shared.home / part)
     settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", **lake})
     # The other half of the tests starts a stack as well, perhaps in the same moment.
-    os.environ["ASSAY_DATASETS"] = str(home / "feeds")  # the parts of the stack inherit it
     ports = {"airflow": 18080, "postgres": 15432, "spark": 15102}
     (home / "ports.json").write_text(json.dumps(ports))
     try:
-        supervisor.up(settings, print)
+        with pytest.MonkeyPatch.context() as environment:  # which the parts of the stack inherit
+            environment.setenv("ASSAY_DATASETS", str(home / FEEDS))
+            supervisor.up(settings, print)
         running = RunningStack(settings)
         running.let_schedule_begin()
         yield running
     finally:
         supervisor.down(settings, print)
-        del os.environ["ASSAY_DATASETS"]
         left = [find_supervisor(settings), find_postgres(settings), *find_ours(settings)]
         keep = os.environ.get("ASSAY_KEEP_HOME")
         if not keep:
             shutil.rmtree(home)
     assert [process for process in left if process] == []
+
+
+@pytest.fixture(autouse=True)
+def feeds(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the stack has the datasets that are not of the repository, and its commands as well."""
+    folder = str(stack.settings.home / FEEDS)
+    monkeypatch.setenv("ASSAY_DATASETS", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

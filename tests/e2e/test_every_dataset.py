@@ -21,7 +21,7 @@ from builders.deliveries import deliver, make_set
 from builders.gold_oracle import require_gold_of_silver
 from builders.running_stack import RunningStack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 EMPTY_DAY, DAY, LATER_DAY = "2026-01-01", "2026-01-02", "2026-01-03"
 PIPELINES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import time
@@ -14,7 +13,7 @@ from assay.stack.paths import child_environment
 from builders.consoles import typed_commands
 from builders.running_stack import RunningStack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 PAGE = REPOSITORY / "docs" / "your-own-data.md"
 FOLDER = "/tmp/feeds"  # noqa: S108  # as the page has it; the stack has its own in its place
@@ -22,8 +21,8 @@ OF_THE_SHELL = ("export ", "make ", "PSQL=")
 FIVE_MINUTES = 300
 
 
-def test_the_page_brings_a_file_to_postgres(stack: RunningStack) -> None:
-    home, folder = str(stack.settings.home), os.environ["ASSAY_DATASETS"]
+def test_the_page_brings_a_file_to_postgres(stack: RunningStack, feeds: str) -> None:
+    home = str(stack.settings.home)
     environment = child_environment({"ASSAY_HOME": home, "COLUMNS": "80"})
     commands = [*typed_commands(PAGE)]
     prelude = "\n".join(t.command for t in commands if t.command.startswith("PSQL="))
@@ -31,7 +30,7 @@ def test_the_page_brings_a_file_to_postgres(stack: RunningStack) -> None:
     for typed in commands:
         if typed.command.startswith(OF_THE_SHELL):
             continue
-        command = typed.command.replace(FOLDER, folder).replace(".assay/", f"{shlex.quote(home)}/")
+        command = typed.command.replace(FOLDER, feeds).replace(".assay/", f"{shlex.quote(home)}/")
         done = subprocess.run(
             ["bash", "-c", f"{prelude}\n{command}"],
             cwd=REPOSITORY,
@@ -40,7 +39,7 @@ def test_the_page_brings_a_file_to_postgres(stack: RunningStack) -> None:
             text=True,
             check=False,
         )
-        output = (done.stdout + done.stderr).replace(folder, FOLDER)
+        output = (done.stdout + done.stderr).replace(feeds, FOLDER)
         assert done.returncode == 0, output
         assert typed.lacking(output) == [], f"{typed.command}\n{output}"
     assert time.monotonic() - began < FIVE_MINUTES

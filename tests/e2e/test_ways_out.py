@@ -17,7 +17,7 @@ from builders.content import DELTA_TABLES, SILVER, delta_version, hash_delta, re
 from builders.deliveries import cut_short, deliver, make_set, spoil
 from builders.running_stack import Batch, RunningStack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 @dataclass(frozen=True)

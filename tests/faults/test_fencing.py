@@ -37,6 +37,7 @@ def require_fenced(attempts: Attempts, plan: Plan, woken: Job, epoch: int) -> No
     assert latest_result(plan.folder, "commit")["epoch"] > epoch
 
 
+@pytest.mark.long
 def test_a_commit_stopped_before_its_write_is_fenced(
     attempts: Attempts, trade_files: Truth
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_commit_stopped_before_its_write_is_fenced(
     assert hash_delta(second.lake, SILVER) == trade_files.content_hash
 
 
+@pytest.mark.long
 def test_a_commit_stopped_in_the_middle_of_its_write_is_fenced(
     attempts: Attempts, trade_files: Truth
 ) -> None:

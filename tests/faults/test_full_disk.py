@@ -29,6 +29,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield mounted
 
 
+@pytest.mark.long
 def test_commit_on_a_full_disk_is_completed_by_its_retry(
     spark: SparkSession,
     database: Database,

@@ -16,7 +16,7 @@ from builders.attempts import BUILD, Attempts, kill_jvm, wait_for_stop, wait_unt
 from builders.content import SILVER, delta_version, hash_delta, hash_postgres, read_delta
 from builders.deliveries import deliver, truth_of_first
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def kill_while_writing(attempts: Attempts, plan: Plan, stage: str, folder: str) -> int:

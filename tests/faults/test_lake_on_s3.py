@@ -43,6 +43,7 @@ def on_s3(spark: SparkSession, database: Database, bucket: ObjectPath) -> Iterat
     shutil.rmtree(home)
 
 
+@pytest.mark.long
 def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
     on_s3: Attempts, trade_files: Truth
 ) -> None:

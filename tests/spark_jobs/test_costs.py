@@ -38,6 +38,7 @@ MOST = {
 DATASETS = {"trades": ["trades"], "finance": ["stocks", "mutual_funds"]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pipeline", MOST)
 def test_small_day_on_a_lake_that_has_one_costs_no_more_queries_and_versions(
     spark: SparkSession, tmp_path: Path, pipeline: str

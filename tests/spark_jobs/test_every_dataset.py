@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from assay.contracts.load import gold_contracts, load_contract
@@ -19,6 +20,7 @@ SHARES = {"defects": 0.1, "duplicates": 0.05, "updates": 0.1, "late": 0.1}
 DATASETS = ["ecommerce_events", "stocks", "mutual_funds", "product_returns"]
 
 
+@pytest.mark.long
 def test_days_in_reverse_and_a_rebuild_end_as_all_files_at_once(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def operations(lake: Lake, name: str) -> list[str]:
     return [entry["operation"] for entry in DeltaTable(f"{lake.home}/lake/{name}").history()]
 
 
+@pytest.mark.long
 def test_upkeep_and_a_new_column_between_batches_lose_no_release(
     grown: tuple[Lake, Plan],
     files: list[Path],

@@ -40,7 +40,10 @@ FEEDS = {
 }
 
 
-@pytest.fixture(params=FEEDS)
+SHORT, *LONG = FEEDS
+
+
+@pytest.fixture(params=[SHORT, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
 def feed(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, Path, dict[str, int]]]:

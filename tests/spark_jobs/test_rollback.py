@@ -188,6 +188,7 @@ def test_first_release_is_taken_back_to_nothing(pipeline: Attempts) -> None:
     assert pipeline.violations() == []
 
 
+@pytest.mark.long
 def test_rebuild_is_taken_back_with_the_movements_that_it_had_undone(
     pipeline: Attempts, rules: Callable[[str, str], None]
 ) -> None:
@@ -206,6 +207,7 @@ def test_rebuild_is_taken_back_with_the_movements_that_it_had_undone(
     assert pipeline.violations() == []
 
 
+@pytest.mark.long
 def test_rollback_that_is_killed_anywhere_is_completed_by_the_next(pipeline: Attempts) -> None:
     deliver(pipeline, "a.jsonl", GOOD, BAD)
     first = release(pipeline, "a")
@@ -225,6 +227,7 @@ def test_rollback_that_is_killed_anywhere_is_completed_by_the_next(pipeline: Att
         assert pipeline.violations() == [], failpoint
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("failpoint", [f"before restoring silver.{FUNDS}", "after restoring"])
 def test_rollback_that_is_stopped_changes_nothing_when_it_wakes_after_its_successor(
     pipeline: Attempts, failpoint: str, monkeypatch: pytest.MonkeyPatch
@@ -262,6 +265,7 @@ def test_attempt_that_wakes_after_a_rollback_is_fenced(pipeline: Attempts) -> No
     assert state_of(pipeline) == before
 
 
+@pytest.mark.long
 def test_gold_goes_back_with_silver(
     spark: SparkSession, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
