@@ -18,7 +18,7 @@ from builders.content import SILVER, delta_version, hash_delta
 from builders.deliveries import deliver
 from builders.publish_process import FENCED
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def build(attempts: Attempts, files: list[Path], name: str) -> Plan:
@@ -37,7 +37,6 @@ def require_fenced(attempts: Attempts, plan: Plan, woken: Job, epoch: int) -> No
     assert latest_result(plan.folder, "commit")["epoch"] > epoch
 
 
-@pytest.mark.long
 def test_a_commit_stopped_before_its_write_is_fenced(
     attempts: Attempts, trade_files: Truth
 ) -> None:
@@ -72,7 +71,6 @@ def test_a_commit_stopped_before_its_write_is_fenced(
     assert hash_delta(second.lake, SILVER) == trade_files.content_hash
 
 
-@pytest.mark.long
 def test_a_commit_stopped_in_the_middle_of_its_write_is_fenced(
     attempts: Attempts, trade_files: Truth
 ) -> None:
