@@ -33,12 +33,12 @@ from builders.small_disk import SmallDisk, small_disk
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What is of one worker, longest first: the tests of the running stack, which mostly wait for it,
-# and those of one Spark session. Of all others each file is for whoever is free.
+# What is of one worker: the tests of the running stack, which mostly wait for it, and those of
+# two Spark sessions, which take about as long. Of all others each file is for whoever is free.
 SHARES = {
     "stack": ("tests/e2e/",),
-    "spark": ("tests/spark_jobs/", "tests/assay/verify/", "tests/test_scenarios"),
-    "faults": ("tests/faults/",),
+    "stages": ("tests/spark_jobs/",),
+    "faults": ("tests/faults/", "tests/assay/verify/", "tests/test_scenarios"),
 }
 ROLES = ("assay_owner", "assay_loader", "assay_reader")
 TEMPLATE = "assay_template"
