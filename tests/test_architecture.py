@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from assay.settings import GOLD, REPOSITORY, SPARK_JOBS
+from assay.settings import GOLD, JOB_PROGRAMS, REPOSITORY, SPARK_JOBS
 
 PYTHON = [
     path
     for folder in ("dags", "plugins", "include")
     for path in sorted((REPOSITORY / folder).rglob("*.py"))
 ]
+STEPS = ("spark_jobs.stages", "spark_jobs.gates", "spark_jobs.chain", "spark_jobs.programs")
 # folder → what no module in it may import at module level, and nowhere at all
 BANNED_AT_TOP: dict[str, tuple[str, ...]] = {
     "plugins": ("pyspark", "delta", "great_expectations", "pandas", "deltalake", "pyarrow"),
@@ -36,7 +37,21 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
         "spark_jobs",
     ),
     "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg"),
-    "include/spark_jobs/lakehouse": ("spark_jobs.transformations", "great_expectations"),
+    # who starts imports who acts, and that imports what it acts on; never the other way round
+    "include/spark_jobs/lakehouse": (
+        "spark_jobs.transformations",
+        "spark_jobs.inputs",
+        "great_expectations",
+        *STEPS,
+    ),
+    "include/spark_jobs/inputs": ("great_expectations", *STEPS),
+    "include/spark_jobs/stages": (
+        "great_expectations",
+        "spark_jobs.gates",
+        "spark_jobs.chain",
+        "spark_jobs.programs",
+    ),
+    "include/spark_jobs/gates": ("spark_jobs.stages", "spark_jobs.chain", "spark_jobs.programs"),
 }
 # folder → all that its modules may import
 PURE = (
@@ -134,7 +149,7 @@ def test_only_the_lakehouse_writes_delta() -> None:
     for path in sorted(SPARK_JOBS.rglob("*.py")):
         place = path.relative_to(SPARK_JOBS).as_posix()
         text = path.read_text()
-        if not place.startswith("lakehouse/") and place != "train_start_cache.py":
+        if not place.startswith("lakehouse/") and place != "programs/train_start_cache.py":
             assert not re.search(r"""\.format\(["']delta|\.saveAsTable|insertInto""", text), place
             assert not re.search(r"MERGE INTO|\.mergeInto\(", text), place
 
@@ -142,7 +157,7 @@ def test_only_the_lakehouse_writes_delta() -> None:
 def test_no_module_has_a_banned_or_shadowing_name() -> None:
     assert [p for p in PYTHON if p.stem in BANNED_NAMES or p.parent.name in BANNED_NAMES] == []
     # spark-submit puts the folder of the script first on the path.
-    beside_a_script = {path.stem for path in SPARK_JOBS.iterdir()} - {"__init__", "__pycache__"}
+    beside_a_script = {path.stem for path in JOB_PROGRAMS.iterdir()} - {"__init__", "__pycache__"}
     taken = sys.stdlib_module_names | packages_distributions().keys()
     assert beside_a_script & taken == set()
 

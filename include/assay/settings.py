@@ -23,6 +23,7 @@ from assay.errors import SettingsError
 CODE = Path(__file__).resolve().parents[1]  # include/, or where an installation has its packages
 REPOSITORY = CODE.parent
 GOLD, SPARK_JOBS = CODE / "gold", CODE / "spark_jobs"
+JOB_PROGRAMS = SPARK_JOBS / "programs"  # what spark-submit and the host of clients start
 CONTRACTS = CODE  # datasets/<name>/dataset.yaml and gold/<table>/table.yaml
 PIPELINES, SCHEMAS, SQL = CODE / "pipelines.yaml", CODE / "schemas", CODE / "sql"
 LOOPBACK = "127.0.0.1"

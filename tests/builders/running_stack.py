@@ -155,7 +155,7 @@ class RunningStack:
 
     def kill_job(self, run_id: str, stage: str, moment: Callable[[], object]) -> None:
         """SIGKILL the launcher of a stage at a moment, and see its task fail for it."""
-        job = (LAUNCHER, f"entry.py {stage} ")
+        job = (LAUNCHER, f"run_stage.py {stage} ")
         self._wait_for(lambda: self.jobs(*job), every=0.3)
         self._wait_for(moment, every=0.02)
         self.jobs(*job)[0].kill()

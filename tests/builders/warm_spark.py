@@ -14,7 +14,7 @@ from threading import Event
 
 import psutil
 
-from assay.settings import SPARK_JOBS, Settings
+from assay.settings import JOB_PROGRAMS, Settings
 from assay.stack.paths import child_environment
 from assay.stack.ports import next_free_port
 from assay.stack.processes import working_folder
@@ -39,7 +39,7 @@ class WarmSpark:
 
     def start_host(self, restart_at: str = "") -> None:
         """Start the host, which has the server start anew at so much memory."""
-        program = str(SPARK_JOBS / "client_host.py")
+        program = str(JOB_PROGRAMS / "client_host.py")
         settings = replace(self.settings, restart_at=restart_at)
         self.host = _start(settings, "host", program, str(clients_socket(settings)))
 

@@ -40,7 +40,7 @@ from spark_jobs.lakehouse import upkeep
 from spark_jobs.lakehouse.schemas import retention
 from spark_jobs.lakehouse.shape import require_shape
 from spark_jobs.lakehouse.tables import read_table
-from spark_jobs.maintain_tables import maintain_tables
+from spark_jobs.programs.maintain_tables import maintain_tables
 
 if TYPE_CHECKING:
     from conftest import Database

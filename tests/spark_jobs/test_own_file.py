@@ -28,7 +28,7 @@ from builders.sample_files import (
     pandas_parquet,
 )
 from spark_jobs.chain import STAGES
-from spark_jobs.try_file import try_file
+from spark_jobs.programs.try_file import try_file
 
 FEEDS = {
     "kunden": (european_csv, Given(), {"new": RECORDS}),

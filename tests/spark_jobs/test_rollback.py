@@ -23,7 +23,7 @@ from builders.content import hash_delta, hash_postgres
 from builders.contracts import copy_contracts
 from builders.deliveries import age, make_set
 from builders.deliveries import deliver as deliver_files
-from spark_jobs.commit import commit_batch
+from spark_jobs.stages.commit import commit_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

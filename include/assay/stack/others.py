@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from assay.settings import SPARK_JOBS, Settings
+from assay.settings import JOB_PROGRAMS, Settings
 from assay.stack.airflow import airflow_url, unhealthy_parts
 from assay.stack.finding import Finding
 from assay.stack.launch import launch
@@ -82,7 +82,7 @@ def _probe_lake(settings: Settings, files: int, conf: Mapping[str, str]) -> Find
         command += ["--conf", f"{name}={value}"]
     try:
         done = subprocess.run(  # noqa: S603
-            [*command, str(SPARK_JOBS / "probe_lake.py"), str(settings.lake), str(files)],
+            [*command, str(JOB_PROGRAMS / "probe_lake.py"), str(settings.lake), str(files)],
             env=child_environment(job.environment),
             capture_output=True,
             text=True,

@@ -16,7 +16,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from assay.errors import StackError
 from assay.files import write_whole
-from assay.settings import SPARK_JOBS, Settings
+from assay.settings import JOB_PROGRAMS, Settings
 from assay.stack.airflow import airflow_environment
 from assay.stack.paths import BIN, child_environment
 from assay.stack.ports import load_ports
@@ -147,7 +147,7 @@ def programs_of(settings: Settings) -> tuple[str, ...]:
 
 def _spark(settings: Settings) -> list[str]:
     """The warm server, and the host of its clients."""
-    host = [str(SPARK_JOBS / "client_host.py"), str(clients_socket(settings))]
+    host = [str(JOB_PROGRAMS / "client_host.py"), str(clients_socket(settings))]
     commands = {SPARK: ["-m", "assay.stack.spark_server"], CLIENTS: host}
     return [
         PROGRAM.format(

@@ -67,12 +67,12 @@ def is_ready(settings: Settings) -> bool:
 
 
 def clients_socket(settings: Settings) -> Path:
-    """Where `spark_jobs.client_host` listens."""
+    """Where `spark_jobs.programs.client_host` listens."""
     return short_socket(settings, "spark-clients.sock")
 
 
 def run_in_host(settings: Settings, command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program of `include/spark_jobs` as a fork of the host, with our output; its exit code.
+    """Run a program of `spark_jobs` as a fork of the host, with our output; its exit code.
 
     Raises StackError when the host does not answer.
     """

@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.settings import SPARK_JOBS
+from assay.settings import JOB_PROGRAMS
 from assay.stack.java import Java
 from assay.stack.paths import SPARK_HOME, child_environment
 
 FIRST_WITH_AOT = 25
 TROUBLE = re.compile(r"^(Exception in|[\w.]*(Error|Exception)\b)|No space left")
-TRAINING_JOB = SPARK_JOBS / "train_start_cache.py"
+TRAINING_JOB = JOB_PROGRAMS / "train_start_cache.py"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from assay.files import write_whole
 from assay.inputs import ManifestFile
 from assay.landing.records import Inspection, matching_suffix
 from assay.results import read_failure, read_result
-from assay.settings import SPARK_JOBS, Settings
+from assay.settings import JOB_PROGRAMS, Settings
 from assay.stack.launch import launch
 from assay.stack.paths import child_environment
 from assay.stack.spark import prepare_spark
@@ -90,7 +90,7 @@ def _run(settings: Settings, request: Path) -> None:
     conf = [part for name, value in job.conf.items() for part in ("--conf", f"{name}={value}")]
     command = [job.program, "--master", settings.spark_master, "--driver-memory", "1g", *conf]
     done = subprocess.run(  # noqa: S603
-        [*command, str(SPARK_JOBS / f"{NAME}.py"), str(request), "1"],
+        [*command, str(JOB_PROGRAMS / f"{NAME}.py"), str(request), "1"],
         env=child_environment(job.environment),
         cwd=settings.home,
         capture_output=True,

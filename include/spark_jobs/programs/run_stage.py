@@ -1,4 +1,4 @@
-"""The program of every stage: entry.py STAGE PLAN EPOCH. One session, and what it leaves behind."""
+"""The program of every stage: run_stage.py STAGE PLAN EPOCH. One session, and what it leaves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Run one stage of a planned batch; its result file is the last act."""
-    parser = argparse.ArgumentParser(prog="entry.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="run_stage.py", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("plan", help="path of the batch's plan.json")
     parser.add_argument("epoch", type=int, help="epoch of this attempt, from the pipeline lease")

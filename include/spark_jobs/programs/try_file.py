@@ -18,12 +18,12 @@ from assay.delta_history import base_of
 from assay.errors import AssayError
 from assay.results import RECORD_CLASSES, write_failure, write_result
 from assay.stack.try_file import NAME, Request, read_request
-from spark_jobs.delivery_input import ORDER
-from spark_jobs.entry import die_with_parent
-from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.inputs.deliveries import ORDER
+from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.lakehouse.session import local_frame, session
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.registry import silver_function
+from spark_jobs.programs.run_stage import die_with_parent
+from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 
 NEWEST = "~"  # comes after every order of a delivery, as a file does that is delivered now

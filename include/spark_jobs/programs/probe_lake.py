@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from assay.addresses import Place, as_place
 from assay.objects import remove, sizes_below
-from spark_jobs.entry import die_with_parent
 from spark_jobs.lakehouse.session import session
+from spark_jobs.programs.run_stage import die_with_parent
 
 # Asks an executor for its host, without a Python there.
 HOST = "java_method('java.net.InetAddress', 'getLocalHost') AS host"

@@ -14,10 +14,10 @@ from assay.contracts.model import Contract
 from assay.inputs import Patch
 from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import Plan
-from spark_jobs.expectations import GateFrame
+from spark_jobs.gates.expectations import GateFrame
+from spark_jobs.gates.validate import validate
 from spark_jobs.lakehouse.file_counts import FileCount, count_files
 from spark_jobs.lakehouse.tables import read_table
-from spark_jobs.validate import validate
 
 FILE_COUNTS = pa.schema(
     {

@@ -16,10 +16,10 @@ from assay.gates import subjects
 from assay.plan import Plan
 from assay.rules import rules_version
 from assay.stage_results import Bounds, GoldBuild, GoldResult
+from spark_jobs.inputs.silver_rows import silver_input
 from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.registry import gold_functions
-from spark_jobs.silver_input import silver_input
+from spark_jobs.stages.registry import gold_functions
 from spark_jobs.transformations.touched_groups import gold_candidates
 
 

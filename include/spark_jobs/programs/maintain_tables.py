@@ -18,9 +18,9 @@ from assay.maintenance.tables import Request, TableUpkeep, contract_of, read_req
 from assay.results import write_failure, write_result
 from assay.stack.submit import hold_lock
 from assay.words import count
-from spark_jobs.entry import die_with_parent
 from spark_jobs.lakehouse import schemas, upkeep
 from spark_jobs.lakehouse.session import session
+from spark_jobs.programs.run_stage import die_with_parent
 
 NAME = "maintain_tables"
 PATIENCE_SECONDS = 600.0

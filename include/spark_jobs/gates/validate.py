@@ -16,7 +16,7 @@ from assay.contracts.model import Contract
 from assay.gates import subjects, summarise
 from assay.plan import Plan
 from assay.verdicts import Verdict
-from spark_jobs.expectations import GateFrame, open_context, run_gate
+from spark_jobs.gates.expectations import GateFrame, open_context, run_gate
 
 Gate = Callable[[SparkSession, Plan], list[tuple[Contract, list[GateFrame]]]]
 

@@ -18,8 +18,8 @@ from assay.plan import Plan
 from assay.stage_results import GoldBuild, SilverBuild, read_commit
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import Bounds
-from spark_jobs.totals import ROWS, Summed, as_texts, sum_frames, zeros
 from spark_jobs.transformations.change_set import WINNERS
+from spark_jobs.transformations.totals import ROWS, Summed, as_texts, sum_frames, zeros
 
 
 @dataclass(frozen=True)

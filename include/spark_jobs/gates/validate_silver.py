@@ -14,11 +14,11 @@ from assay.inputs import Rebuild, Replay
 from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.stage_results import read_silver
-from spark_jobs.bronze_input import quarantined_rows
-from spark_jobs.expectations import GateFrame
+from spark_jobs.gates.expectations import GateFrame
+from spark_jobs.gates.validate import validate
+from spark_jobs.inputs.bronze_rows import quarantined_rows
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.transformations.change_set import WINNERS
-from spark_jobs.validate import validate
 
 LOCATION = ("source_file", "record_number")
 CLASSES = pa.schema(

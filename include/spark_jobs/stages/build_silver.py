@@ -21,11 +21,11 @@ from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
 from assay.stage_results import Bounds, SilverBuild, SilverResult
-from spark_jobs.bronze_input import bronze_input, moved_rows, quarantined_rows
-from spark_jobs.delivery_input import Deliveries, read_deliveries, records_of
+from spark_jobs.inputs.bronze_rows import bronze_input, moved_rows, quarantined_rows
+from spark_jobs.inputs.deliveries import Deliveries, read_deliveries, records_of
 from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.registry import silver_function
+from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import WINNERS, classify
 
 COUNTS = ("records", "settled", *RECORD_CLASSES)

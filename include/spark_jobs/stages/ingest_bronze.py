@@ -14,8 +14,8 @@ from assay.plan import Plan
 from assay.stage_results import Ingested, IngestResult
 from assay.words import count
 from spark_jobs.lakehouse import schemas
+from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.lakehouse.file_counts import count_files
-from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.shape import add_columns
 from spark_jobs.lakehouse.tables import (
     Fence,

@@ -12,11 +12,11 @@ from pyspark.sql import functions as F
 from assay.contracts.model import Contract
 from assay.plan import Plan
 from assay.stage_results import GoldBuild, read_gold
-from spark_jobs.expectations import GateFrame
+from spark_jobs.gates.expectations import GateFrame
+from spark_jobs.gates.validate import validate
+from spark_jobs.inputs.silver_rows import silver_input
 from spark_jobs.lakehouse.shape import read_as
-from spark_jobs.silver_input import silver_input
-from spark_jobs.totals import Summed, Totals, sum_frames
-from spark_jobs.validate import validate
+from spark_jobs.transformations.totals import Summed, Totals, sum_frames
 
 TOTALS = pa.schema(
     {"measure": pa.string(), "gold": pa.decimal128(38, 4), "silver": pa.decimal128(38, 4)}

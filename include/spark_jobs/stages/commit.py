@@ -18,9 +18,9 @@ from assay.plan import Plan
 from assay.readiness import read_builds
 from assay.rules import rules_version
 from assay.stage_results import CommitResult, SilverBuild
-from spark_jobs.commit_targets import Target, measure, measured_by, read_targets
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
+from spark_jobs.stages.commit_targets import Target, measure, measured_by, read_targets
 
 
 def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
