@@ -199,9 +199,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """
     from pyspark.sql import SparkSession
 
-    from assay.stack.jars import ensure_jars
-    from assay.stack.launch import launch
-    from assay.stack.spark import spark_environment
+    from assay.spark_runtime.conf import spark_environment
+    from assay.spark_runtime.jars import ensure_jars
+    from assay.spark_runtime.launch import launch
     from spark_jobs.lakehouse.session import FOR_SMALL_INPUT
 
     settings = load_settings({**os.environ, "ASSAY_SPARK_MASTER": "local[2]"})

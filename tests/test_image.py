@@ -117,7 +117,8 @@ def test_it_has_no_build_tool() -> None:
 @pytest.mark.usefixtures("facts")
 def test_java_jars_and_start_up_cache_are_in_it() -> None:
     code = (
-        "from assay.settings import load_settings; from assay.stack.spark import submit_conf;"
+        "from assay.settings import load_settings;"
+        "from assay.spark_runtime.conf import submit_conf;"
         "import json; print(json.dumps(submit_conf(load_settings())))"
     )
     conf = json.loads(inside("env", "ASSAY_HOME=/tmp", "python", "-c", code))

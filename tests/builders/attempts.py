@@ -24,6 +24,7 @@ from pyspark.sql import SparkSession
 from assay import ledger
 from assay.bench.commands import PROGRAMS
 from assay.bench.gates import pass_gates
+from assay.home.paths import child_environment
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
@@ -31,8 +32,7 @@ from assay.publish import publish_pending, stage_batch
 from assay.readiness import prepare_stage
 from assay.results import write_result
 from assay.settings import JOB_PROGRAMS, Settings
-from assay.stack.launch import launch
-from assay.stack.paths import child_environment
+from assay.spark_runtime.launch import launch
 from assay.verify import audit
 from builders.content import everything
 from builders.ledger_rows import commit

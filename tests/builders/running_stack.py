@@ -15,11 +15,11 @@ import psycopg
 
 from assay.airflow_runs import ENDED, AirflowRuns, RunState
 from assay.generate.truth import Truth
+from assay.home.paths import BIN, child_environment
+from assay.home.processes import find_ours
 from assay.settings import Settings
 from assay.stack.airflow import api_client
-from assay.stack.paths import BIN, child_environment
 from assay.stack.postgres import dsn
-from assay.stack.processes import find_ours
 from builders.content import everything
 
 STAGES = (

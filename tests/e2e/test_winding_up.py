@@ -15,11 +15,11 @@ import httpx
 import psutil
 import pytest
 
+from assay.home.credentials import load_credentials
+from assay.home.processes import find_ours, find_postgres, find_supervisor, working_folder
 from assay.settings import Settings
+from assay.spark_runtime.conf import jobs_at_once
 from assay.stack.airflow import airflow_url, api_client
-from assay.stack.credentials import load_credentials
-from assay.stack.processes import find_ours, find_postgres, find_supervisor, working_folder
-from assay.stack.spark import jobs_at_once
 from assay.stack.supervisor import down, status, up
 from builders.running_stack import RunningStack
 

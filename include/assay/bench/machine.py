@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from assay.settings import Settings
-from assay.stack.java import ensure_java
+from assay.spark_runtime.java import ensure_java
 from assay.stack.postgres import PROGRAMS
 
 PACKAGES = (

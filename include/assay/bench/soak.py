@@ -24,9 +24,9 @@ from assay.plan import Plan, read_plan
 from assay.publish import publish_pending, stage_batch
 from assay.run import Run
 from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.server import find_server
 from assay.stack.postgres import dsn
 from assay.stack.programs import SPARK_PROGRAMS, program_states
-from assay.stack.spark_server import find_server
 
 BATCHES = 300
 ROWS = 100

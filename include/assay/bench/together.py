@@ -19,7 +19,7 @@ ROUNDS = 3
 
 
 def measure_together(bench: Workbench) -> PartResult:
-    """What `jobs_at_once` of `assay.stack.spark` follows from."""
+    """What `jobs_at_once` of `assay.spark_runtime.conf` follows from."""
     fed = pipelines_started_by("files")
     for pipeline in fed:
         load_everything(bench, pipeline.name)

@@ -26,13 +26,14 @@ from assay.generate.options import SetOptions
 from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate
+from assay.home.ports import choose_ports
+from assay.home.processes import find_supervisor
 from assay.migrations import migrate
 from assay.settings import Settings
+from assay.spark_runtime.conf import prepare_spark
+from assay.spark_runtime.jars import ensure_jars
 from assay.stack.airflow import unhealthy_parts
-from assay.stack.jars import ensure_jars
-from assay.stack.ports import choose_ports
 from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
-from assay.stack.processes import find_supervisor
 from assay.stack.programs import (
     AIRFLOW_PROGRAMS,
     call_supervisor,
@@ -40,7 +41,6 @@ from assay.stack.programs import (
     start_program,
     start_supervisor,
 )
-from assay.stack.spark import prepare_spark
 from assay.stack.supervisor import down, start_spark, up
 from assay.words import count
 

@@ -37,7 +37,7 @@ def run(part: ThePart) -> None:
 @app.command()
 def fetch() -> None:
     """Put Java's launcher and the JARs where ASSAY_RUNTIME says; for the build of the image."""
-    from assay.stack.jars import ensure_jars
+    from assay.spark_runtime.jars import ensure_jars
 
     settings = load_settings()
     for group in ("delta", "s3"):
@@ -47,6 +47,6 @@ def fetch() -> None:
 @app.command()
 def train() -> None:
     """Build the start-up cache of the JVM; for the build of the image."""
-    from assay.stack.spark import ensure_start_cache
+    from assay.spark_runtime.conf import ensure_start_cache
 
     ensure_start_cache(load_settings(), say)

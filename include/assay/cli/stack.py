@@ -97,8 +97,8 @@ def url(
 
 def airflow(context: typer.Context) -> None:
     """Run a command of Airflow's own on this stack, such as `backfill create`."""
+    from assay.home.paths import BIN, child_environment
     from assay.stack.airflow import airflow_environment
-    from assay.stack.paths import BIN, child_environment
 
     environment = child_environment(airflow_environment(load_settings()))
     os.execve(BIN / "airflow", ["airflow", *context.args], environment)  # noqa: S606  # no shell
@@ -106,8 +106,8 @@ def airflow(context: typer.Context) -> None:
 
 def addresses(settings: Settings) -> dict[str, str]:
     """Where the stack is, its logins (Airflow's admin, Postgres' reader), and where files land."""
+    from assay.home.credentials import load_credentials
     from assay.stack.airflow import USER, airflow_page
-    from assay.stack.credentials import load_credentials
     from assay.stack.postgres import dsn
 
     return {

@@ -39,7 +39,7 @@ from assay.quarantine.selection import explain_unnamed
 from assay.readiness import settle_commit
 from assay.run import Run, batch_id_of
 from assay.settings import Settings
-from assay.stack.submit import is_locked
+from assay.spark_runtime.submit import is_locked
 
 __all__ = ["Run", "accept_files", "batch_id_of"]
 

@@ -21,7 +21,7 @@ from assay.errors import BatchError, FileRejectedError
 from assay.inputs import ManifestFile
 from assay.landing.survey import hash_file, open_regular
 from assay.settings import Settings
-from assay.stack.storage import SHARED, file_system
+from assay.storage.file_system import SHARED, file_system
 
 Say = Callable[[str], None]
 LONGEST_WAIT = 10.0  # seconds; what needs longer is for the next run

@@ -45,7 +45,7 @@ from assay.objects import exists, folders_in
 from assay.plan import Plan, read_plan, write_plan
 from assay.readiness import settle_commit
 from assay.settings import Settings
-from assay.stack.submit import is_locked
+from assay.spark_runtime.submit import is_locked
 
 
 def abandon_batch(

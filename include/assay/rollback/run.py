@@ -25,7 +25,7 @@ from assay.rollback.reload import Reload, drop_reload, release_again, stage_relo
 from assay.rollback.request import Request, resolve
 from assay.rollback.restore import restore_tables
 from assay.settings import Settings
-from assay.stack.submit import spark_lock
+from assay.spark_runtime.submit import spark_lock
 from assay.words import count
 
 Say = Callable[[str], None]

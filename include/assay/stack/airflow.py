@@ -13,12 +13,12 @@ import httpx
 
 from assay.errors import StackError
 from assay.files import write_whole
+from assay.home.credentials import load_credentials
+from assay.home.paths import BIN, child_environment
+from assay.home.ports import address
+from assay.home.postgres_place import data_folder
 from assay.settings import REPOSITORY, Settings
-from assay.stack.credentials import load_credentials
-from assay.stack.paths import BIN, child_environment
-from assay.stack.ports import address
-from assay.stack.postgres_place import data_folder
-from assay.stack.spark import jobs_at_once, spark_environment
+from assay.spark_runtime.conf import jobs_at_once, spark_environment
 
 USER = "admin"
 SPARK_POOL = "spark"

@@ -6,17 +6,17 @@ import shutil
 from collections.abc import Callable
 
 from assay.errors import StackError
+from assay.home.finding import Finding
+from assay.home.ports import load_ports
+from assay.home.processes import find_supervisor
 from assay.settings import Settings
+from assay.spark_runtime.jars import job_groups, locked_jars, sha256_of
+from assay.spark_runtime.java import ensure_java
+from assay.spark_runtime.server import find_server
 from assay.stack import others, preflight
-from assay.stack.finding import Finding
-from assay.stack.jars import job_groups, locked_jars, sha256_of
-from assay.stack.java import ensure_java
-from assay.stack.lake import objects
-from assay.stack.ports import load_ports
-from assay.stack.processes import find_supervisor
 from assay.stack.programs import SPARK, log_file
-from assay.stack.spark_server import find_server
-from assay.stack.storage import lake_storage
+from assay.storage.file_system import lake_storage
+from assay.storage.lake_claim import objects
 
 
 def examine(settings: Settings) -> list[Finding]:

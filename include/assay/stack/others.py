@@ -11,15 +11,15 @@ from typing import Any
 
 import httpx
 
+from assay.home.finding import Finding
+from assay.home.paths import SPARK_HOME, child_environment
+from assay.home.ports import address
 from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.conf import submit_conf
+from assay.spark_runtime.launch import launch
+from assay.spark_runtime.start_cache import TROUBLE
 from assay.stack.airflow import airflow_url, unhealthy_parts
-from assay.stack.finding import Finding
-from assay.stack.launch import launch
-from assay.stack.paths import SPARK_HOME, child_environment
-from assay.stack.ports import address
 from assay.stack.postgres import login_refusal
-from assay.stack.spark import submit_conf
-from assay.stack.start_cache import TROUBLE
 from assay.words import count
 
 MASTER_PAGE = 8080

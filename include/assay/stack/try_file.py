@@ -13,14 +13,14 @@ from uuid import uuid4
 from assay.contracts.load import load_contract
 from assay.errors import StackError
 from assay.files import write_whole
+from assay.home.paths import child_environment
 from assay.inputs import ManifestFile
 from assay.landing.records import Inspection, matching_suffix
 from assay.results import read_failure, read_result
 from assay.settings import JOB_PROGRAMS, Settings
-from assay.stack.launch import launch
-from assay.stack.paths import child_environment
-from assay.stack.spark import prepare_spark
-from assay.stack.spark_server import is_ready
+from assay.spark_runtime.conf import prepare_spark
+from assay.spark_runtime.launch import launch
+from assay.spark_runtime.server import is_ready
 
 NAME = "try_file"
 SHOWN_LINES = 15

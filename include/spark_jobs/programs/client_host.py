@@ -1,8 +1,8 @@
 """Starts the clients of the warm Spark: client_host.py SOCKET. What they import is imported once.
 
 A gate alone imports for seconds, so a client is a fork of this process, which has done so. A
-client dies with its launcher (`assay.stack.submit`), as it would as a child of that. When the
-server has taken too much memory, no client is started until those at work have ended and the
+client dies with its launcher (`assay.spark_runtime.submit`), as it would as a child of that. When
+the server has taken too much memory, no client is started until those at work have ended and the
 server has started anew.
 """
 
@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 
 from assay.settings import Settings, load_settings
-from assay.stack.spark_server import end_server, is_due, is_listening
+from assay.spark_runtime.server import end_server, is_due, is_listening
 
 LONGEST_READ = 1 << 16
 OUTPUTS = 2

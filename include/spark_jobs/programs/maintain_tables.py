@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from assay.errors import AssayError
 from assay.maintenance.tables import Request, TableUpkeep, contract_of, read_request
 from assay.results import write_failure, write_result
-from assay.stack.submit import hold_lock
+from assay.spark_runtime.submit import hold_lock
 from assay.words import count
 from spark_jobs.lakehouse import schemas, upkeep
 from spark_jobs.lakehouse.session import session

@@ -73,7 +73,7 @@ class MaintainTablesOperator(SparkJobOperator):
     def execute(self, context: Mapping[str, Any]) -> str:
         """See `spark_jobs.programs.maintain_tables`; a dry run only says what it would do."""
         from assay.maintenance.tables import Request, plan_upkeep, write_request
-        from assay.stack.launch import launch
+        from assay.spark_runtime.launch import launch
 
         settings = load_settings()
         request = settings.home / "maintenance" / "request.json"

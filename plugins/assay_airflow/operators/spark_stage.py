@@ -24,7 +24,7 @@ from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 
 if TYPE_CHECKING:
-    from assay.stack.launch import SparkLaunch
+    from assay.spark_runtime.launch import SparkLaunch
 
 RECORDED = ("seconds", "queries", "commits", "versions", "rules", "contracts", "executors")
 
@@ -107,7 +107,7 @@ class SparkStageOperator(SparkJobOperator):
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
         from assay.landing.archive import accepted_files_in_place
-        from assay.stack.launch import launch
+        from assay.spark_runtime.launch import launch
 
         job = launch(
             load_settings(),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from assay.home.ports import next_free_port
 from assay.settings import Settings
 from assay.stack.doctor import examine
 from assay.stack.others import judge_master, judge_probe, our_version
-from assay.stack.ports import next_free_port
 
 WORKER = {"state": "ALIVE", "memory": 1024}
 

@@ -9,8 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from assay.errors import StackError
+from assay.home.credentials import load_credentials
 from assay.settings import Settings
-from assay.stack.credentials import load_credentials
 
 
 def test_are_generated_once_into_a_file_of_mode_0600(settings: Settings) -> None:

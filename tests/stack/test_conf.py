@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from assay.settings import Settings
-from assay.stack.spark import jobs_at_once
+from assay.spark_runtime.conf import jobs_at_once
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from assay.errors import StackError
 from assay.settings import Settings
-from assay.stack import java
-from assay.stack.java import ensure_java
+from assay.spark_runtime import java
+from assay.spark_runtime.java import ensure_java
 
 
 def fake_java_home(folder: Path, version: str) -> Path:

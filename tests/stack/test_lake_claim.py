@@ -10,7 +10,7 @@ from assay.addresses import ObjectPath
 from assay.errors import StackError
 from assay.objects import read_bytes
 from assay.settings import Settings, load_settings
-from assay.stack.lake import OWNER, claim_lake, objects
+from assay.storage.lake_claim import OWNER, claim_lake, objects
 
 
 def settings_of(home: Path, lake: ObjectPath | None) -> Settings:

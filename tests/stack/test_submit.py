@@ -15,16 +15,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from assay.home.paths import without_secrets
 from assay.settings import Settings
-from assay.stack.launch import launch
-from assay.stack.paths import without_secrets
-from assay.stack.submit import LOCK_IS_BUSY, hold_lock
+from assay.spark_runtime.launch import launch
+from assay.spark_runtime.submit import LOCK_IS_BUSY, hold_lock
 
 SLEEP = "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(120)\n"
 HOLD_AND_START_HELPER = """
 import subprocess, sys, time
 from pathlib import Path
-from assay.stack.submit import hold_lock
+from assay.spark_runtime.submit import hold_lock
 hold_lock(Path(sys.argv[1]), "a job", 0)
 print(subprocess.Popen(["sleep", "120"], close_fds=False).pid, flush=True)
 time.sleep(120)

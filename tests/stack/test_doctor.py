@@ -11,10 +11,10 @@ import typer
 from typer.testing import CliRunner
 
 from assay.cli.stack import register
+from assay.home.finding import Finding
 from assay.settings import Settings
+from assay.spark_runtime.jars import locked_jars
 from assay.stack.doctor import examine
-from assay.stack.finding import Finding
-from assay.stack.jars import locked_jars
 
 app = typer.Typer()
 register(app)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from assay.errors import StackError
+from assay.home.ports import choose_ports, load_ports, next_free_port
 from assay.settings import REPOSITORY, Settings
-from assay.stack.ports import choose_ports, load_ports, next_free_port
 
 
 def test_a_taken_port_is_passed_over_and_said(settings: Settings) -> None:

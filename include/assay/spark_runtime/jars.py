@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 from cryptography.x509 import load_pem_x509_certificates
 
 from assay.errors import StackError
+from assay.home.paths import SPARK_HOME, child_environment
 from assay.settings import Settings
-from assay.stack.java import ensure_java
-from assay.stack.paths import SPARK_HOME, child_environment
+from assay.spark_runtime.java import ensure_java
 
 LOCK_FILE = Path(__file__).with_name("jars.lock")
 Group = Literal["delta", "bench", "s3"]

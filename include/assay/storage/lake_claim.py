@@ -14,9 +14,9 @@ from uuid import uuid4
 from assay.addresses import ObjectPath
 from assay.errors import ObjectStoreError, StackError
 from assay.files import write_whole
+from assay.home.finding import Finding
 from assay.objects import create, exists, read_bytes
 from assay.settings import Settings
-from assay.stack.finding import Finding
 
 OWNER = "_assay/owner.json"
 HERE = "this machine"

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 
 from assay.errors import StackError
+from assay.home.postgres_place import data_folder
 from assay.settings import Settings
-from assay.stack.postgres_place import data_folder
 
 MARKER = "ASSAY_STACK"
 PATIENCE = 10.0

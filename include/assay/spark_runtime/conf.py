@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 
+from assay.home.paths import SPARK_HOME, path_with_programs
 from assay.settings import LOOPBACK, Settings
-from assay.stack.jars import ensure_jars, job_groups, job_jars
-from assay.stack.java import ensure_java
-from assay.stack.paths import SPARK_HOME, path_with_programs
+from assay.spark_runtime.jars import ensure_jars, job_groups, job_jars
+from assay.spark_runtime.java import ensure_java
+from assay.spark_runtime.start_cache import StartCache
 from assay.stack.preflight import MEMORY_BESIDE_SPARK
-from assay.stack.start_cache import StartCache
 
 JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
 # Executors of a cluster may be another user of the driver's group, and both add to one folder.

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.home.paths import SPARK_HOME, child_environment
 from assay.settings import JOB_PROGRAMS
-from assay.stack.java import Java
-from assay.stack.paths import SPARK_HOME, child_environment
+from assay.spark_runtime.java import Java
 
 FIRST_WITH_AOT = 25
 TROUBLE = re.compile(r"^(Exception in|[\w.]*(Error|Exception)\b)|No space left")

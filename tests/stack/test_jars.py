@@ -8,8 +8,8 @@ import pytest
 
 from assay.errors import StackError
 from assay.settings import Settings
-from assay.stack import jars
-from assay.stack.jars import ensure_jars, jar_paths, locked_jars, sha256_of
+from assay.spark_runtime import jars
+from assay.spark_runtime.jars import ensure_jars, jar_paths, locked_jars, sha256_of
 
 
 def test_the_lock_file_has_the_seven_jars_of_delta() -> None:

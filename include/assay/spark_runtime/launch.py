@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.settings import Settings
-from assay.stack.spark import CLUSTER_UMASK, spark_environment, submit_conf
+from assay.spark_runtime.conf import CLUSTER_UMASK, spark_environment, submit_conf
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SparkLaunch:
 def launch(settings: Settings, *, lock: str, holder: str) -> SparkLaunch:
     """Settings of one job; two jobs with the same `lock` never run at once.
 
-    `holder` is what a job that has to wait tells its reader. See `assay.stack.submit`.
+    `holder` is what a job that has to wait tells its reader. See `assay.spark_runtime.submit`.
     """
     return SparkLaunch(
         program=str(Path(sys.prefix) / "bin" / "assay-spark-submit"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay.settings import REPOSITORY, Settings, load_settings
-from assay.stack.spark import prepare_spark
+from assay.spark_runtime.conf import prepare_spark
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from assay.home.processes import find_supervisor
 from assay.settings import Settings
-from assay.stack.processes import find_supervisor
 from assay.stack.supervisor import down
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from assay.settings import Settings
-from assay.stack import start_cache
-from assay.stack.java import Java, ensure_java
-from assay.stack.spark import (
+from assay.spark_runtime import start_cache
+from assay.spark_runtime.conf import (
     ensure_start_cache,
     prepare_spark,
     spark_environment,
     submit_conf,
 )
-from assay.stack.start_cache import StartCache
+from assay.spark_runtime.java import Java, ensure_java
+from assay.spark_runtime.start_cache import StartCache
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ import pytest
 
 from assay.addresses import ObjectPath
 from assay.errors import StackError
+from assay.home.paths import SPARK_HOME, child_environment
+from assay.home.ports import next_free_port
 from assay.settings import Settings
+from assay.spark_runtime.conf import spark_environment, submit_conf
+from assay.spark_runtime.launch import launch
 from assay.stack import service
 from assay.stack.airflow import airflow_environment
-from assay.stack.launch import launch
-from assay.stack.paths import SPARK_HOME, child_environment
-from assay.stack.ports import next_free_port
-from assay.stack.spark import spark_environment, submit_conf
 from assay.stack.supervisor import down, up
 
 

@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay.errors import BatchError, StackError
+from assay.home.paths import without_secrets
 from assay.settings import load_settings
-from assay.stack.paths import without_secrets
-from assay.stack.spark_server import access, run_in_host
+from assay.spark_runtime.server import access, run_in_host
 
 PR_SET_PDEATHSIG = 1
 LOCK_IS_BUSY = 75
