@@ -46,7 +46,7 @@ audit: ## List what is installed (.assay/sbom.json), and what of it is known to 
 	@mkdir -p .assay && $(TOOL) cyclonedx-py -- requirements requirements.txt --pyproject pyproject.toml --short-PURLs -o .assay/sbom.json 2>/dev/null && echo "assay: wrote .assay/sbom.json"
 	@$(TOOL) pip-audit -- -r requirements.txt --require-hashes --disable-pip --strict --progress-spinner off --ignore-vuln CVE-2026-68982 || { echo "assay: not audited, or vulnerable; SECURITY.md says which it is" >&2; exit 1; }
 ports:
-	@include/assay/stack/ports_free.sh
+	@include/assay_stack/ports_free.sh
 image: ## Build the image assay:local for the stack in containers
 	docker build -t assay:local --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 compose-up: ports image ## Start the stack in containers (docs/deployment.md)

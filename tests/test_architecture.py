@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from assay.settings import GOLD, JOB_PROGRAMS, REPOSITORY, SPARK_JOBS
+from assay.settings import CODE, GOLD, JOB_PROGRAMS, REPOSITORY, SPARK_JOBS
 
+ASSAY = CODE / "assay"
 PYTHON = [
     path
     for folder in ("dags", "plugins", "include")
@@ -24,10 +25,12 @@ STEPS = ("spark_jobs.stages", "spark_jobs.gates", "spark_jobs.chain", "spark_job
 BANNED_AT_TOP: dict[str, tuple[str, ...]] = {
     "plugins": ("pyspark", "delta", "great_expectations", "pandas", "deltalake", "pyarrow"),
     "include/assay": ("airflow", "pyspark", "delta", "great_expectations", "spark_jobs"),
+    "include/assay_stack": ("airflow", "pyspark", "delta", "great_expectations", "spark_jobs"),
 }
 BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
-    "plugins": ("pyspark", "delta", "great_expectations", "spark_jobs", "dags"),
+    "plugins": ("pyspark", "delta", "great_expectations", "spark_jobs", "dags", "assay_stack"),
     "include/assay": ("airflow", "assay_airflow", "dags", "gold"),
+    "include/assay_stack": ("airflow", "assay_airflow", "dags", "gold", "spark_jobs"),
     "include/assay/verify": (
         "assay.landing",
         "assay.publish",
@@ -36,7 +39,7 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
         "assay.results",
         "spark_jobs",
     ),
-    "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg"),
+    "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg", "assay_stack"),
     # who starts imports who acts, and that imports what it acts on; never the other way round
     "include/spark_jobs/lakehouse": (
         "spark_jobs.transformations",
@@ -58,6 +61,7 @@ PURE = (
     "__future__.",
     "collections.abc.",
     "dataclasses.",
+    "decimal.",
     "functools.",
     "operator.",
     "pyspark.sql.",
@@ -116,6 +120,15 @@ def is_in(place: str, folder: str) -> bool:
 def test_modules_import_only_what_their_layer_may() -> None:
     assert offences(BANNED_EVERYWHERE, top_only=False) == []
     assert offences(BANNED_AT_TOP, top_only=True) == []
+
+
+def test_only_commands_start_the_stack() -> None:
+    rooms = {
+        path.relative_to(ASSAY).parts[0]
+        for path in ASSAY.rglob("*.py")
+        if any(name.startswith("assay_stack.") for name in imports(path, top_only=False))
+    }
+    assert rooms <= {"cli", "bench", "bootstrap.py"}
 
 
 def test_dags_and_transformations_import_nothing_but_what_they_are_made_of() -> None:

@@ -49,7 +49,7 @@ def test_a_worker_of_spark_reaches_nothing_that_airflow_executes() -> None:
     """The two users of the stack, on one volume for the home, as docker-compose.yaml has them."""
     volume = f"assay-test-{uuid4().hex}"
     prepare = (
-        "from assay.settings import load_settings; from assay.stack.service import share_home;"
+        "from assay.settings import load_settings; from assay_stack.service import share_home;"
         "import os; home = load_settings(); share_home(home); (home.logs / 'x').touch();"
         "os.makedirs(home.batches / 'b'); (home.batches / 'b' / 'plan.json').touch()"
     )

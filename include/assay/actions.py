@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from assay.airflow_runs import AirflowRuns
+from assay.airflow_client.runs import AirflowRuns
 from assay.batch_states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
 from assay.inputs import ManifestFile

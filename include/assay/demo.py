@@ -13,22 +13,22 @@ from pathlib import Path
 
 import psycopg
 
-from assay.airflow_runs import (
+from assay.airflow_client.follow import Say, Watch, follow_everything, follow_run
+from assay.airflow_client.runs import (
     AirflowRuns,
     RunState,
     TaskState,
 )
 from assay.errors import AssayError
-from assay.follow import Say, Watch, follow_everything, follow_run
 from assay.generate.options import SetOptions
 from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
+from assay.home.dsn import dsn
 from assay.landing.moves import move_file
 from assay.ledger.reports import BatchReport, batch_reports
 from assay.pipelines import all_pipelines
 from assay.settings import Settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 PIPELINE = "trades"

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from assay.airflow_runs import AirflowRuns, RunState
+from assay.airflow_client.runs import AirflowRuns, RunState
 from assay.batch_states import CLOSED, COMMITTED, COMMITTING
 from assay.errors import BatchError
 from assay.ledger.query import fetch_all

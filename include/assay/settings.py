@@ -29,6 +29,7 @@ PIPELINES, SCHEMAS, SQL = CODE / "pipelines.yaml", CODE / "schemas", CODE / "sql
 LOOPBACK = "127.0.0.1"
 WARM = "warm"
 BESIDE_HEAP = 1 << 30  # classes, compiled code and buffers of a server that is well
+MEMORY_BESIDE_SPARK = 2 << 30  # Airflow, Postgres
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import Any
 import psutil
 import psycopg
 
-from assay.airflow_runs import ENDED, AirflowRuns, RunState
+from assay.airflow_client.api import api_client
+from assay.airflow_client.runs import ENDED, AirflowRuns, RunState
 from assay.generate.truth import Truth
+from assay.home.dsn import dsn
 from assay.home.paths import BIN, child_environment
 from assay.home.processes import find_ours
 from assay.settings import Settings
-from assay.stack.airflow import api_client
-from assay.stack.postgres import dsn
 from builders.content import everything
 
 STAGES = (

@@ -11,12 +11,12 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from assay.inputs import Files
+from assay.operations.try_file import Request
 from assay.pipelines import all_pipelines
 from assay.profile.given import Given
 from assay.profile.home import write_dataset
 from assay.profile.proposal import propose
 from assay.publish.change import read_built
-from assay.stack.try_file import Request
 from assay.stage_results import read_silver
 from builders.batches import Lake, take
 from builders.content import read_delta

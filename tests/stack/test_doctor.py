@@ -14,7 +14,7 @@ from assay.cli.stack import register
 from assay.home.finding import Finding
 from assay.settings import Settings
 from assay.spark_runtime.jars import locked_jars
-from assay.stack.doctor import examine
+from assay_stack.doctor import examine
 
 app = typer.Typer()
 register(app)

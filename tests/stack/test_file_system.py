@@ -9,8 +9,8 @@ import pytest
 
 from assay.errors import StackError
 from assay.settings import Settings
-from assay.stack.supervisor import up
 from assay.storage import file_system as storage
+from assay_stack.supervisor import up
 
 MOUNTS = """\
 /dev/vda / ext4 rw 0 0

@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 
 from assay.settings import REPOSITORY
-from assay.stack.others import MASTER_PAGE
-from assay.stack.service import CONNECT_NAME, CONNECT_PORT
+from assay_stack.others import MASTER_PAGE
+from assay_stack.service import CONNECT_NAME, CONNECT_PORT
 
 CHECK = REPOSITORY / "include" / "assay" / "stack" / "healthy.sh"
 # Answers of Airflow 3.3 and Spark 4.2, shortened.

@@ -10,8 +10,8 @@ import pytest
 
 from assay.home.ports import next_free_port
 from assay.settings import Settings
-from assay.stack.doctor import examine
-from assay.stack.others import judge_master, judge_probe, our_version
+from assay_stack.doctor import examine
+from assay_stack.others import judge_master, judge_probe, our_version
 
 WORKER = {"state": "ALIVE", "memory": 1024}
 

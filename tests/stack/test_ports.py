@@ -65,7 +65,7 @@ def test_a_taken_port_is_named_with_its_setting_before_containers_start(
         )
         (tmp_path / "docker").chmod(0o755)
         done = subprocess.run(
-            [REPOSITORY / "include/assay/stack/ports_free.sh"],
+            [REPOSITORY / "include/assay_stack/ports_free.sh"],
             env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,

@@ -15,12 +15,13 @@ import psycopg
 import pytest
 
 from assay.errors import StackError
+from assay.home.dsn import dsn
 from assay.home.ports import choose_ports, load_ports
 from assay.home.postgres_place import data_folder, outside_folder, server_user, used_outside
 from assay.settings import Settings
-from assay.stack import postgres
-from assay.stack.postgres import PROGRAMS, dsn, ensure_cluster, ensure_databases, server_command
-from assay.stack.preflight import require_machine
+from assay_stack import postgres
+from assay_stack.postgres import PROGRAMS, ensure_cluster, ensure_databases, server_command
+from assay_stack.preflight import require_machine
 
 for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's Postgres is another user")
 

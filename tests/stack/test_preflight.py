@@ -15,7 +15,7 @@ import pytest
 
 from assay.errors import StackError
 from assay.settings import REPOSITORY, Settings
-from assay.stack import preflight
+from assay_stack import preflight
 
 
 def test_a_machine_that_has_everything_passes(settings: Settings) -> None:

@@ -20,9 +20,9 @@ from assay.home.ports import next_free_port
 from assay.settings import Settings
 from assay.spark_runtime.conf import spark_environment, submit_conf
 from assay.spark_runtime.launch import launch
-from assay.stack import service
-from assay.stack.airflow import airflow_environment
-from assay.stack.supervisor import down, up
+from assay_stack import service
+from assay_stack.airflow import airflow_environment
+from assay_stack.supervisor import down, up
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 
 from assay.home.processes import find_supervisor
 from assay.settings import Settings
-from assay.stack.supervisor import down
+from assay_stack.supervisor import down
 
 
 def test_a_stale_pid_file_is_no_supervisor(settings: Settings) -> None:

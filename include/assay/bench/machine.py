@@ -12,7 +12,7 @@ import psutil
 
 from assay.settings import Settings
 from assay.spark_runtime.java import ensure_java
-from assay.stack.postgres import PROGRAMS
+from assay_stack.postgres import PROGRAMS
 
 PACKAGES = (
     "pyspark",

@@ -20,10 +20,10 @@ from assay.bench.lakes import Lake, committed_lake
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
 from assay.home.credentials import load_credentials
+from assay.home.dsn import dsn
 from assay.home.paths import child_environment
 from assay.home.ports import HOST, load_ports
 from assay.spark_runtime.jars import jar_paths
-from assay.stack.postgres import dsn
 
 ROUNDS = 3
 SMALLER = 10

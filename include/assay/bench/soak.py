@@ -18,6 +18,7 @@ from assay.bench.lakes import connecting
 from assay.bench.workbench import Workbench, deliver
 from assay.demo import PIPELINE
 from assay.errors import StackError
+from assay.home.dsn import dsn
 from assay.landing.accept import accept_files
 from assay.params import RunParams
 from assay.plan import Plan, read_plan
@@ -25,8 +26,7 @@ from assay.publish import publish_pending, stage_batch
 from assay.run import Run
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.server import find_server
-from assay.stack.postgres import dsn
-from assay.stack.programs import SPARK_PROGRAMS, program_states
+from assay_stack.programs import SPARK_PROGRAMS, program_states
 
 BATCHES = 300
 ROWS = 100

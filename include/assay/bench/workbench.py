@@ -26,23 +26,24 @@ from assay.generate.options import SetOptions
 from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate
+from assay.home.dsn import dsn
 from assay.home.ports import choose_ports
 from assay.home.processes import find_supervisor
 from assay.migrations import migrate
 from assay.settings import Settings
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.jars import ensure_jars
-from assay.stack.airflow import unhealthy_parts
-from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
-from assay.stack.programs import (
+from assay.words import count
+from assay_stack.airflow import unhealthy_parts
+from assay_stack.postgres import ensure_cluster, ensure_databases
+from assay_stack.programs import (
     AIRFLOW_PROGRAMS,
     call_supervisor,
     program_states,
     start_program,
     start_supervisor,
 )
-from assay.stack.supervisor import down, start_spark, up
-from assay.words import count
+from assay_stack.supervisor import down, start_spark, up
 
 Say = Callable[[str], None]
 BOOT_SECONDS = 60.0

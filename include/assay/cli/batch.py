@@ -15,12 +15,12 @@ from assay.cli.demo import summary_table
 from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.demo import read_reports
 from assay.errors import BatchError
+from assay.home.dsn import dsn
 from assay.ledger import deliveries
 from assay.ledger.actions import Action
 from assay.ledger.names import batch_named
 from assay.ledger.reports import CLASSES, BatchReport, batch_reports
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See batches, and the ways out of a stuck one.")

@@ -44,7 +44,7 @@ def demo(
     from assay.cli.generate import reporting
     from assay.cli.stack import say, url
     from assay.cli.verify import conclude_audit, run_audit
-    from assay.stack.supervisor import up
+    from assay_stack.supervisor import up
 
     settings = load_settings()
     console = Console(stderr=as_json, highlight=False)

@@ -13,8 +13,8 @@ import psycopg
 import typer
 from rich.console import Console
 
+from assay.home.dsn import dsn
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.cli.progress import saying, watch_tasks
 from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError
+from assay.home.dsn import dsn
 from assay.ledger import summary_of_run
 from assay.ledger.names import batch_named
 from assay.params import resolve_params
 from assay.pipelines import pipeline_carrying
 from assay.quarantine.listing import Filter, count_rows, export_rows, open_rows, require_open_rows
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See the records that broke a rule.")

@@ -14,8 +14,8 @@ from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.cli.progress import watch_tasks
 from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError, BatchError
+from assay.home.dsn import dsn
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See releases, and go back to an earlier one.")

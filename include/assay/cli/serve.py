@@ -9,7 +9,7 @@ import typer
 
 from assay.cli.stack import say
 from assay.settings import load_settings
-from assay.stack import service
+from assay_stack import service
 
 app = typer.Typer(no_args_is_help=True, help="Parts of a stack in containers.")
 Part = StrEnum("Part", [(name, name) for name in service.PARTS])  # type: ignore[misc]

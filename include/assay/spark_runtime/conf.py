@@ -11,11 +11,10 @@ from pathlib import Path
 import psutil
 
 from assay.home.paths import SPARK_HOME, path_with_programs
-from assay.settings import LOOPBACK, Settings
+from assay.settings import LOOPBACK, MEMORY_BESIDE_SPARK, Settings
 from assay.spark_runtime.jars import ensure_jars, job_groups, job_jars
 from assay.spark_runtime.java import ensure_java
 from assay.spark_runtime.start_cache import StartCache
-from assay.stack.preflight import MEMORY_BESIDE_SPARK
 
 JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
 # Executors of a cluster may be another user of the driver's group, and both add to one folder.

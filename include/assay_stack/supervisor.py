@@ -13,17 +13,21 @@ from dataclasses import dataclass
 import psutil
 import psycopg
 
+from assay.airflow_client.api import airflow_url
 from assay.errors import StackError
+from assay.home.dsn import dsn
 from assay.home.ports import choose_ports, load_ports
 from assay.home.postgres_place import used_outside
 from assay.home.processes import end_orphans, end_processes, find_ours, find_supervisor
 from assay.settings import Settings
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.server import is_ready
-from assay.stack.airflow import airflow_url, ensure_pool, prepare_airflow, unhealthy_parts
-from assay.stack.postgres import answers, dsn, ensure_cluster, ensure_databases
-from assay.stack.preflight import NEEDED_DISK, require_machine
-from assay.stack.programs import (
+from assay.storage.file_system import refuse_shared_storage
+from assay.storage.lake_claim import claim_at_start
+from assay_stack.airflow import ensure_pool, prepare_airflow, unhealthy_parts
+from assay_stack.postgres import answers, ensure_cluster, ensure_databases
+from assay_stack.preflight import NEEDED_DISK, require_machine
+from assay_stack.programs import (
     AIRFLOW_PROGRAMS,
     SPARK_PROGRAMS,
     ProgramState,
@@ -33,8 +37,6 @@ from assay.stack.programs import (
     start_program,
     start_supervisor,
 )
-from assay.storage.file_system import refuse_shared_storage
-from assay.storage.lake_claim import claim_at_start
 
 Say = Callable[[str], None]
 BOOT_SECONDS = 300.0

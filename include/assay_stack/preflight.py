@@ -14,11 +14,10 @@ from assay.files import existing_part
 from assay.home.finding import Finding
 from assay.home.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
 from assay.home.postgres_place import choose_data_folder, data_folder, server_user
-from assay.settings import Settings
+from assay.settings import MEMORY_BESIDE_SPARK, Settings
 
 GIB = 1 << 30
 NEEDED_DISK = 2 * GIB
-MEMORY_BESIDE_SPARK = 2 * GIB  # Airflow, Postgres
 
 
 def require_machine(settings: Settings) -> None:

@@ -15,13 +15,13 @@ from assay.home.paths import BIN, SPARK_HOME, child_environment
 from assay.settings import Settings
 from assay.spark_runtime.conf import CLUSTER_UMASK, spark_environment
 from assay.spark_runtime.server import server_command
-from assay.stack.airflow import airflow_environment, ensure_pool, prepare_airflow
-from assay.stack.others import MASTER_PAGE
-from assay.stack.postgres import ensure_databases, login_refusal
-from assay.stack.programs import AIRFLOW_PROGRAMS, QUIET
-from assay.stack.supervisor import migrate_warehouse
 from assay.storage.file_system import refuse_shared_storage
 from assay.storage.lake_claim import claim_at_start
+from assay_stack.airflow import airflow_environment, ensure_pool, prepare_airflow
+from assay_stack.others import MASTER_PAGE
+from assay_stack.postgres import ensure_databases, login_refusal
+from assay_stack.programs import AIRFLOW_PROGRAMS, QUIET
+from assay_stack.supervisor import migrate_warehouse
 
 Say = Callable[[str], None]
 PATIENCE = 120.0

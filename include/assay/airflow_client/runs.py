@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
+from assay.airflow_client.api import api_client
 from assay.errors import StackError
 from assay.notes import as_note
 from assay.settings import Settings
-from assay.stack.airflow import api_client
 
 ENDED = ("success", "failed")
 FIRST_PARSE_SECONDS = 120

@@ -22,8 +22,8 @@ from assay.home.postgres_place import server_user
 from assay.home.processes import marker, short_socket, working_folder
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.server import clients_socket
-from assay.stack.airflow import airflow_environment
-from assay.stack.postgres import server_command
+from assay_stack.airflow import airflow_environment
+from assay_stack.postgres import server_command
 
 SOCKET = "supervisor.sock"
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")

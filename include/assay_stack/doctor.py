@@ -9,14 +9,14 @@ from assay.errors import StackError
 from assay.home.finding import Finding
 from assay.home.ports import load_ports
 from assay.home.processes import find_supervisor
-from assay.settings import Settings
+from assay.settings import MEMORY_BESIDE_SPARK, Settings
 from assay.spark_runtime.jars import job_groups, locked_jars, sha256_of
 from assay.spark_runtime.java import ensure_java
 from assay.spark_runtime.server import find_server
-from assay.stack import others, preflight
-from assay.stack.programs import SPARK, log_file
 from assay.storage.file_system import lake_storage
 from assay.storage.lake_claim import objects
+from assay_stack import others, preflight
+from assay_stack.programs import SPARK, log_file
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -65,7 +65,7 @@ def _spark(settings: Settings) -> Finding:
     if not settings.is_warm:
         return Finding("spark", settings.spark_master)
     limit = f"{settings.server_limit / preflight.GIB:.1f} GB"
-    if preflight.total_memory() < settings.server_limit + preflight.MEMORY_BESIDE_SPARK:
+    if preflight.total_memory() < settings.server_limit + MEMORY_BESIDE_SPARK:
         remedy = "set ASSAY_SPARK_MASTER=local[*], whose jobs give their memory back when they end"
         return Finding("spark", f"a warm server keeps up to {limit}, too much here", remedy)
     server = find_server(settings)

@@ -17,8 +17,9 @@ from psycopg import sql
 
 from assay.errors import StackError
 from assay.home.credentials import load_credentials
+from assay.home.dsn import dsn
 from assay.home.paths import package_folder
-from assay.home.ports import HOST, address
+from assay.home.ports import HOST
 from assay.home.postgres_place import (
     data_folder,
     make_outside,
@@ -54,13 +55,6 @@ OPTIONS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
-
-
-def dsn(settings: Settings, role: str, database: str = "assay") -> str:
-    """A libpq URI for one of our roles. It holds the password: never print it."""
-    password = load_credentials(settings)[role]
-    host, port = address(settings, "postgres")
-    return f"postgresql://{role}:{password}@{host}:{port}/{database}"
 
 
 def login_refusal(settings: Settings, role: str, database: str) -> str:

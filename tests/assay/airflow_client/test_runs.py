@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assay import airflow_runs
-from assay.airflow_runs import AirflowRuns
+from assay.airflow_client import runs as airflow_runs
+from assay.airflow_client.runs import AirflowRuns
 from assay.errors import StackError
 from assay.settings import load_settings
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import takewhile
 from math import inf
 
-from assay.airflow_runs import ENDED, AirflowRuns, RunState
+from assay.airflow_client.runs import ENDED, AirflowRuns, RunState
 from assay.errors import StackError
 
 POLL_SECONDS = 0.5

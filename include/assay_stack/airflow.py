@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from assay.airflow_client.api import USER, airflow_page, airflow_url, api_client
 from assay.errors import StackError
 from assay.files import write_whole
 from assay.home.credentials import load_credentials
@@ -20,7 +21,6 @@ from assay.home.postgres_place import data_folder
 from assay.settings import REPOSITORY, Settings
 from assay.spark_runtime.conf import jobs_at_once, spark_environment
 
-USER = "admin"
 SPARK_POOL = "spark"
 QUIET = (
     "airflow.serialization.definitions.dag",
@@ -30,17 +30,6 @@ QUIET = (
     "airflow.executors.local_executor",
     "airflow.jobs.triggerer_job_runner",
 )
-
-
-def airflow_url(settings: Settings) -> str:
-    """The address of the API, for programs."""
-    host, port = address(settings, "airflow")
-    return f"http://{host}:{port}"
-
-
-def airflow_page(settings: Settings) -> str:
-    """The address of the web UI, for people; the API's own when there is no other."""
-    return settings.airflow_page or airflow_url(settings)
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
@@ -147,27 +136,6 @@ def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
         raise StackError(f"airflow db migrate failed: {last[:200]} (all of it: {log})")
     if ours:
         write_whole(stamp, version("apache-airflow"))
-
-
-def api_client(settings: Settings) -> httpx.Client:
-    """A client of Airflow's API that is logged in as the admin user.
-
-    Raises StackError when Airflow does not answer or refuses the login.
-    """
-    url = airflow_url(settings)
-    login = {"username": USER, "password": load_credentials(settings)[USER]}
-    try:
-        answer = httpx.post(f"{url}/auth/token", json=login, timeout=30)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise StackError(
-                f"the Airflow at {url} refuses the login of {settings.home}: it belongs to another"
-                " stack, or its password file was changed; run make down, then make up"
-            )
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise StackError(f"Airflow at {url} gave no token ({error}); see make status") from error
-    token = answer.json()["access_token"]
-    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
 def ensure_pool(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from assay.airflow_client.api import airflow_url
 from assay.home.finding import Finding
 from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import address
@@ -18,9 +19,9 @@ from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.conf import submit_conf
 from assay.spark_runtime.launch import launch
 from assay.spark_runtime.start_cache import TROUBLE
-from assay.stack.airflow import airflow_url, unhealthy_parts
-from assay.stack.postgres import login_refusal
 from assay.words import count
+from assay_stack.airflow import unhealthy_parts
+from assay_stack.postgres import login_refusal
 
 MASTER_PAGE = 8080
 PROBE_SECONDS = 90

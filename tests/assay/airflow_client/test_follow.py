@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from assay import follow
-from assay.airflow_runs import AirflowRuns, RunState, TaskState
+from assay.airflow_client import follow
+from assay.airflow_client.follow import follow_run
+from assay.airflow_client.runs import AirflowRuns, RunState, TaskState
 from assay.errors import StackError
-from assay.follow import follow_run
 
 OWN, BEFORE, LATER = "manual__2", "scheduled__1", "scheduled__3"
 
