@@ -15,8 +15,7 @@ from assay.bench.commands import as_operator_does, run_timed
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.gates import pass_gates
 from assay.bench.lakes import connecting
-from assay.bench.workbench import Workbench, deliver
-from assay.demo import PIPELINE
+from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.errors import StackError
 from assay.home.dsn import dsn
 from assay.landing.accept import accept_files

@@ -19,7 +19,6 @@ import psycopg
 from psycopg import sql
 
 from assay.addresses import Place
-from assay.demo import PIPELINE
 from assay.errors import StackError
 from assay.evolution import evolve_tables
 from assay.generate.options import SetOptions
@@ -46,6 +45,7 @@ from assay_stack.programs import (
 from assay_stack.supervisor import down, start_spark, up
 
 Say = Callable[[str], None]
+PIPELINE = "trades"  # the one that most parts measure
 BOOT_SECONDS = 60.0
 AGED = 60.0
 

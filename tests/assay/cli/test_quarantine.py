@@ -16,8 +16,9 @@ from assay.contracts.load import load_contract
 from assay.errors import BatchError, ExportError, FileRejectedError, SettingsError
 from assay.landing.records import inspect_file
 from assay.landing.take import pending_files
+from assay.ledger.views.quarantine import Filter
 from assay.quarantine import listing, patches
-from assay.quarantine.listing import Filter, export_rows
+from assay.quarantine.patch_form import export_rows
 from assay.quarantine.patches import deliver_patch
 from assay.settings import Settings, load_settings
 from builders.feeds import make_feed

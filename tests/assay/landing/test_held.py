@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError
-from assay.landing import ways_out
 from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.landing.ways_out import abandon_batch
 from assay.ledger import batch_state, deliveries, fail_batch, set_batch_state, take_epoch
+from assay.operations import ways_out
+from assay.operations.abandon import abandon_batch
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings

@@ -17,8 +17,10 @@ from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
 from assay.evolution import LINEAGE
-from assay.ledger.query import fetch_all
+from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
+from assay.ledger.row_ledger import batches_in_row_ledger
+from assay.operations.rollback.quarantine import put_quarantine_back
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.quarantine import COLUMNS, check_conservation
 from assay.publish.reconciliation import Measures, check_same, require_equal
@@ -27,7 +29,6 @@ from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import Target, gold_measures
 from assay.results import epochs_of
-from assay.rollback.quarantine import put_quarantine_back
 from assay.settings import Settings
 from assay.stage_results import read_commit
 from assay.words import count
@@ -54,7 +55,7 @@ def stage_reload(
 ) -> Reload:
     """Copy the tables at their versions into staging. Raises BatchError when one is unreadable."""
     reload = Reload()
-    if not _takes_releases_back(connection, rollback):
+    if not stands_after(connection, rollback.pipeline, rollback.to_release):
         return reload  # what is undone was never released
     try:
         for target in _served(settings, rollback):
@@ -73,17 +74,6 @@ def stage_reload(
             " release"
         ) from error
     return reload
-
-
-def _takes_releases_back(connection: psycopg.Connection[Any], rollback: Rollback) -> bool:
-    return bool(
-        fetch_all(
-            connection,
-            "SELECT FROM ops.release WHERE pipeline = %s AND rolled_back_by IS NULL"
-            " AND release_id > %s LIMIT 1",
-            [rollback.pipeline, rollback.to_release or 0],
-        )
-    )
 
 
 def _served(settings: Settings, rollback: Rollback) -> Iterator[Target]:
@@ -156,13 +146,7 @@ def release_again(
         _settle_batch_again(settings, connection, release)
     generation = release.generation if release else 1
     put_quarantine_back(connection, rollback, reload.quarantine, generation)
-    batches = fetch_all(
-        connection,
-        "SELECT DISTINCT batch_id FROM ops.row_ledger JOIN ops.batch USING (batch_id)"
-        " WHERE pipeline = %s",
-        [rollback.pipeline],
-    )
-    check_conservation(connection, [batch for (batch,) in batches])
+    check_conservation(connection, batches_in_row_ledger(connection, rollback.pipeline))
 
 
 def _settle_batch_again(

@@ -11,9 +11,7 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError
-from assay.landing import ways_out
 from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import (
     batch_state,
     deliveries,
@@ -23,6 +21,9 @@ from assay.ledger import (
     take_epoch,
 )
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
+from assay.operations import ways_out
+from assay.operations.abandon import abandon_batch
+from assay.operations.reject_file import reject_file
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.settings import REPOSITORY, Settings, load_settings

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
-
 from assay.airflow_client.runs import AirflowRuns, RunState
 from assay.batch_states import CLOSED, COMMITTED, COMMITTING
 from assay.errors import BatchError
-from assay.ledger.query import fetch_all
+from assay.ledger import batch_state, run_of_batch
+from assay.ledger.query import Connection
 from assay.plan import read_plan
 from assay.settings import Settings
 from assay.stage_results import read_ingest
@@ -19,27 +16,23 @@ REBUILT_FROM = ("build_silver", "build_gold")
 RESUMES_AT = {COMMITTING: "commit", COMMITTED: "publish"}
 
 
-def retry_batch(settings: Settings, connection: psycopg.Connection[Any], batch_id: str) -> str:
+def retry_batch(settings: Settings, connection: Connection, batch_id: str) -> str:
     """Clear the task that the batch has to resume at, and all after it; returns the task.
 
     Raises BatchError when the batch has nothing left to do.
     """
-    rows = fetch_all(
-        connection, "SELECT pipeline, run_id, state FROM ops.batch WHERE batch_id = %s", [batch_id]
-    )
-    if not rows:
-        raise BatchError(f"{batch_id}: no such batch; see assay batch list")
-    pipeline, run_id, state = rows[0]
+    run = run_of_batch(connection, batch_id)
+    state = batch_state(connection, batch_id)
     if state in CLOSED:
         raise BatchError(f"{batch_id}: is {state}; there is nothing to retry")
-    runs = AirflowRuns(settings, pipeline)
+    runs = AirflowRuns(settings, run.pipeline)
     if state in RESUMES_AT:
         task_id = RESUMES_AT[state]
     elif _bronze_differs(settings, batch_id):
         task_id = "ingest_bronze"
     else:
-        task_id = _first_unfinished(runs.state(run_id))
-    runs.clear(run_id, task_id)
+        task_id = _first_unfinished(runs.state(run.run_id))
+    runs.clear(run.run_id, task_id)
     return task_id
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.rollback.request import Request, find_pipeline, with_whole_id
-from assay.rollback.run import roll_back
+from assay.operations.rollback.request import Request, find_pipeline, with_whole_id
+from assay.operations.rollback.run import roll_back
 
 __all__ = ["Request", "find_pipeline", "roll_back", "with_whole_id"]

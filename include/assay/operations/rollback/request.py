@@ -12,8 +12,8 @@ from assay.contracts.load import gold_contracts
 from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.ledger.names import batch_named
-from assay.ledger.query import Connection, fetch_all
-from assay.ledger.releases import Release, standing_releases
+from assay.ledger.query import Connection
+from assay.ledger.releases import Release, pipeline_of_release, standing_releases
 from assay.ledger.rollbacks import Rollback, batches_in_lake
 from assay.plan import Plan, read_plan
 from assay.settings import Settings
@@ -42,21 +42,8 @@ def find_pipeline(connection: Connection, request: Request) -> str:
     if (request.to_release is None) == (request.batch is None):
         raise BatchError("name either the release to go back to, or the batch to undo")
     if request.batch is not None:
-        rows = fetch_all(
-            connection, "SELECT pipeline FROM ops.batch WHERE batch_id = %s", [request.batch]
-        )
-        what = f"{request.batch}: no such batch; see `assay batch list`"
-    else:
-        rows = fetch_all(
-            connection,
-            "SELECT pipeline FROM ops.release WHERE release_id = %s",
-            [request.to_release],
-        )
-        what = f"release {request.to_release}: no such release; see `assay release list`"
-    if not rows:
-        raise BatchError(what)
-    pipeline: str = rows[0][0]
-    return pipeline
+        return ledger.run_of_batch(connection, request.batch).pipeline
+    return pipeline_of_release(connection, request.to_release)
 
 
 def resolve(

@@ -20,9 +20,9 @@ from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import ExportError
 from assay.evolution import LINEAGE
-from assay.export_formats import WRITERS, Format, write_file
 from assay.files import written_whole
 from assay.ledger.query import Connection
+from assay.operations.export_formats import WRITERS, Format, write_file
 from assay.settings import Settings
 
 Progress = Callable[[str, int], None]

@@ -1,11 +1,7 @@
-"""The first run: start the stack, deliver sample files, trigger the DAG, follow it, sum it up."""
+"""Runs of DAGs that a person starts, followed to their end, and what became of their batches."""
 
 from __future__ import annotations
 
-import dataclasses
-import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -20,21 +16,13 @@ from assay.airflow_client.runs import (
     TaskState,
 )
 from assay.errors import AssayError
-from assay.generate.options import SetOptions
-from assay.generate.recipes import RECIPES
-from assay.generate.truth import read_truth
-from assay.generate.write import Progress, generate
 from assay.home.dsn import dsn
-from assay.landing.moves import move_file
-from assay.ledger.reports import BatchReport, batch_reports
+from assay.ledger.views.batches import BatchReport, batch_reports
 from assay.pipelines import all_pipelines
 from assay.settings import Settings
-from assay.words import count
 
-PIPELINE = "trades"
 SHOWN_ERROR_LINES = 15
 SCHEDULER_SECONDS = 5.0  # within which a release has started what waits for it
-Report = Callable[[str], AbstractContextManager[Progress | None]]
 
 
 @dataclass(frozen=True)
@@ -47,50 +35,6 @@ class FollowedRuns:
     @property
     def failed(self) -> list[RunState]:
         return [run for run in self.runs if run.state == "failed"]
-
-
-def deliver_samples(
-    settings: Settings, dataset: str, options: SetOptions, say: Say, report: Report
-) -> None:
-    """Put generated files into landing, unless exactly these were delivered before.
-
-    They are made beside landing and renamed into it, and the truth file comes last: it is what
-    tells the next call that the delivery was complete.
-    """
-    truth = options.truth_path
-    if truth.is_file() and _same_files(read_truth(truth).options, options):
-        return
-    files, records = count(options.files, "file"), count(options.rows, "record")
-    say(f"generating {files} of {dataset}, {records} each")
-    making = settings.home / "truth" / ".making"  # `tmp` may be a volume of its own
-    shutil.rmtree(making, ignore_errors=True)
-    made = dataclasses.replace(options, out=making / dataset, truth=making / "truth.json")
-    with report(f"{dataset} files") as progress:
-        generate(dataset, made, progress=progress)
-    truth.parent.mkdir(parents=True, exist_ok=True)
-    landing = settings.landing / dataset
-    for path in sorted(made.out.iterdir()):
-        move_file(path, landing / path.name)
-    truth.write_text((making / "truth.json").read_text())
-    shutil.rmtree(making)
-
-
-def sample_sets(settings: Settings, **trades: int) -> dict[str, SetOptions]:
-    """A set of files for every dataset; that of trades may be given another size."""
-    return {
-        dataset: recipe.options(
-            out=settings.home / "landing" / dataset,
-            truth=settings.home / "truth" / f"{dataset}.json",
-            damaged=True,
-            **(trades if dataset == "trades" else {}),
-        )
-        for dataset, recipe in RECIPES.items()
-    }
-
-
-def _same_files(one: SetOptions, other: SetOptions) -> bool:
-    """Whether both ask for the same bytes, wherever these are written."""
-    return dataclasses.replace(one, out=other.out, truth=other.truth) == other
 
 
 def run_everything(settings: Settings, watch: Watch) -> FollowedRuns:
@@ -115,7 +59,7 @@ def run_pipeline(
     conf: dict[str, object],
     watch: Watch,
     say: Say,
-    dag_id: str = PIPELINE,
+    dag_id: str,
     timeout: float = inf,
 ) -> FollowedRuns:
     """Trigger the DAG, and follow the run to its end, or for `timeout` seconds.

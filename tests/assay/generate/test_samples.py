@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.addresses import ObjectPath
-from assay.demo import deliver_samples, sample_sets
+from assay.generate.samples import deliver_samples, sample_sets
 from assay.objects import sizes_below
 from assay.settings import load_settings
 

@@ -20,10 +20,10 @@ from assay.ledger.rollbacks import (
     set_rollback_state,
     start_rollback,
 )
+from assay.operations.rollback.reload import Reload, drop_reload, release_again, stage_reload
+from assay.operations.rollback.request import Request, resolve
+from assay.operations.rollback.restore import restore_tables
 from assay.publish.stage import Connect, autocommit
-from assay.rollback.reload import Reload, drop_reload, release_again, stage_reload
-from assay.rollback.request import Request, resolve
-from assay.rollback.restore import restore_tables
 from assay.settings import Settings
 from assay.spark_runtime.submit import spark_lock
 from assay.words import count

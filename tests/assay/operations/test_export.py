@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from assay.contracts.load import load_contract
 from assay.errors import ExportError
-from assay.export import export_release, export_table
+from assay.operations.export import export_release, export_table
 from assay.publish.staging import arrow_schema
 from assay.settings import Settings, load_settings
 from builders.ledger_rows import release, start_batch

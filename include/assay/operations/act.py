@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import psycopg
 
 from assay.airflow_client.runs import AirflowRuns
 from assay.batch_states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
 from assay.inputs import ManifestFile
-from assay.landing.ways_out import abandon_batch, reject_file
-from assay.ledger import Action, batch_state, record_action, summary_of_run
+from assay.ledger import (
+    Action,
+    batch_state,
+    open_batches,
+    record_action,
+    run_of_batch,
+    summary_of_run,
+)
 from assay.ledger.names import batches_named, several
-from assay.ledger.query import fetch_all
+from assay.ledger.query import Connection
+from assay.operations.abandon import abandon_batch
+from assay.operations.reject_file import reject_file
+from assay.operations.retry import retry_batch
 from assay.plan import read_plan
-from assay.retry import retry_batch
 from assay.settings import Settings
 from assay.words import count, on_one_line
 
-Connection = psycopg.Connection[Any]
 LISTED = 10
 
 
@@ -51,7 +55,10 @@ def find_batch(connection: Connection, batch_id: str | None, pipeline: str | Non
         raise BatchError(several(batch_id, named))
     if named:
         return named[0]
-    found = _open_batches(connection, pipeline)
+    found = [
+        (batch, f"{state}: {on_one_line(error, 80)}" if error else state)
+        for batch, state, error in open_batches(connection, pipeline)
+    ]
     if not batch_id and pipeline and len(found) == 1:
         return found[0][0]
     of = f" of {pipeline}" if pipeline else ""
@@ -118,20 +125,6 @@ def _find_file(settings: Settings, asked: Asked) -> ManifestFile:
     raise BatchError(f"{asked.batch_id}: {asked.file!r} is not one of its files: {known or 'none'}")
 
 
-def _open_batches(connection: Connection, pipeline: str | None) -> list[tuple[str, str]]:
-    """Batches that have not ended, newest first, with state and error."""
-    rows = fetch_all(
-        connection,
-        "SELECT batch_id, state, error FROM ops.batch WHERE state = ANY(%s)"
-        " AND (%s::text IS NULL OR pipeline = %s) ORDER BY started_at DESC, batch_id",
-        [[*OPEN], pipeline, pipeline],
-    )
-    return [
-        (batch_id, f"{state}: {on_one_line(error, 80)}" if error else state)
-        for batch_id, state, error in rows
-    ]
-
-
 def _listed(names: Sequence[str]) -> str:
     more = [f"{len(names) - LISTED:,} more"] if len(names) > LISTED else []
     return ", ".join([*names[:LISTED], *more])
@@ -139,15 +132,13 @@ def _listed(names: Sequence[str]) -> str:
 
 def _note(settings: Settings, connection: Connection, asked: Asked) -> str:
     """Have the batch's run say what became of it; that it could not is told, and no more."""
-    ((pipeline, run_id),) = fetch_all(
-        connection, "SELECT pipeline, run_id FROM ops.batch WHERE batch_id = %s", [asked.batch_id]
-    )
-    summary = summary_of_run(connection, pipeline, run_id)
+    run = run_of_batch(connection, asked.batch_id)
+    summary = summary_of_run(connection, run.pipeline, run.run_id)
     if asked.action == "retry":
         head = f"RETRIED by {asked.who}: {asked.why}. The run goes on; its note tells its end"
         summary = "\n".join([head, *summary.splitlines()[1:]])
     try:
-        AirflowRuns(settings, pipeline).set_note(run_id, summary)
+        AirflowRuns(settings, run.pipeline).set_note(run.run_id, summary)
     except StackError as error:
         return f" (the note of its run stays as it was: {error})"
     return ""
