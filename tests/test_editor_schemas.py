@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
-from assay.editor_schemas import DECLARED, SCHEMAS, render_schema, schema_path
 from assay.settings import CONTRACTS
+from editor_schemas import DECLARED, SCHEMAS, render_schema, schema_path
 
 FILES = sorted(path for name in DECLARED for path in CONTRACTS.glob(f"**/{name}"))
 COMMENT = "# yaml-language-server: $schema="
