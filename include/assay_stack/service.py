@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.home.credentials import load_credentials
 from assay.home.paths import BIN, SPARK_HOME, child_environment
 from assay.settings import Settings
 from assay.spark_runtime.conf import CLUSTER_UMASK, spark_environment
 from assay.spark_runtime.server import server_command
 from assay.storage.file_system import refuse_shared_storage
+from assay.storage.files import write_whole
 from assay.storage.lake_claim import claim_at_start
 from assay_stack.airflow import airflow_environment, ensure_pool, prepare_airflow
 from assay_stack.others import MASTER_PAGE

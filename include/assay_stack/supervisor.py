@@ -123,8 +123,8 @@ def _start_postgres(settings: Settings, say: Say) -> None:
 def migrate_warehouse(settings: Settings, say: Say) -> None:
     """Bring the database assay to what migrations and contracts say."""
     # Migrations belong to the warehouse, not to the stack: only a start needs them.
-    from assay.evolution import evolve_tables
-    from assay.migrations import migrate
+    from assay.serving.evolution import evolve_tables
+    from assay.serving.migrations import migrate
 
     with psycopg.connect(dsn(settings, "assay_owner")) as connection:
         applied = migrate(connection)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.addresses import ObjectPath
 from assay.errors import StackError
-from assay.objects import read_bytes
 from assay.settings import Settings, load_settings
+from assay.storage.addresses import ObjectPath
 from assay.storage.lake_claim import OWNER, claim_lake, objects
+from assay.storage.objects import read_bytes
 
 
 def settings_of(home: Path, lake: ObjectPath | None) -> Settings:

@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assay.addresses import ObjectPath
 from assay.errors import StackError
 from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import next_free_port
 from assay.settings import Settings
 from assay.spark_runtime.conf import spark_environment, submit_conf
 from assay.spark_runtime.launch import launch
+from assay.storage.addresses import ObjectPath
 from assay_stack import service
 from assay_stack.airflow import airflow_environment
 from assay_stack.supervisor import down, up

@@ -18,9 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from assay.addresses import Place
 from assay.errors import StackError
-from assay.evolution import evolve_tables
 from assay.generate.options import SetOptions
 from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
@@ -28,10 +26,12 @@ from assay.generate.write import generate
 from assay.home.dsn import dsn
 from assay.home.ports import choose_ports
 from assay.home.processes import find_supervisor
-from assay.migrations import migrate
+from assay.serving.evolution import evolve_tables
+from assay.serving.migrations import migrate
 from assay.settings import Settings
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.jars import ensure_jars
+from assay.storage.addresses import Place
 from assay.words import count
 from assay_stack.airflow import unhealthy_parts
 from assay_stack.postgres import ensure_cluster, ensure_databases

@@ -9,8 +9,8 @@ import secrets
 from collections.abc import Mapping
 
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.settings import Settings
+from assay.storage.files import write_whole
 
 # Each name is the Postgres role, the Airflow user, or the key or server that the value is for.
 NAMES = (

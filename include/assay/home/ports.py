@@ -9,8 +9,8 @@ from contextlib import closing
 
 from assay.environment import Address
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.settings import LOOPBACK, Settings
+from assay.storage.files import write_whole
 
 HOST = LOOPBACK
 FIRST_CHOICE = {"airflow": 8080, "postgres": 5432, "spark": 15002}

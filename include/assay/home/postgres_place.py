@@ -13,8 +13,8 @@ import subprocess
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.files import existing_part
 from assay.settings import Settings
+from assay.storage.files import existing_part
 
 ROOT_SUBSTITUTE = "pgserver"
 OUTSIDE = Path("/var/lib")

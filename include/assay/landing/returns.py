@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.addresses import Place, as_place
 from assay.batch_states import ABANDONED
 from assay.landing.moves import move_file, sync_folders
 from assay.landing.take import (
@@ -22,8 +21,9 @@ from assay.ledger import (
     set_batch_state,
 )
 from assay.ledger.query import Connection
-from assay.objects import folders_in
 from assay.settings import Settings
+from assay.storage.addresses import Place, as_place
+from assay.storage.objects import folders_in
 
 
 def return_files(

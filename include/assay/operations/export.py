@@ -19,11 +19,11 @@ from assay.contracts.folders import contract_names
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import ExportError
-from assay.evolution import LINEAGE
-from assay.files import written_whole
 from assay.ledger.query import Connection
 from assay.operations.export_formats import WRITERS, Format, write_file
+from assay.serving.evolution import LINEAGE
 from assay.settings import Settings
+from assay.storage.files import written_whole
 
 Progress = Callable[[str, int], None]
 LAYERS: tuple[Literal["gold", "silver"], ...] = ("gold", "silver")

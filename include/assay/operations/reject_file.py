@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.addresses import as_place
 from assay.batch_states import BEFORE_COMMIT, EMPTY
 from assay.errors import BatchError
 from assay.inputs import Files, ManifestFile
@@ -22,9 +21,10 @@ from assay.ledger import (
     set_batch_state,
 )
 from assay.ledger.query import Connection
-from assay.objects import exists
 from assay.plan import Plan, read_plan, write_plan
 from assay.settings import Settings
+from assay.storage.addresses import as_place
+from assay.storage.objects import exists
 
 
 def reject_file(

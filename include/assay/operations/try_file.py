@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from assay.contracts.load import load_contract
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.home.paths import child_environment
 from assay.inputs import ManifestFile
 from assay.landing.records import Inspection, matching_suffix
@@ -21,6 +20,7 @@ from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.launch import launch
 from assay.spark_runtime.server import is_ready
+from assay.storage.files import write_whole
 
 NAME = "try_file"
 SHOWN_LINES = 15

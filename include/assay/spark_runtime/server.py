@@ -17,13 +17,13 @@ import psutil
 
 from assay.environment import Address
 from assay.errors import StackError
-from assay.files import write_whole
 from assay.home.credentials import load_credentials
 from assay.home.paths import BIN, child_environment, without_secrets
 from assay.home.ports import load_ports
 from assay.home.processes import end_processes, short_socket, working_folder
 from assay.settings import LOOPBACK, Settings, load_settings
 from assay.spark_runtime.conf import spark_environment, submit_conf
+from assay.storage.files import write_whole
 
 NAME = "assay"  # of the application; healthy.sh asks the master for it
 CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"

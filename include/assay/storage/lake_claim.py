@@ -11,12 +11,12 @@ import os
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from assay.addresses import ObjectPath
 from assay.errors import ObjectStoreError, StackError
-from assay.files import write_whole
 from assay.home.finding import Finding
-from assay.objects import create, exists, read_bytes
 from assay.settings import Settings
+from assay.storage.addresses import ObjectPath
+from assay.storage.files import write_whole
+from assay.storage.objects import create, exists, read_bytes
 
 OWNER = "_assay/owner.json"
 HERE = "this machine"

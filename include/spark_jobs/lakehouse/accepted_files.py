@@ -21,12 +21,12 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from assay.addresses import as_place
 from assay.contracts.model import Contract
 from assay.inputs import ManifestFile
 from assay.landing.filenames import is_patch
 from assay.landing.header import match_header, spellings
-from assay.objects import on_this_machine
+from assay.storage.addresses import as_place
+from assay.storage.objects import on_this_machine
 from spark_jobs.lakehouse.json_records import read_json
 from spark_jobs.lakehouse.session import local_frame
 

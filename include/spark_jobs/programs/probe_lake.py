@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from assay.addresses import Place, as_place
-from assay.objects import remove, sizes_below
+from assay.storage.addresses import Place, as_place
+from assay.storage.objects import remove, sizes_below
 from spark_jobs.lakehouse.session import session
 from spark_jobs.programs.run_stage import die_with_parent
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.addresses import ObjectPath
 from assay.generate.samples import deliver_samples, sample_sets
-from assay.objects import sizes_below
 from assay.settings import load_settings
+from assay.storage.addresses import ObjectPath
+from assay.storage.objects import sizes_below
 
 
 @pytest.mark.parametrize("on_s3", [False, True])

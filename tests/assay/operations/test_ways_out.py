@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError
+from assay.landing import returns
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.ledger import (
     batch_state,
@@ -21,7 +22,6 @@ from assay.ledger import (
     take_epoch,
 )
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
-from assay.operations import ways_out
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
 from assay.params import resolve_params
@@ -93,7 +93,7 @@ def test_abandoning_that_was_cut_off_is_completed_and_takes_nothing_of_others(
     land(settings, "a.csv", content(1))
     land(settings, "b.csv", content(2))
     plan = accept("one")
-    real, calls = ways_out.move_file, []
+    real, calls = returns.move_file, []
 
     def move_one(source: Path, target: Path) -> bool:
         calls.append(source)
@@ -102,7 +102,7 @@ def test_abandoning_that_was_cut_off_is_completed_and_takes_nothing_of_others(
         return real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ways_out, "move_file", move_one)
+        patch.setattr(returns, "move_file", move_one)
         with pytest.raises(BatchError, match="cut off"):
             abandon_batch(settings, loader, plan.batch_id, "ann", "x")
     if completed_by == "abandoning again":

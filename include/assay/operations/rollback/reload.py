@@ -16,7 +16,6 @@ from assay.batch_states import PUBLISHED
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
-from assay.evolution import LINEAGE
 from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.ledger.row_ledger import batches_in_row_ledger
@@ -29,6 +28,7 @@ from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import Target, gold_measures
 from assay.results import epochs_of
+from assay.serving.evolution import LINEAGE
 from assay.settings import Settings
 from assay.stage_results import read_commit
 from assay.words import count

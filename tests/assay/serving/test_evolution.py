@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from assay import evolution
 from assay.contracts.columns import Column
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract
-from assay.evolution import columns_of, evolve_tables
-from assay.migrations import migrate
+from assay.serving import evolution
+from assay.serving.evolution import columns_of, evolve_tables
+from assay.serving.migrations import migrate
 
 if TYPE_CHECKING:
     from conftest import Database

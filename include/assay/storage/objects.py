@@ -19,8 +19,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from assay.addresses import ObjectPath, Place
 from assay.errors import ObjectStoreError
+from assay.storage.addresses import ObjectPath, Place
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

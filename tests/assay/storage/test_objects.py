@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from assay.addresses import ObjectPath, as_place
 from assay.errors import ObjectStoreError
-from assay.objects import create, folders_in, read_bytes, sizes_below
+from assay.storage.addresses import ObjectPath, as_place
+from assay.storage.objects import create, folders_in, read_bytes, sizes_below
 
 
 def test_an_address_has_the_ways_of_a_path_and_stays_an_address() -> None:
