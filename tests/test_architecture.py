@@ -35,6 +35,7 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
         "assay.landing",
         "assay.publish",
         "assay.ledger",
+        "assay.operations",
         "assay.plan",
         "assay.results",
         "spark_jobs",
@@ -78,6 +79,20 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 # The baselines of the benchmarks are programs for spark-submit, no part of the chain.
 EXEMPT = ("include/assay/bench/programs",)
+# room of `assay` → the other rooms that it may import; what lies at the top, each may
+ROOMS: dict[str, set[str]] = {
+    "storage": set(),
+    "contracts": set(),
+    "ledger": set(),
+    "home": {"storage"},
+    "airflow_client": {"home"},
+    "serving": {"contracts", "ledger"},
+    "spark_runtime": {"home", "storage"},
+    "landing": {"contracts", "ledger", "quarantine", "spark_runtime", "storage"},
+    "quarantine": {"contracts", "landing", "ledger", "storage"},
+    "publish": {"contracts", "ledger", "quarantine", "serving"},
+    "maintenance": {"contracts", "landing", "ledger", "storage"},
+}
 # What asks the books in SQL. The auditor has its own SQL, so that it proves that of the ledger.
 OPS = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING|SELECT|TABLE|EXISTS)\s+ops\.\w+")
 MAY_ASK_OPS = ("ledger/", "verify/", "serving/migrations.py", "bench/publishing.py")
@@ -142,6 +157,18 @@ def test_only_commands_start_the_stack() -> None:
         if any(name.startswith("assay_stack.") for name in imports(path, top_only=False))
     }
     assert rooms <= {"cli", "bench", "bootstrap.py"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_no_room_above_it(room: str) -> None:
+    rooms = {path.name for path in ASSAY.iterdir() if path.is_dir()} - {room}
+    imported = {
+        name.split(".")[1]
+        for path in (ASSAY / room).rglob("*.py")
+        for name in imports(path, top_only=False)
+        if name.startswith("assay.")
+    }
+    assert imported & rooms <= ROOMS[room]
 
 
 def test_the_ledger_alone_asks_the_books() -> None:

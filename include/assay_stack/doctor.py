@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from assay.errors import StackError
-from assay.home.finding import Finding
+from assay.finding import Finding
 from assay.home.ports import load_ports
 from assay.home.processes import find_supervisor
 from assay.settings import MEMORY_BESIDE_SPARK, Settings

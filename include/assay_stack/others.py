@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from assay.airflow_client.api import airflow_url
-from assay.home.finding import Finding
+from assay.finding import Finding
 from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import address
 from assay.settings import JOB_PROGRAMS, Settings

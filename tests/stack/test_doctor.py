@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from assay.cli.stack import register
-from assay.home.finding import Finding
+from assay.finding import Finding
 from assay.settings import Settings
 from assay.spark_runtime.jars import locked_jars
 from assay_stack.doctor import examine

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.home.finding import Finding
+from assay.finding import Finding
 from assay.settings import Settings
 
 MOUNTS = Path("/proc/self/mounts")

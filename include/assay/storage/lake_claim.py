@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from assay.errors import ObjectStoreError, StackError
-from assay.home.finding import Finding
+from assay.finding import Finding
 from assay.settings import Settings
 from assay.storage.addresses import ObjectPath
 from assay.storage.files import write_whole
