@@ -15,7 +15,7 @@ from assay.settings import REPOSITORY
 from assay_stack.others import MASTER_PAGE
 from assay_stack.service import CONNECT_NAME, CONNECT_PORT
 
-CHECK = REPOSITORY / "include" / "assay" / "stack" / "healthy.sh"
+CHECK = REPOSITORY / "include" / "assay_stack" / "healthy.sh"
 # Answers of Airflow 3.3 and Spark 4.2, shortened.
 AIRFLOW = """{"metadatabase": {"status": "healthy"},
  "scheduler": {"status": "healthy", "latest_scheduler_heartbeat": "2026-11-21T18:00:00+00:00"},
