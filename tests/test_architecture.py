@@ -12,37 +12,57 @@ from pathlib import Path
 
 import pytest
 
-from assay.settings import GOLD, REPOSITORY, SPARK_JOBS
+from assay.settings import CODE, GOLD, JOB_PROGRAMS, REPOSITORY, SPARK_JOBS
 
+ASSAY = CODE / "assay"
 PYTHON = [
     path
     for folder in ("dags", "plugins", "include")
     for path in sorted((REPOSITORY / folder).rglob("*.py"))
 ]
+STEPS = ("spark_jobs.stages", "spark_jobs.gates", "spark_jobs.chain", "spark_jobs.programs")
 # folder → what no module in it may import at module level, and nowhere at all
 BANNED_AT_TOP: dict[str, tuple[str, ...]] = {
     "plugins": ("pyspark", "delta", "great_expectations", "pandas", "deltalake", "pyarrow"),
     "include/assay": ("airflow", "pyspark", "delta", "great_expectations", "spark_jobs"),
+    "include/assay_stack": ("airflow", "pyspark", "delta", "great_expectations", "spark_jobs"),
 }
 BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
-    "plugins": ("pyspark", "delta", "great_expectations", "spark_jobs", "dags"),
+    "plugins": ("pyspark", "delta", "great_expectations", "spark_jobs", "dags", "assay_stack"),
     "include/assay": ("airflow", "assay_airflow", "dags", "gold"),
+    "include/assay_stack": ("airflow", "assay_airflow", "dags", "gold", "spark_jobs"),
     "include/assay/verify": (
         "assay.landing",
         "assay.publish",
         "assay.ledger",
+        "assay.operations",
         "assay.plan",
         "assay.results",
         "spark_jobs",
     ),
-    "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg"),
-    "include/spark_jobs/lakehouse": ("spark_jobs.transformations", "great_expectations"),
+    "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg", "assay_stack"),
+    # who starts imports who acts, and that imports what it acts on; never the other way round
+    "include/spark_jobs/lakehouse": (
+        "spark_jobs.transformations",
+        "spark_jobs.inputs",
+        "great_expectations",
+        *STEPS,
+    ),
+    "include/spark_jobs/inputs": ("great_expectations", *STEPS),
+    "include/spark_jobs/stages": (
+        "great_expectations",
+        "spark_jobs.gates",
+        "spark_jobs.chain",
+        "spark_jobs.programs",
+    ),
+    "include/spark_jobs/gates": ("spark_jobs.stages", "spark_jobs.chain", "spark_jobs.programs"),
 }
 # folder → all that its modules may import
 PURE = (
     "__future__.",
     "collections.abc.",
     "dataclasses.",
+    "decimal.",
     "functools.",
     "operator.",
     "pyspark.sql.",
@@ -59,6 +79,33 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 # The baselines of the benchmarks are programs for spark-submit, no part of the chain.
 EXEMPT = ("include/assay/bench/programs",)
+# room of `assay` → the other rooms that it may import; what lies at the top, each may
+ROOMS: dict[str, set[str]] = {
+    "storage": set(),
+    "contracts": set(),
+    "ledger": set(),
+    "home": {"storage"},
+    "airflow_client": {"home"},
+    "serving": {"contracts", "ledger"},
+    "spark_runtime": {"home", "storage"},
+    "landing": {"contracts", "ledger", "quarantine", "spark_runtime", "storage"},
+    "quarantine": {"contracts", "landing", "ledger", "storage"},
+    "publish": {"contracts", "ledger", "quarantine", "serving"},
+    "maintenance": {"contracts", "landing", "ledger", "storage"},
+}
+# What asks the books in SQL. The auditor has its own SQL, so that it proves that of the ledger.
+OPS = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING|SELECT|TABLE|EXISTS)\s+ops\.\w+")
+MAY_ASK_OPS = ("ledger/", "verify/", "serving/migrations.py", "bench/publishing.py")
+# Left where they join staged tables or files of slices; see docs/decisions/0025-rooms.md.
+STILL_ASK_OPS = {
+    "landing/archive.py",
+    "landing/overdue.py",
+    "landing/planning.py",
+    "maintenance/batches.py",
+    "operations/rollback/quarantine.py",
+    "publish/quarantine.py",
+    "quarantine/selection.py",
+}
 BANNED_NAMES = {"utils", "util", "helper", "helpers", "manager", "processor", "common", "misc"}
 LARGEST_DAG_FILE, LARGEST_README = 40, 150
 
@@ -103,6 +150,39 @@ def test_modules_import_only_what_their_layer_may() -> None:
     assert offences(BANNED_AT_TOP, top_only=True) == []
 
 
+def test_only_commands_start_the_stack() -> None:
+    rooms = {
+        path.relative_to(ASSAY).parts[0]
+        for path in ASSAY.rglob("*.py")
+        if any(name.startswith("assay_stack.") for name in imports(path, top_only=False))
+    }
+    assert rooms <= {"cli", "bench", "bootstrap.py"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_no_room_above_it(room: str) -> None:
+    rooms = {path.name for path in ASSAY.iterdir() if path.is_dir()} - {room}
+    imported = {
+        name.split(".")[1]
+        for path in (ASSAY / room).rglob("*.py")
+        for name in imports(path, top_only=False)
+        if name.startswith("assay.")
+    }
+    assert imported & rooms <= ROOMS[room]
+
+
+def test_the_ledger_alone_asks_the_books() -> None:
+    asking = {
+        place
+        for path in PYTHON
+        if OPS.search(path.read_text())
+        and not (place := path.relative_to(CODE).as_posix().removeprefix("assay/")).startswith(
+            MAY_ASK_OPS
+        )
+    }
+    assert asking == STILL_ASK_OPS
+
+
 def test_dags_and_transformations_import_nothing_but_what_they_are_made_of() -> None:
     for folder, allowed in ALLOWED.items():
         for path in (REPOSITORY / folder).rglob("*.py"):
@@ -134,7 +214,7 @@ def test_only_the_lakehouse_writes_delta() -> None:
     for path in sorted(SPARK_JOBS.rglob("*.py")):
         place = path.relative_to(SPARK_JOBS).as_posix()
         text = path.read_text()
-        if not place.startswith("lakehouse/") and place != "train_start_cache.py":
+        if not place.startswith("lakehouse/") and place != "programs/train_start_cache.py":
             assert not re.search(r"""\.format\(["']delta|\.saveAsTable|insertInto""", text), place
             assert not re.search(r"MERGE INTO|\.mergeInto\(", text), place
 
@@ -142,7 +222,7 @@ def test_only_the_lakehouse_writes_delta() -> None:
 def test_no_module_has_a_banned_or_shadowing_name() -> None:
     assert [p for p in PYTHON if p.stem in BANNED_NAMES or p.parent.name in BANNED_NAMES] == []
     # spark-submit puts the folder of the script first on the path.
-    beside_a_script = {path.stem for path in SPARK_JOBS.iterdir()} - {"__init__", "__pycache__"}
+    beside_a_script = {path.stem for path in JOB_PROGRAMS.iterdir()} - {"__init__", "__pycache__"}
     taken = sys.stdlib_module_names | packages_distributions().keys()
     assert beside_a_script & taken == set()
 

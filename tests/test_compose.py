@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from assay.settings import REPOSITORY, load_settings
-from assay.stack.postgres import OPTIONS
-from assay.stack.service import CONNECT_NAME, CONNECT_PORT
+from assay_stack.postgres import OPTIONS
+from assay_stack.service import CONNECT_NAME, CONNECT_PORT
 
 FILE = REPOSITORY / "docker-compose.yaml"
 ONCE = ("secrets", "airflow-init", "demo", "test")

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pytest
 import typer
 
-from assay import contract_docs, task_docs
+import contract_docs
+from assay import task_docs
 from assay.cli import generate
 from assay.cli.main import app
 from assay.contracts.columns import Column
@@ -33,7 +34,7 @@ PAGES = [README, *sorted(DOCS.rglob("*.md"))]
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 CODE = [
     path
-    for folder in ("dags", "include", "plugins", "tests")
+    for folder in ("dags", "include", "plugins", "tests", "tools")
     for path in sorted((REPOSITORY / folder).rglob("*.py"))
 ]
 

@@ -49,7 +49,7 @@ def test_a_worker_of_spark_reaches_nothing_that_airflow_executes() -> None:
     """The two users of the stack, on one volume for the home, as docker-compose.yaml has them."""
     volume = f"assay-test-{uuid4().hex}"
     prepare = (
-        "from assay.settings import load_settings; from assay.stack.service import share_home;"
+        "from assay.settings import load_settings; from assay_stack.service import share_home;"
         "import os; home = load_settings(); share_home(home); (home.logs / 'x').touch();"
         "os.makedirs(home.batches / 'b'); (home.batches / 'b' / 'plan.json').touch()"
     )
@@ -117,7 +117,8 @@ def test_it_has_no_build_tool() -> None:
 @pytest.mark.usefixtures("facts")
 def test_java_jars_and_start_up_cache_are_in_it() -> None:
     code = (
-        "from assay.settings import load_settings; from assay.stack.spark import submit_conf;"
+        "from assay.settings import load_settings;"
+        "from assay.spark_runtime.conf import submit_conf;"
         "import json; print(json.dumps(submit_conf(load_settings())))"
     )
     conf = json.loads(inside("env", "ASSAY_HOME=/tmp", "python", "-c", code))

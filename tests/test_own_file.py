@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from assay.home.paths import child_environment
 from assay.settings import REPOSITORY
-from assay.stack.paths import child_environment
 from builders.consoles import typed_commands
 from builders.sample_files import european_csv
 

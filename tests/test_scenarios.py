@@ -21,8 +21,8 @@ from pyspark.sql import functions as F
 from assay.contracts.load import load_contract
 from assay.settings import REPOSITORY
 from builders.batches import take
-from spark_jobs.lakehouse.landing import read_files
-from spark_jobs.registry import gold_functions, silver_function
+from spark_jobs.lakehouse.accepted_files import read_files
+from spark_jobs.stages.registry import gold_functions, silver_function
 from spark_jobs.transformations.change_set import classify
 from spark_jobs.transformations.touched_groups import SilverInput, gold_candidates
 

@@ -13,16 +13,16 @@ import pytest
 
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Layer
-from assay.migrations import DDL
 from assay.pipelines import all_pipelines
 from assay.rules import rules_version
+from assay.serving.migrations import DDL
 from assay.settings import REPOSITORY
 
 TELL = """
 import json, pathlib
 import assay.settings
 from assay.contracts.load import all_contracts
-from assay.migrations import DDL
+from assay.serving.migrations import DDL
 from assay.pipelines import all_pipelines
 from assay.rules import rules_version
 layers = ("bronze", "silver", "gold")

@@ -45,7 +45,7 @@ def check_machine(program: "list[str]") -> None:
     sys.path.insert(0, str(REPOSITORY / "include"))
     from assay.errors import AssayError
     from assay.settings import load_settings
-    from assay.stack.preflight import require_machine
+    from assay_stack.preflight import require_machine
 
     try:
         require_machine(load_settings())

@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from assay.files import write_whole
 from assay.gates import MET, OVERRIDDEN, sort_records, summarise, word_for
 from assay.settings import Settings
+from assay.storage.files import write_whole
 from assay.verdicts import RecordedVerdict
 
 PAGE = """<!DOCTYPE html>

@@ -15,7 +15,6 @@ from typing import Any, Literal
 from assay.contracts.load import gold_contracts
 from assay.contracts.model import Contract
 from assay.errors import BatchError
-from assay.files import write_whole
 from assay.inputs import (
     Files,
     Input,
@@ -29,6 +28,7 @@ from assay.inputs import (
     files_of,
     movement_of,
 )
+from assay.storage.files import write_whole
 
 # What a plan calls a kind of input.
 KINDS: Mapping[str, type[Input]] = {

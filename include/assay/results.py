@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from assay import errors
 from assay.errors import AssayError, BatchError
-from assay.files import write_whole
+from assay.storage.files import write_whole
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

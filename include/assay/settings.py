@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assay.addresses import ObjectPath, Place, read_address
 from assay.environment import (
     Address,
     read_folder,
@@ -19,15 +18,18 @@ from assay.environment import (
     read_yes,
 )
 from assay.errors import SettingsError
+from assay.storage.addresses import ObjectPath, Place, read_address
 
 CODE = Path(__file__).resolve().parents[1]  # include/, or where an installation has its packages
 REPOSITORY = CODE.parent
 GOLD, SPARK_JOBS = CODE / "gold", CODE / "spark_jobs"
+JOB_PROGRAMS = SPARK_JOBS / "programs"  # what spark-submit and the host of clients start
 CONTRACTS = CODE  # datasets/<name>/dataset.yaml and gold/<table>/table.yaml
 PIPELINES, SCHEMAS, SQL = CODE / "pipelines.yaml", CODE / "schemas", CODE / "sql"
 LOOPBACK = "127.0.0.1"
 WARM = "warm"
 BESIDE_HEAP = 1 << 30  # classes, compiled code and buffers of a server that is well
+MEMORY_BESIDE_SPARK = 2 << 30  # Airflow, Postgres
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The Spark side: stages, pure transformations, and the lakehouse that does all IO."""
+"""The Spark side: programs, their stages and gates, pure transformations, and all Delta IO."""

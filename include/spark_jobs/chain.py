@@ -8,13 +8,13 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from assay.plan import Plan
-from spark_jobs.build_gold import build_gold
-from spark_jobs.build_silver import build_silver
-from spark_jobs.commit import commit_batch
-from spark_jobs.ingest_bronze import ingest_bronze
-from spark_jobs.validate_bronze import validate_bronze
-from spark_jobs.validate_gold import validate_gold
-from spark_jobs.validate_silver import validate_silver
+from spark_jobs.gates.validate_bronze import validate_bronze
+from spark_jobs.gates.validate_gold import validate_gold
+from spark_jobs.gates.validate_silver import validate_silver
+from spark_jobs.stages.build_gold import build_gold
+from spark_jobs.stages.build_silver import build_silver
+from spark_jobs.stages.commit import commit_batch
+from spark_jobs.stages.ingest_bronze import ingest_bronze
 
 Stage = Callable[[SparkSession, Plan, int], dict[str, Any]]
 

@@ -24,15 +24,15 @@ from pyspark.sql import SparkSession
 from assay import ledger
 from assay.bench.commands import PROGRAMS
 from assay.bench.gates import pass_gates
+from assay.home.paths import child_environment
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.publish import publish_pending, stage_batch
 from assay.readiness import prepare_stage
 from assay.results import write_result
-from assay.settings import SPARK_JOBS, Settings
-from assay.stack.launch import launch
-from assay.stack.paths import child_environment
+from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.launch import launch
 from assay.verify import audit
 from builders.content import everything
 from builders.ledger_rows import commit
@@ -116,7 +116,12 @@ class Attempts:
         self, plan: Plan, stage: str, epoch: int, *, failpoint: str = "", lock: str = ""
     ) -> Job:
         """One attempt of a Spark stage as the operator starts it; its pid is that of the JVM."""
-        program = [str(SPARK_JOBS / "entry.py"), stage, f"{plan.folder}/plan.json", str(epoch)]
+        program = [
+            str(JOB_PROGRAMS / "run_stage.py"),
+            stage,
+            f"{plan.folder}/plan.json",
+            str(epoch),
+        ]
         holder = f"{plan.batch_id} {stage} epoch {epoch}"
         log = f"{self.pipeline}.{stage}.{epoch}"
         return self._submit(program, log, holder, failpoint, lock or self.pipeline)

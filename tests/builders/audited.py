@@ -16,7 +16,7 @@ from assay import ledger
 from assay.contracts.load import gold_contracts, load_contract
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.archive import archive_files
-from assay.landing.ways_out import abandon_batch
+from assay.operations.abandon import abandon_batch
 from assay.params import RunParams
 from assay.plan import Plan
 from assay.settings import Settings

@@ -15,10 +15,10 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 from psycopg import sql
 
-from assay.addresses import as_place
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.generate.truth import content_hash
+from assay.storage.addresses import as_place
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SILVER = load_contract("silver", "trades")

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from assay.files import sync_folder
 from assay.generate.options import SetOptions
 from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate, remake_first
+from assay.storage.files import sync_folder
 
 UNKNOWN_CURRENCY = "XXX"
 AGED = 60  # seconds; a file that has not changed for so long is taken without a wait

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 
 from assay.contracts.load import load_contract
-from spark_jobs.registry import gold_functions
+from spark_jobs.stages.registry import gold_functions
 from spark_jobs.transformations.touched_groups import SilverInput, gold_candidates
 
 

@@ -17,12 +17,12 @@ from deltalake import write_deltalake
 from assay import ledger
 from assay.bench.gates import pass_gates
 from assay.contracts.load import load_contract
-from assay.evolution import LINEAGE
 from assay.inputs import Files, ManifestFile, Rebuild
 from assay.plan import GatePolicy, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED
 from assay.results import latest_result, write_result
+from assay.serving.evolution import LINEAGE
 from builders.ledger_rows import commit
 
 if TYPE_CHECKING:

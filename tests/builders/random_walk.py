@@ -19,14 +19,15 @@ from assay.errors import AssayError, BatchError
 from assay.gates import contracts_at, decide, require_pass, subjects
 from assay.inputs import Waiver
 from assay.landing.archive import accepted_files_in_place, archive_files
-from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger.releases import standing_releases
 from assay.ledger.rollbacks import open_rollback
+from assay.operations.abandon import abandon_batch
+from assay.operations.reject_file import reject_file
+from assay.operations.rollback import Request, roll_back
 from assay.plan import Plan, read_plan
 from assay.publish import stage_batch, waive_rows
 from assay.readiness import prepare_stage, settle_commit
 from assay.results import latest_result, write_result
-from assay.rollback import Request, roll_back
 from assay.verdicts import Verdict
 from builders.attempts import Attempts
 from builders.deliveries import age

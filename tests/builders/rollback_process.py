@@ -7,7 +7,7 @@ import sys
 
 import psycopg
 
-from assay.rollback import Request, roll_back
+from assay.operations.rollback import Request, roll_back
 from assay.settings import load_settings
 
 

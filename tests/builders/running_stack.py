@@ -13,13 +13,13 @@ from typing import Any
 import psutil
 import psycopg
 
-from assay.airflow_runs import ENDED, AirflowRuns, RunState
+from assay.airflow_client.api import api_client
+from assay.airflow_client.runs import ENDED, AirflowRuns, RunState
 from assay.generate.truth import Truth
+from assay.home.dsn import dsn
+from assay.home.paths import BIN, child_environment
+from assay.home.processes import find_ours
 from assay.settings import Settings
-from assay.stack.airflow import api_client
-from assay.stack.paths import BIN, child_environment
-from assay.stack.postgres import dsn
-from assay.stack.processes import find_ours
 from builders.content import everything
 
 STAGES = (
@@ -155,7 +155,7 @@ class RunningStack:
 
     def kill_job(self, run_id: str, stage: str, moment: Callable[[], object]) -> None:
         """SIGKILL the launcher of a stage at a moment, and see its task fail for it."""
-        job = (LAUNCHER, f"entry.py {stage} ")
+        job = (LAUNCHER, f"run_stage.py {stage} ")
         self._wait_for(lambda: self.jobs(*job), every=0.3)
         self._wait_for(moment, every=0.02)
         self.jobs(*job)[0].kill()

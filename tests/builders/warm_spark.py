@@ -14,11 +14,11 @@ from threading import Event
 
 import psutil
 
-from assay.settings import SPARK_JOBS, Settings
-from assay.stack.paths import child_environment
-from assay.stack.ports import next_free_port
-from assay.stack.processes import working_folder
-from assay.stack.spark_server import clients_socket, is_ready
+from assay.home.paths import child_environment
+from assay.home.ports import next_free_port
+from assay.home.processes import working_folder
+from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.server import clients_socket, is_ready
 
 PATIENCE = 120.0
 
@@ -35,11 +35,11 @@ class WarmSpark:
         return psutil.Process(self.host.pid).children()
 
     def start_server(self) -> None:
-        self.server = _start(self.settings, "server", "-m", "assay.stack.spark_server")
+        self.server = _start(self.settings, "server", "-m", "assay.spark_runtime.server")
 
     def start_host(self, restart_at: str = "") -> None:
         """Start the host, which has the server start anew at so much memory."""
-        program = str(SPARK_JOBS / "client_host.py")
+        program = str(JOB_PROGRAMS / "client_host.py")
         settings = replace(self.settings, restart_at=restart_at)
         self.host = _start(settings, "host", program, str(clients_socket(settings)))
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.home.paths import BIN
 from assay.ledger import summary_of_run
 from assay.settings import REPOSITORY
-from assay.stack.paths import BIN
 
 if TYPE_CHECKING:
     from conftest import Database

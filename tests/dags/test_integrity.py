@@ -14,7 +14,11 @@ from assay.settings import REPOSITORY
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
-HEAVY = ("pyspark", "delta", "deltalake", "great_expectations", "pandas", "pyarrow", "duckdb")
+HEAVY = (
+    *("pyspark", "delta", "deltalake", "great_expectations", "pandas", "pyarrow", "duckdb"),
+    *("psycopg", "adbc_driver_postgresql", "httpx", "obstore", "cryptography", "psutil"),
+    *("assay.spark_runtime.conf", "assay.airflow_client.api", "assay.publish", "assay_stack"),
+)
 BUDGET_CPU_SECONDS = 2.0
 PARSE = f"""
 import sys, time

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from assay.generate.truth import Truth
+from assay.home.processes import find_ours, find_postgres, find_supervisor
 from assay.settings import REPOSITORY, load_settings
-from assay.stack import supervisor
-from assay.stack.processes import find_ours, find_postgres, find_supervisor
-from assay.stack.spark import prepare_spark
+from assay.spark_runtime.conf import prepare_spark
+from assay_stack import supervisor
 from builders.deliveries import deliver, make_set, truth_of_first
 from builders.running_stack import Batch, RunningStack
 

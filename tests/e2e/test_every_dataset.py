@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assay.airflow_runs import RunState
+from assay.airflow_client.runs import RunState
 from assay.contracts.load import gold_contracts, load_contract
 from assay.generate.truth import Truth
 from assay.landing.filenames import REASONS_OF_PATCH

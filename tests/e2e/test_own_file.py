@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from assay.home.paths import child_environment
 from assay.settings import REPOSITORY
-from assay.stack.paths import child_environment
 from builders.consoles import typed_commands
 from builders.running_stack import RunningStack
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from assay.airflow_runs import RunState
+from assay.airflow_client.runs import RunState
 from assay.errors import StackError
 from assay.generate.truth import Truth
 from assay.plan import read_plan

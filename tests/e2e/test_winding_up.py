@@ -15,12 +15,12 @@ import httpx
 import psutil
 import pytest
 
+from assay.airflow_client.api import airflow_url, api_client
+from assay.home.credentials import load_credentials
+from assay.home.processes import find_ours, find_postgres, find_supervisor, working_folder
 from assay.settings import Settings
-from assay.stack.airflow import airflow_url, api_client
-from assay.stack.credentials import load_credentials
-from assay.stack.processes import find_ours, find_postgres, find_supervisor, working_folder
-from assay.stack.spark import jobs_at_once
-from assay.stack.supervisor import down, status, up
+from assay.spark_runtime.conf import jobs_at_once
+from assay_stack.supervisor import down, status, up
 from builders.running_stack import RunningStack
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ import pytest
 
 from assay.generate.truth import Truth
 from assay.settings import load_settings
-from assay.stack.spark import prepare_spark
+from assay.spark_runtime.conf import prepare_spark
 from builders.attempts import Attempts
 from builders.deliveries import make_set
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.addresses import ObjectPath
 from assay.generate.truth import Truth
 from assay.landing.archive import archive_files
-from assay.objects import put
 from assay.settings import load_settings
-from assay.stack.jars import ensure_jars
+from assay.spark_runtime.jars import ensure_jars
+from assay.storage.addresses import ObjectPath
+from assay.storage.objects import put
 from builders.attempts import Attempts
 from builders.content import SILVER, delta_version, hash_delta, hash_postgres, read_delta
 from builders.object_server import KEYS

@@ -21,8 +21,8 @@ from assay.verify.values import comparable
 from builders.batches import take
 from corpus.case import Case
 from corpus.listing import every_case
-from spark_jobs.lakehouse.landing import read_files
-from spark_jobs.registry import silver_function
+from spark_jobs.lakehouse.accepted_files import read_files
+from spark_jobs.stages.registry import silver_function
 
 ACCEPTED = [case for case in every_case() if case.verdict == "accepted"]
 Verdict = tuple[int, int, dict[str, int]]

@@ -28,9 +28,9 @@ from builders.lake_content import (
     table,
     versions,
 )
-from spark_jobs.commit_targets import measure, measured_by, read_targets
 from spark_jobs.lakehouse import tables
 from spark_jobs.lakehouse.tables import create_table, read_table
+from spark_jobs.stages.commit_targets import measure, measured_by, read_targets
 from spark_jobs.transformations.conform import conform
 from spark_jobs.transformations.silver import trades as silver_module
 

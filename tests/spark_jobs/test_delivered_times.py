@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from assay.contracts.load import load_contract
 from builders.batches import take
 from corpus.good_records import GoodRecords
-from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.lakehouse.session import session
-from spark_jobs.registry import silver_function
+from spark_jobs.stages.registry import silver_function
 
 RETURNS = "product_returns"
 # Before Gregor's calendar, in the days that it left out, and where clocks were put right.

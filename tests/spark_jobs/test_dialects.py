@@ -18,7 +18,7 @@ from assay.verify.records import read_records
 from assay.verify.text import typed
 from builders.batches import take
 from builders.feeds import DIALECTS, HEADER, RECORDS, Feed, as_csv, make_feed, name_of
-from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.transformations.conform import conform
 
 USUAL = Dialect()

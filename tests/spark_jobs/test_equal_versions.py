@@ -16,7 +16,7 @@ import pytest
 from deltalake import DeltaTable
 
 from assay.contracts.load import load_contract
-from assay.export_formats import write_file
+from assay.operations.export_formats import write_file
 from assay.plan import Plan
 from assay.settings import load_settings
 from builders.attempts import Attempts

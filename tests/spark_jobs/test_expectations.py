@@ -19,11 +19,11 @@ from assay.results import from_json
 from assay.verdicts import Verdict
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
-from spark_jobs.expectations import GateFrame, open_context, run_gate
+from spark_jobs.gates.expectations import GateFrame, open_context, run_gate
+from spark_jobs.gates.validate_bronze import FILE_COUNTS
+from spark_jobs.gates.validate_gold import TOTALS
+from spark_jobs.gates.validate_silver import CLASSES
 from spark_jobs.transformations.conform import LINEAGE
-from spark_jobs.validate_bronze import FILE_COUNTS
-from spark_jobs.validate_gold import TOTALS
-from spark_jobs.validate_silver import CLASSES
 
 CONTRACTS = [contract for layer in get_args(Layer) for contract in all_contracts(layer)]
 LOCATED = ("source_file", "record_number")

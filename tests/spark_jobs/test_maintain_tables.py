@@ -16,12 +16,12 @@ from assay import ledger
 from assay.bench.gates import pass_gates
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, ContractError
-from assay.evolution import evolve_tables
 from assay.inputs import Rebuild
 from assay.maintenance.batches import purge_work
 from assay.maintenance.tables import Request, TableUpkeep
 from assay.plan import Plan
 from assay.publish import publish_batch
+from assay.serving.evolution import evolve_tables
 from assay.settings import load_settings
 from builders.aged_lake import age_lake
 from builders.batches import BUILD, LOAD, Lake
@@ -40,7 +40,7 @@ from spark_jobs.lakehouse import upkeep
 from spark_jobs.lakehouse.schemas import retention
 from spark_jobs.lakehouse.shape import require_shape
 from spark_jobs.lakehouse.tables import read_table
-from spark_jobs.maintain_tables import maintain_tables
+from spark_jobs.programs.maintain_tables import maintain_tables
 
 if TYPE_CHECKING:
     from conftest import Database

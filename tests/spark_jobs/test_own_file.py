@@ -11,12 +11,12 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from assay.inputs import Files
+from assay.operations.try_file import Request
 from assay.pipelines import all_pipelines
 from assay.profile.given import Given
 from assay.profile.home import write_dataset
 from assay.profile.proposal import propose
 from assay.publish.change import read_built
-from assay.stack.try_file import Request
 from assay.stage_results import read_silver
 from builders.batches import Lake, take
 from builders.content import read_delta
@@ -28,7 +28,7 @@ from builders.sample_files import (
     pandas_parquet,
 )
 from spark_jobs.chain import STAGES
-from spark_jobs.try_file import try_file
+from spark_jobs.programs.try_file import try_file
 
 FEEDS = {
     "kunden": (european_csv, Given(), {"new": RECORDS}),

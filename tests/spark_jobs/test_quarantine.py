@@ -27,8 +27,8 @@ from builders.content import hash_delta, hash_postgres
 from builders.contracts import copy_contracts
 from builders.deliveries import age
 from spark_jobs.chain import STAGES
-from spark_jobs.validate_bronze import bronze_gate
-from spark_jobs.validate_silver import silver_gate
+from spark_jobs.gates.validate_bronze import bronze_gate
+from spark_jobs.gates.validate_silver import silver_gate
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -13,7 +13,7 @@ from assay.contracts.load import load_contract
 from builders.batches import take
 from corpus.json_files import JsonCases
 from corpus.parquet_files import ParquetCases, as_parquet
-from spark_jobs.lakehouse.landing import read_files
+from spark_jobs.lakehouse.accepted_files import read_files
 
 RETURNS = load_contract("bronze", "product_returns")
 JSON, PARQUET = JsonCases("product_returns"), ParquetCases("product_returns")

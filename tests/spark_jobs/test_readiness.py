@@ -21,7 +21,7 @@ from builders.attempts import Attempts
 from builders.deliveries import age
 from builders.ledger_rows import release as record_release
 from builders.ledger_rows import start_batch
-from spark_jobs import commit
+from spark_jobs.stages import commit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

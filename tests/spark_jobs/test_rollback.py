@@ -15,15 +15,15 @@ import pytest
 from assay.contracts import folders
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError
+from assay.operations.rollback import Request, find_pipeline, roll_back
 from assay.plan import Plan
-from assay.rollback import Request, find_pipeline, roll_back
 from assay.settings import load_settings
 from builders.attempts import Attempts, is_stopped, wait_until
 from builders.content import hash_delta, hash_postgres
 from builders.contracts import copy_contracts
 from builders.deliveries import age, make_set
 from builders.deliveries import deliver as deliver_files
-from spark_jobs.commit import commit_batch
+from spark_jobs.stages.commit import commit_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from assay.operations.try_file import Request
 from assay.plan import Plan
-from assay.stack.try_file import Request
 from builders.batches import Lake, take
-from spark_jobs.try_file import try_file
+from spark_jobs.programs.try_file import try_file
 
 
 def test_records_are_told_by_class_against_silver_as_it_stands(

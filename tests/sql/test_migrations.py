@@ -12,7 +12,7 @@ from assay.contracts.columns import Column
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.errors import StackError
-from assay.migrations import DDL, migrate
+from assay.serving.migrations import DDL, migrate
 
 if TYPE_CHECKING:
     from conftest import Database

@@ -11,7 +11,7 @@ from assay.bench.figures import Breakdown, PartResult, Ratio
 from assay.bench.lakes import Lake, committed_lake
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
-from assay.stack.paths import child_environment
+from assay.home.paths import child_environment
 from assay.stage_results import read_gold, read_silver
 
 ROUNDS = 3

@@ -8,8 +8,7 @@ from assay.bench.dag_runs import DagRun, load_everything, run_dag
 from assay.bench.day import ROWS, run_day
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.second_stack import SecondStack
-from assay.bench.workbench import Workbench
-from assay.demo import PIPELINE
+from assay.bench.workbench import PIPELINE, Workbench
 from assay.errors import StackError
 from assay.pipelines import find_pipeline
 from assay.settings import REPOSITORY

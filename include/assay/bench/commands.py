@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import StackError
+from assay.home.paths import BIN, child_environment
 from assay.settings import Settings
-from assay.stack.launch import launch
-from assay.stack.paths import BIN, child_environment
-from assay.stack.spark import spark_environment
+from assay.spark_runtime.conf import spark_environment
+from assay.spark_runtime.launch import launch
 
 PROGRAMS = Path(__file__).with_name("programs")
 

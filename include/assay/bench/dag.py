@@ -10,10 +10,10 @@ from assay.bench.commands import PROGRAMS, plain_environment, plain_spark_submit
 from assay.bench.dag_runs import load_everything, task_breakdown
 from assay.bench.figures import PartResult, Ratio, scale_loop
 from assay.bench.workbench import Workbench, deliver
-from assay.stack.credentials import load_credentials
-from assay.stack.jars import jar_paths
-from assay.stack.ports import HOST, load_ports
-from assay.stack.postgres import dsn
+from assay.home.credentials import load_credentials
+from assay.home.dsn import dsn
+from assay.home.ports import HOST, load_ports
+from assay.spark_runtime.jars import jar_paths
 from assay.words import count
 
 PRIOR_FILES = 20

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from assay.settings import Settings
-from assay.stack.java import ensure_java
-from assay.stack.postgres import PROGRAMS
+from assay.spark_runtime.java import ensure_java
+from assay_stack.postgres import PROGRAMS
 
 PACKAGES = (
     "pyspark",

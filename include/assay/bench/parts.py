@@ -22,8 +22,8 @@ from assay.bench.start import measure_start
 from assay.bench.together import measure_together
 from assay.bench.workbench import Say, Workbench
 from assay.errors import AssayError
-from assay.files import write_whole
 from assay.settings import Settings
+from assay.storage.files import write_whole
 
 
 class Part(StrEnum):

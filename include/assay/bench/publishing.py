@@ -19,11 +19,11 @@ from assay.bench.figures import PartResult, Ratio
 from assay.bench.lakes import Lake, committed_lake
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
-from assay.stack.credentials import load_credentials
-from assay.stack.jars import jar_paths
-from assay.stack.paths import child_environment
-from assay.stack.ports import HOST, load_ports
-from assay.stack.postgres import dsn
+from assay.home.credentials import load_credentials
+from assay.home.dsn import dsn
+from assay.home.paths import child_environment
+from assay.home.ports import HOST, load_ports
+from assay.spark_runtime.jars import jar_paths
 
 ROUNDS = 3
 SMALLER = 10

@@ -8,8 +8,8 @@ from pathlib import Path
 from assay.bench.commands import run_timed
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
+from assay.home.paths import child_environment
 from assay.settings import Settings
-from assay.stack.paths import child_environment
 
 
 class SecondStack(Workbench):

@@ -15,18 +15,17 @@ from assay.bench.commands import as_operator_does, run_timed
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.gates import pass_gates
 from assay.bench.lakes import connecting
-from assay.bench.workbench import Workbench, deliver
-from assay.demo import PIPELINE
+from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.errors import StackError
+from assay.home.dsn import dsn
 from assay.landing.accept import accept_files
 from assay.params import RunParams
 from assay.plan import Plan, read_plan
 from assay.publish import publish_pending, stage_batch
 from assay.run import Run
-from assay.settings import SPARK_JOBS, Settings
-from assay.stack.postgres import dsn
-from assay.stack.programs import SPARK_PROGRAMS, program_states
-from assay.stack.spark_server import find_server
+from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.server import find_server
+from assay_stack.programs import SPARK_PROGRAMS, program_states
 
 BATCHES = 300
 ROWS = 100
@@ -95,7 +94,7 @@ def _run_batch(bench: Workbench, settings: Settings, name: str) -> None:
 
 
 def _run_stage(bench: Workbench, plan: Plan, stage: str, epoch: int) -> None:
-    entry = SPARK_JOBS / "entry.py"
+    entry = JOB_PROGRAMS / "run_stage.py"
     request = (stage, f"{plan.folder}/plan.json", str(epoch))
     command, environment = as_operator_does(bench.settings, entry, *request)
     run_timed(command, environment, bench.settings.logs / f"soak-{stage}.log")

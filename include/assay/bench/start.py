@@ -19,9 +19,9 @@ from assay.bench.commands import (
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.workbench import Workbench
 from assay.settings import Settings
-from assay.stack.jars import jar_paths
-from assay.stack.java import ensure_java
-from assay.stack.spark import prepare_spark
+from assay.spark_runtime.conf import prepare_spark
+from assay.spark_runtime.jars import jar_paths
+from assay.spark_runtime.java import ensure_java
 
 ROUNDS = 5
 JOB = PROGRAMS / "small_delta_job.py"

@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from assay.airflow_runs import AirflowRuns
+from assay.airflow_client.api import api_client
+from assay.airflow_client.follow import follow_everything
+from assay.airflow_client.runs import AirflowRuns
 from assay.bench.dag_runs import load_everything, tell
 from assay.bench.day import deliver_day
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
-from assay.follow import follow_everything
 from assay.pipelines import Pipeline, pipelines_started_by
-from assay.stack.airflow import SPARK_POOL, api_client
+from assay_stack.airflow import SPARK_POOL
 
 ROUNDS = 3
 
 
 def measure_together(bench: Workbench) -> PartResult:
-    """What `jobs_at_once` of `assay.stack.spark` follows from."""
+    """What `jobs_at_once` of `assay.spark_runtime.conf` follows from."""
     fed = pipelines_started_by("files")
     for pipeline in fed:
         load_everything(bench, pipeline.name)

@@ -18,33 +18,34 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from assay.addresses import Place
-from assay.demo import PIPELINE
 from assay.errors import StackError
-from assay.evolution import evolve_tables
 from assay.generate.options import SetOptions
 from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate
-from assay.migrations import migrate
+from assay.home.dsn import dsn
+from assay.home.ports import choose_ports
+from assay.home.processes import find_supervisor
+from assay.serving.evolution import evolve_tables
+from assay.serving.migrations import migrate
 from assay.settings import Settings
-from assay.stack.airflow import unhealthy_parts
-from assay.stack.jars import ensure_jars
-from assay.stack.ports import choose_ports
-from assay.stack.postgres import dsn, ensure_cluster, ensure_databases
-from assay.stack.processes import find_supervisor
-from assay.stack.programs import (
+from assay.spark_runtime.conf import prepare_spark
+from assay.spark_runtime.jars import ensure_jars
+from assay.storage.addresses import Place
+from assay.words import count
+from assay_stack.airflow import unhealthy_parts
+from assay_stack.postgres import ensure_cluster, ensure_databases
+from assay_stack.programs import (
     AIRFLOW_PROGRAMS,
     call_supervisor,
     program_states,
     start_program,
     start_supervisor,
 )
-from assay.stack.spark import prepare_spark
-from assay.stack.supervisor import down, start_spark, up
-from assay.words import count
+from assay_stack.supervisor import down, start_spark, up
 
 Say = Callable[[str], None]
+PIPELINE = "trades"  # the one that most parts measure
 BOOT_SECONDS = 60.0
 AGED = 60.0
 

@@ -13,14 +13,14 @@ from rich.console import Console
 
 from assay.cli.demo import summary_table
 from assay.cli.lists import Column, Wide, number, print_list, whole
-from assay.demo import read_reports
 from assay.errors import BatchError
+from assay.home.dsn import dsn
 from assay.ledger import deliveries
 from assay.ledger.actions import Action
 from assay.ledger.names import batch_named
-from assay.ledger.reports import CLASSES, BatchReport, batch_reports
+from assay.ledger.views.batches import CLASSES, BatchReport, batch_reports
+from assay.operations.runs import read_reports
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See batches, and the ways out of a stuck one.")
@@ -134,7 +134,7 @@ def reject(
 
 def _act(batch_id: str, action: Action, why: str, file: str = "", *, as_json: bool) -> None:
     """The same as the DAG batch_actions does."""
-    from assay.actions import Asked, act, find_batch
+    from assay.operations.act import Asked, act, find_batch
 
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:

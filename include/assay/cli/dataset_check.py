@@ -20,7 +20,7 @@ from assay.profile.against import Acceptance, accept_one
 from assay.settings import load_settings
 
 if TYPE_CHECKING:
-    from assay.stack.try_file import Outcome
+    from assay.operations.try_file import Outcome
 
 
 def check(
@@ -69,7 +69,7 @@ def _faults(names: list[str]) -> Iterator[str]:
 
 def _try(name: str, path: Path) -> tuple[Acceptance, Outcome | None]:
     from assay.cli.stack import say
-    from assay.stack.try_file import try_file
+    from assay.operations.try_file import try_file
 
     accepted = accept_one(path, load_contract("bronze", name))
     found = accepted.inspection

@@ -13,16 +13,10 @@ from rich.table import Table
 
 from assay.batch_states import EMPTY
 from assay.cli.progress import saying, watch_tasks
-from assay.demo import (
-    FollowedRuns,
-    deliver_samples,
-    explain_failure,
-    run_everything,
-    run_pipeline,
-    sample_sets,
-)
 from assay.errors import AssayError, SettingsError
-from assay.ledger.reports import BatchReport
+from assay.generate.samples import deliver_samples, sample_sets
+from assay.ledger.views.batches import BatchReport
+from assay.operations.runs import FollowedRuns, explain_failure, run_everything, run_pipeline
 from assay.settings import load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -44,7 +38,7 @@ def demo(
     from assay.cli.generate import reporting
     from assay.cli.stack import say, url
     from assay.cli.verify import conclude_audit, run_audit
-    from assay.stack.supervisor import up
+    from assay_stack.supervisor import up
 
     settings = load_settings()
     console = Console(stderr=as_json, highlight=False)

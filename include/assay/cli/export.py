@@ -13,12 +13,12 @@ import psycopg
 import typer
 from rich.console import Console
 
+from assay.home.dsn import dsn
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 if TYPE_CHECKING:
-    from assay.export import Progress
+    from assay.operations.export import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write a released table to a file, as it was at a release."""
-    from assay.export import export_table
+    from assay.operations.export import export_table
 
     settings = load_settings()
     with (

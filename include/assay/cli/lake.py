@@ -10,8 +10,8 @@ from typing import Annotated
 import psycopg
 import typer
 
+from assay.home.dsn import dsn
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="The lake as a whole.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,15 +13,16 @@ from rich.console import Console
 
 from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.cli.progress import saying, watch_tasks
-from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError
+from assay.home.dsn import dsn
 from assay.ledger import summary_of_run
 from assay.ledger.names import batch_named
-from assay.params import resolve_params
-from assay.pipelines import pipeline_carrying
-from assay.quarantine.listing import Filter, count_rows, export_rows, open_rows, require_open_rows
+from assay.ledger.views.quarantine import Filter, count_rows, open_rows
+from assay.operations import movements
+from assay.operations.movements import RunRequest
+from assay.operations.runs import explain_failure, run_pipeline
+from assay.quarantine.patch_form import export_rows
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See the records that broke a rule.")
@@ -119,8 +119,11 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Judge quarantined rows by today's rules; those that are good now go on like any other."""
-    conf = _rows_of(dataset, batch, reason) | {"movement_reason": why, "dry_run": dry_run}
-    _run(dataset, {"source": "quarantine", **conf}, as_json=as_json)
+    with _reader() as connection:
+        request = movements.replay(
+            connection, dataset, batch=batch, reason=reason, why=why, dry_run=dry_run
+        )
+    _run(request, as_json=as_json)
 
 
 def waive(
@@ -131,8 +134,9 @@ def waive(
     as_json: AsJson = False,
 ) -> None:
     """Leave quarantined rows out for good."""
-    conf = _rows_of(dataset, batch, reason) | {"movement_reason": why}
-    _run(dataset, {"source": "waive", **conf}, as_json=as_json)
+    with _reader() as connection:
+        request = movements.waive(connection, dataset, why, batch=batch, reason=reason)
+    _run(request, as_json=as_json)
 
 
 def patch(
@@ -142,12 +146,9 @@ def patch(
     as_json: AsJson = False,
 ) -> None:
     """Deliver corrected records in place of quarantined rows."""
-    from assay.quarantine.patches import deliver_patch
-
-    conf: dict[str, Any] = {"source": "patch", "movement_reason": why}
-    resolve_params(conf)
-    name = deliver_patch(load_settings(), dataset, file)
-    _run(dataset, conf | {"landing_glob": glob.escape(name)}, as_json=as_json)
+    with _reader() as connection:
+        request = movements.patch(load_settings(), connection, dataset, file, why)
+    _run(request, as_json=as_json)
 
 
 def _filter(
@@ -159,27 +160,12 @@ def _filter(
     return Filter(dataset, batch and batch_named(connection, batch), reason)
 
 
-def _rows_of(dataset: str, batch: str | None, reason: str | None) -> dict[str, Any]:
-    if batch:
-        with _reader() as connection:
-            batch = batch_named(connection, batch)
-    return {
-        "quarantine_dataset": dataset,
-        "quarantine_batch": batch,
-        "quarantine_reason": reason,
-    }
-
-
-def _run(dataset: str, conf: dict[str, Any], *, as_json: bool) -> None:
-    """Trigger the pipeline of the dataset, follow the run to its end, and say what it did."""
-    resolve_params(conf)
-    settings = load_settings()
-    with _reader() as connection:
-        require_open_rows(connection, dataset)
-    pipeline = pipeline_carrying(dataset).name
+def _run(request: RunRequest, *, as_json: bool) -> None:
+    """Start the run, follow it to its end, and say what it did."""
+    settings, pipeline = load_settings(), request.dag_id
     console = Console(stderr=as_json, highlight=False)
     with watch_tasks(console) as watch:
-        followed = run_pipeline(settings, conf, watch, saying(console), pipeline)
+        followed = run_pipeline(settings, request.conf, watch, saying(console), pipeline)
     if followed.failed:
         raise AssayError(explain_failure(settings, followed.failed[0]))
     with _reader() as connection:

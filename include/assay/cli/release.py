@@ -7,33 +7,19 @@ from typing import Annotated, Any
 
 import psycopg
 import typer
-from psycopg.rows import dict_row
 from rich.console import Console
 
 from assay.cli.lists import Column, Wide, number, print_list, whole
 from assay.cli.progress import watch_tasks
-from assay.demo import explain_failure, run_pipeline
 from assay.errors import AssayError, BatchError
+from assay.home.dsn import dsn
+from assay.ledger.views import releases as views
+from assay.operations.runs import explain_failure, run_pipeline
 from assay.settings import load_settings
-from assay.stack.postgres import dsn
 from assay.words import count
 
 app = typer.Typer(no_args_is_help=True, help="See releases, and go back to an earlier one.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-RELEASES = """
-    SELECT release.release_id, release.pipeline, release.batch_id, release.generation,
-           (SELECT number FROM ops.batch WHERE batch.batch_id = release.batch_id) AS batch_number,
-           release.released_at::text AS released_at, release.versions, release.counts,
-           current.release_id IS NOT NULL AS is_current,
-           rollback.rollback_id, rollback.who, rollback.why,
-           rollback.started_at::text AS rolled_back_at
-    FROM ops.release
-    LEFT JOIN ops.current_release AS current USING (release_id)
-    LEFT JOIN ops.rollback ON rollback_id = release.rolled_back_by
-    WHERE (%(pipeline)s::text IS NULL OR release.pipeline = %(pipeline)s)
-      AND (%(release)s::bigint IS NULL OR release.release_id = %(release)s)
-    ORDER BY release.release_id
-"""
 
 
 @app.command("list")
@@ -129,7 +115,5 @@ def _state(release: dict[str, Any]) -> str:
 
 
 def _read(pipeline: str | None = None, release: int | None = None) -> list[dict[str, Any]]:
-    uri = dsn(load_settings(), "assay_reader")
-    with psycopg.connect(uri, row_factory=dict_row) as connection:
-        wanted = {"pipeline": pipeline, "release": release}
-        return connection.execute(RELEASES, wanted).fetchall()
+    with psycopg.connect(dsn(load_settings(), "assay_reader")) as connection:
+        return views.list_releases(connection, pipeline, release)

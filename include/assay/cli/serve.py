@@ -9,7 +9,7 @@ import typer
 
 from assay.cli.stack import say
 from assay.settings import load_settings
-from assay.stack import service
+from assay_stack import service
 
 app = typer.Typer(no_args_is_help=True, help="Parts of a stack in containers.")
 Part = StrEnum("Part", [(name, name) for name in service.PARTS])  # type: ignore[misc]
@@ -37,7 +37,7 @@ def run(part: ThePart) -> None:
 @app.command()
 def fetch() -> None:
     """Put Java's launcher and the JARs where ASSAY_RUNTIME says; for the build of the image."""
-    from assay.stack.jars import ensure_jars
+    from assay.spark_runtime.jars import ensure_jars
 
     settings = load_settings()
     for group in ("delta", "s3"):
@@ -47,6 +47,6 @@ def fetch() -> None:
 @app.command()
 def train() -> None:
     """Build the start-up cache of the JVM; for the build of the image."""
-    from assay.stack.spark import ensure_start_cache
+    from assay.spark_runtime.conf import ensure_start_cache
 
     ensure_start_cache(load_settings(), say)

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def up(as_json: AsJson = False) -> None:
     """Start Postgres and Airflow, and leave them running. Does nothing twice."""
-    from assay.stack import supervisor
+    from assay_stack import supervisor
 
     settings = load_settings()
     supervisor.up(settings, say)
@@ -43,7 +43,7 @@ def up(as_json: AsJson = False) -> None:
 
 def down(as_json: AsJson = False) -> None:
     """Stop everything that was started; no process is left."""
-    from assay.stack import supervisor
+    from assay_stack import supervisor
 
     settings = load_settings()
     supervisor.down(settings, say)
@@ -62,7 +62,7 @@ def status(as_json: AsJson = False) -> None:
 
 def doctor(as_json: AsJson = False) -> None:
     """Say what is missing on this machine, and how to get it. Exits with 1 when something is."""
-    from assay.stack.doctor import examine
+    from assay_stack.doctor import examine
 
     findings = examine(load_settings())
     if as_json:
@@ -97,8 +97,8 @@ def url(
 
 def airflow(context: typer.Context) -> None:
     """Run a command of Airflow's own on this stack, such as `backfill create`."""
-    from assay.stack.airflow import airflow_environment
-    from assay.stack.paths import BIN, child_environment
+    from assay.home.paths import BIN, child_environment
+    from assay_stack.airflow import airflow_environment
 
     environment = child_environment(airflow_environment(load_settings()))
     os.execve(BIN / "airflow", ["airflow", *context.args], environment)  # noqa: S606  # no shell
@@ -106,9 +106,9 @@ def airflow(context: typer.Context) -> None:
 
 def addresses(settings: Settings) -> dict[str, str]:
     """Where the stack is, its logins (Airflow's admin, Postgres' reader), and where files land."""
-    from assay.stack.airflow import USER, airflow_page
-    from assay.stack.credentials import load_credentials
-    from assay.stack.postgres import dsn
+    from assay.airflow_client.api import USER, airflow_page
+    from assay.home.credentials import load_credentials
+    from assay.home.dsn import dsn
 
     return {
         "airflow": airflow_page(settings),
@@ -125,7 +125,7 @@ def say(text: str) -> None:
 
 
 def _show_status(settings: Settings, *, as_json: bool) -> bool:
-    from assay.stack import supervisor
+    from assay_stack import supervisor
 
     now = supervisor.status(settings)
     if as_json:

@@ -10,9 +10,9 @@ import psycopg
 import typer
 
 from assay.errors import AssayError
+from assay.home.dsn import dsn
 from assay.ledger.names import batch_named
 from assay.settings import Settings, load_settings
-from assay.stack.postgres import dsn
 
 if TYPE_CHECKING:
     from assay.verify import Check

@@ -21,9 +21,9 @@ from typing import Any
 import duckdb
 
 from assay.errors import SettingsError
-from assay.files import write_whole
 from assay.generate.options import SetOptions
 from assay.generate.recipe import Recipe
+from assay.storage.files import write_whole
 
 CONTENT_HASH_SQL = "sha256(string_agg(row_hash, '' order by row_hash))"
 

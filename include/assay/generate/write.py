@@ -14,7 +14,6 @@ from typing import IO
 
 import duckdb
 
-from assay.files import sync_folder
 from assay.generate.damage import write_damaged
 from assay.generate.layouts import write_layout
 from assay.generate.options import SetOptions
@@ -29,6 +28,7 @@ from assay.generate.truth import (
     create_good_records,
     write_truth,
 )
+from assay.storage.files import sync_folder
 
 RECORDS_PER_QUERY = 20_000
 MEMORY = "600MB"

@@ -27,19 +27,19 @@ from assay.ledger import (
     batches_in_state,
     current_generation,
     fail_batch,
+    generation_of,
     next_generation,
     require_no_rollback,
     set_batch_state,
     start_batch,
     take_epoch,
 )
-from assay.ledger.query import fetch_value
 from assay.plan import Plan, read_plan, write_plan
 from assay.quarantine.selection import explain_unnamed
 from assay.readiness import settle_commit
 from assay.run import Run, batch_id_of
 from assay.settings import Settings
-from assay.stack.submit import is_locked
+from assay.spark_runtime.submit import is_locked
 
 __all__ = ["Run", "accept_files", "batch_id_of"]
 
@@ -142,10 +142,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
     )
     if run.params.dry_run:
         set_batch_state(connection, run.batch_id, DRY_RUN)
-    recorded: int = fetch_value(
-        connection, "SELECT generation FROM ops.batch WHERE batch_id = %s", [run.batch_id]
-    )
-    return recorded
+    return generation_of(connection, run.batch_id)
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:

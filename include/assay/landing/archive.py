@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 
-from assay.addresses import Place, as_place
 from assay.batch_states import ARCHIVED, EMPTY, RUNNING
 from assay.errors import BatchError
 from assay.inputs import Waiver
@@ -22,9 +21,10 @@ from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_
 from assay.landing.survey import hash_file
 from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.ledger.query import fetch_all
-from assay.objects import exists, on_this_machine, remove
 from assay.plan import Plan
 from assay.settings import Settings
+from assay.storage.addresses import Place, as_place
+from assay.storage.objects import exists, on_this_machine, remove
 from assay.words import count
 
 RELEASED_FILES = """

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.addresses import as_place
 from assay.landing.archive import archive_pipeline
 from assay.landing.moves import hold_files, move_file, sync_folders
 from assay.landing.take import place_in_landing
 from assay.ledger import Delivery, deliveries, record_deliveries
 from assay.ledger.query import Connection
 from assay.ledger.rollbacks import Rollback
-from assay.objects import exists
 from assay.settings import Settings
+from assay.storage.addresses import as_place
+from assay.storage.objects import exists
 
 
 def settle_files(settings: Settings, connection: Connection, rollback: Rollback) -> int:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from assay.addresses import as_place
 from assay.batch_states import ABANDONED
 from assay.landing.take import batch_folders, is_asked_for, taken_files
 from assay.ledger import Delivery, HeldFile, held_files, unended_batches
 from assay.ledger.query import Connection
-from assay.objects import folders_in, stored
 from assay.run import Run
 from assay.settings import Settings
+from assay.storage.addresses import as_place
+from assay.storage.objects import folders_in, stored
 
 IsActive = Callable[[str], bool]
 

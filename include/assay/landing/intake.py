@@ -12,6 +12,7 @@ from assay.landing.days import say_days
 from assay.landing.held import IsActive, describe_held, find_held
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
 from assay.landing.rest import Say, is_open_for_writing, keep_resting, look_at
+from assay.landing.returns import complete_return, return_files
 from assay.landing.take import (
     Folders,
     TakenFile,
@@ -22,7 +23,6 @@ from assay.landing.take import (
     take_files,
     taken_files,
 )
-from assay.landing.ways_out import complete_return, return_files
 from assay.ledger import Delivery, HeldFile, batch_holding, deliveries, record_deliveries
 from assay.run import Run
 from assay.settings import Settings

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assay.addresses import Place, as_place
 from assay.contracts.load import load_contract
 from assay.errors import FileRejectedError
-from assay.files import write_whole
 from assay.landing.filenames import fit_name
 from assay.landing.moves import move_file, sync_file, sync_folders
 from assay.landing.records import inspect_file, matching_suffix
 from assay.landing.survey import hash_file
 from assay.landing.take import Folders, TakenFile
 from assay.ledger import Delivery
-from assay.objects import on_this_machine, put
+from assay.storage.addresses import Place, as_place
+from assay.storage.files import write_whole
+from assay.storage.objects import on_this_machine, put
 from assay.words import count
 
 REASON_SUFFIX = ".reason.txt"

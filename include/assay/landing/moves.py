@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assay.addresses import ObjectPath, Place
 from assay.errors import BatchError
-from assay.files import sync_folder
 from assay.landing.survey import hash_file
-from assay.objects import copy, on_this_machine, put, remove, stored
 from assay.settings import Settings
+from assay.storage.addresses import ObjectPath, Place
+from assay.storage.files import sync_folder
+from assay.storage.objects import copy, on_this_machine, put, remove, stored
 
 LOCK_SECONDS = 60.0
 

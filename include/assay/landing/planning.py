@@ -7,7 +7,6 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 
 from assay import ledger
-from assay.batch_states import PUBLISHED
 from assay.inputs import (
     Files,
     Input,
@@ -21,6 +20,7 @@ from assay.inputs import (
     manifest_hash,
 )
 from assay.ledger import Delivery
+from assay.ledger.order import last_manifest
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import select_rows
@@ -117,13 +117,7 @@ def _released_silver(connection: Connection, run: Run) -> dict[str, int]:
     A full rebuild builds from the same versions once more.
     """
     released = ledger.released_silver(connection, run.datasets)
-    last = fetch_all(
-        connection,
-        "SELECT manifest_hash FROM ops.batch WHERE pipeline = %s AND state = %s"
-        " ORDER BY commit_epoch DESC LIMIT 1",
-        [run.pipeline, PUBLISHED],
-    )
-    seen_before = [(manifest_hash([], [], released),)] == last
+    seen_before = manifest_hash([], [], released) == last_manifest(connection, run.pipeline)
     return {} if seen_before and not run.params.full_rebuild else released
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from assay.addresses import Place, as_place
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FileRejectedError
 from assay.inputs import ManifestFile
 from assay.landing.survey import hash_file, open_regular
 from assay.settings import Settings
-from assay.stack.storage import SHARED, file_system
+from assay.storage.addresses import Place, as_place
+from assay.storage.file_system import SHARED, file_system
 
 Say = Callable[[str], None]
 LONGEST_WAIT = 10.0  # seconds; what needs longer is for the next run

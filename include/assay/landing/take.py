@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from assay.addresses import ObjectPath, Place
 from assay.landing.filenames import file_date, fit_name, is_final, is_patch, writable_name
 from assay.landing.moves import is_copy, link_file, move_file, sync_folders
-from assay.objects import exists, remove, stored_below
 from assay.settings import Settings
+from assay.storage.addresses import ObjectPath, Place
+from assay.storage.objects import exists, remove, stored_below
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from assay.ledger.actions import Action, record_action
 from assay.ledger.batches import (
+    RunOfBatch,
     batch_state,
     batches_in_state,
+    open_batches,
     record_commit,
     record_dry_run,
+    run_of_batch,
     set_batch_state,
     start_batch,
 )
@@ -23,7 +26,7 @@ from assay.ledger.deliveries import (
     record_deliveries,
     unended_batches,
 )
-from assay.ledger.lease import raise_epoch, require_epoch, take_epoch
+from assay.ledger.lease import overtake, raise_epoch, require_epoch, take_epoch
 from assay.ledger.notes import next_step, summary_of_run
 from assay.ledger.order import (
     batches_under_way,
@@ -31,6 +34,7 @@ from assay.ledger.order import (
     commit_of,
     committed_unreleased,
     current_generation,
+    generation_of,
     next_generation,
     runs_before,
     still_unreleased,
@@ -54,17 +58,18 @@ from assay.ledger.released import (
     was_released,
 )
 from assay.ledger.releases import Release, find_release, record_release, release_of, untold_releases
-from assay.ledger.reports import count_records
 from assay.ledger.rollbacks import is_rolling_back, require_no_rollback
 from assay.ledger.row_ledger import record_row_ledger
 from assay.ledger.tasks import TaskAttempt, finish_task, start_task, task_summaries
 from assay.ledger.verdicts import newest_verdicts, record_validation, verdicts_in_force
+from assay.ledger.views.batches import count_records
 
 __all__ = [
     "Action",
     "Delivery",
     "HeldFile",
     "Release",
+    "RunOfBatch",
     "TaskAttempt",
     "are_released",
     "batch_holding",
@@ -80,6 +85,7 @@ __all__ = [
     "fail_batch",
     "find_release",
     "finish_task",
+    "generation_of",
     "has_standing_release",
     "held_files",
     "is_built_upon",
@@ -88,6 +94,8 @@ __all__ = [
     "newest_verdicts",
     "next_generation",
     "next_step",
+    "open_batches",
+    "overtake",
     "raise_epoch",
     "record_action",
     "record_commit",
@@ -105,6 +113,7 @@ __all__ = [
     "require_no_rollback",
     "resume_batch",
     "rules_of_commit",
+    "run_of_batch",
     "runs_before",
     "set_batch_state",
     "start_batch",

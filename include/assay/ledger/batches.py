@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from assay.batch_states import (
@@ -10,6 +11,7 @@ from assay.batch_states import (
     COMMITTED,
     DRY_RUN,
     FAILED,
+    OPEN,
     RUNNING,
     BatchState,
     refusal,
@@ -157,3 +159,33 @@ def batches_in_state(
         [pipeline, [*states]],
     )
     return [batch_id for (batch_id,) in rows]
+
+
+@dataclass(frozen=True)
+class RunOfBatch:
+    """Whose a batch is: its pipeline, and the run of the DAG that made it."""
+
+    pipeline: str
+    run_id: str
+
+
+def run_of_batch(connection: Connection, batch_id: str) -> RunOfBatch:
+    """Raises BatchError for an unknown batch."""
+    query = "SELECT pipeline, run_id FROM ops.batch WHERE batch_id = %s"
+    rows = fetch_all(connection, query, [batch_id])
+    if not rows:
+        raise BatchError(f"{batch_id}: no such batch; see `assay batch list`")
+    return RunOfBatch(*rows[0])
+
+
+def open_batches(
+    connection: Connection, pipeline: str | None
+) -> list[tuple[str, BatchState, str | None]]:
+    """Batches that have not ended, newest first, with state and error; None means of all."""
+    rows = fetch_all(
+        connection,
+        "SELECT batch_id, state, error FROM ops.batch WHERE state = ANY(%s)"
+        " AND (%s::text IS NULL OR pipeline = %s) ORDER BY started_at DESC, batch_id",
+        [[*OPEN], pipeline, pipeline],
+    )
+    return [(batch_id, BatchState(state), error) for batch_id, state, error in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.batch_states import FAILED, RUNNING, BatchState
 from assay.errors import FencedError
 from assay.ledger.query import Connection, fetch_all, fetch_value
 
@@ -62,3 +63,20 @@ def require_epoch(connection: Connection, pipeline: str, epoch: int) -> None:
             f"{pipeline}: this attempt has epoch {epoch}, but {holder} took epoch {current}; "
             "this attempt changed nothing"
         )
+
+
+def overtake(
+    connection: Connection, pipeline: str, batch_id: str, state: BatchState | None, holder: str
+) -> None:
+    """Fence an attempt of the batch that may live; the attempts of other batches go on."""
+    has_newest = """
+        SELECT EXISTS (
+            SELECT FROM ops.batch_task AS task
+            JOIN ops.pipeline_lease AS lease USING (epoch)
+            WHERE task.batch_id = %s AND lease.pipeline = %s
+        )
+    """
+    if state == RUNNING or (
+        state == FAILED and fetch_value(connection, has_newest, [batch_id, pipeline])
+    ):
+        take_epoch(connection, pipeline, holder)

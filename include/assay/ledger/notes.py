@@ -20,7 +20,7 @@ from assay.batch_states import (
     BatchState,
 )
 from assay.ledger.query import Connection, fetch_all
-from assay.ledger.reports import count_records
+from assay.ledger.views.batches import count_records
 from assay.words import count, on_one_line
 
 NAMED_FILES = 3

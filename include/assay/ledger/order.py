@@ -8,6 +8,7 @@ from assay.batch_states import (
     COMMITTED,
     DRY_RUN,
     IN_LAKE,
+    PUBLISHED,
     UNDER_WAY,
     WHOLE_IN_LAKE,
     BatchState,
@@ -117,3 +118,21 @@ def next_generation(connection: Connection, pipeline: str) -> int:
         [pipeline, DRY_RUN],
     )
     return generation
+
+
+def generation_of(connection: Connection, batch_id: str) -> int:
+    """The generation that a batch was registered in."""
+    query = "SELECT generation FROM ops.batch WHERE batch_id = %s"
+    generation: int = fetch_value(connection, query, [batch_id])
+    return generation
+
+
+def last_manifest(connection: Connection, pipeline: str) -> str | None:
+    """The manifest hash of the published batch that committed last; None when there is none."""
+    manifest: str | None = fetch_value(
+        connection,
+        "SELECT manifest_hash FROM ops.batch WHERE pipeline = %s AND state = %s"
+        " ORDER BY commit_epoch DESC LIMIT 1",
+        [pipeline, PUBLISHED],
+    )
+    return manifest

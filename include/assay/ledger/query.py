@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import psycopg
-from psycopg.rows import tuple_row
-from psycopg.types.json import Jsonb
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.types.json import Jsonb
 
-Connection = psycopg.Connection[Any]
+# A DAG file names the ledger and asks it nothing, so psycopg is imported when something is asked.
+Connection: TypeAlias = "psycopg.Connection[Any]"
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def fetch_all(connection: Connection, query: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+    from psycopg.rows import tuple_row
+
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(query, parameters).fetchall()
 
@@ -27,6 +30,8 @@ def fetch_value(connection: Connection, query: str, parameters: Parameters) -> A
 
 def as_json(value: Any) -> Jsonb | None:
     """A JSON parameter; dates and decimals become text, which keeps them exact."""
+    from psycopg.types.json import Jsonb
+
     return None if value is None else Jsonb(value, dumps=_dump)
 
 

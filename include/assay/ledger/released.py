@@ -107,3 +107,15 @@ def release_exists(connection: Connection, release_id: int, pipeline: str | None
             {"release": release_id, "pipeline": pipeline},
         )
     )
+
+
+def stands_after(connection: Connection, pipeline: str, release_id: int | None) -> bool:
+    """Whether a release after this one stands; None is the time before the first."""
+    return bool(
+        fetch_all(
+            connection,
+            "SELECT FROM ops.release WHERE pipeline = %s AND rolled_back_by IS NULL"
+            " AND release_id > %s LIMIT 1",
+            [pipeline, release_id or 0],
+        )
+    )

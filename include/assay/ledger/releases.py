@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from assay.ledger.query import Connection, as_json, fetch_all
+from assay.errors import BatchError
+from assay.ledger.query import Connection, as_json, fetch_all, fetch_value
 
 
 @dataclass(frozen=True)
@@ -119,3 +120,24 @@ def record_release(
         ],
     )
     return Release(*rows[0])
+
+
+def pipeline_of_release(connection: Connection, release_id: int | None) -> str:
+    """Raises BatchError for an unknown release."""
+    query = "SELECT pipeline FROM ops.release WHERE release_id = %s"
+    pipeline: str | None = fetch_value(connection, query, [release_id])
+    if pipeline is None:
+        raise BatchError(f"release {release_id}: no such release; see `assay release list`")
+    return pipeline
+
+
+def versions_of_releases(
+    connection: Connection,
+) -> list[tuple[str, datetime, dict[str, int]]]:
+    """Pipeline, time and table versions of every release, oldest first."""
+    rows = fetch_all(
+        connection,
+        "SELECT pipeline, released_at, versions FROM ops.release ORDER BY release_id",
+        [],
+    )
+    return [(pipeline, released_at, versions) for pipeline, released_at, versions in rows]

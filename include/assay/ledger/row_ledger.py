@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assay.ledger.query import Connection
+from assay.ledger.query import Connection, fetch_all
 
 
 def record_row_ledger(
@@ -35,3 +35,14 @@ def record_row_ledger(
                 for file_id, counts in classes.items()
             ],
         )
+
+
+def batches_in_row_ledger(connection: Connection, pipeline: str) -> list[str]:
+    """Batches of the pipeline whose records were counted, in any generation."""
+    rows = fetch_all(
+        connection,
+        "SELECT DISTINCT batch_id FROM ops.row_ledger JOIN ops.batch USING (batch_id)"
+        " WHERE pipeline = %s",
+        [pipeline],
+    )
+    return [batch_id for (batch_id,) in rows]

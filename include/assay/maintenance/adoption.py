@@ -20,7 +20,12 @@ from assay.batch_states import OPEN
 from assay.contracts.folders import contract_path
 from assay.contracts.load import gold_contracts
 from assay.errors import BatchError, SettingsError
-from assay.ledger.query import fetch_all
+from assay.ledger.adoption import (
+    datasets_of_batches,
+    hand_over,
+    record_adoption,
+    running_task,
+)
 from assay.settings import Settings
 
 
@@ -61,21 +66,14 @@ def adopt_lake(
         highest = max(held, *(epoch for _, epoch in tables.values()))
         before, now = ledger.raise_epoch(connection, pipeline, highest, f"adopted by {who}")
         for table, (version, epoch) in tables.items():
-            connection.execute(
-                "INSERT INTO ops.adoption (pipeline, table_name, version, epoch, who)"
-                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [pipeline, table, version, epoch, who],
-            )
+            record_adoption(connection, pipeline, table, version, epoch, who)
     return Adoption(pipeline, known, before, now, taken, tables)
 
 
 def _refuse_running(connection: psycopg.Connection[Any], pipeline: str) -> None:
-    for batch_id, task_id in fetch_all(
-        connection,
-        "SELECT batch_id, task_id FROM ops.batch_task JOIN ops.batch USING (batch_id)"
-        " WHERE pipeline = %s AND batch_task.state = 'RUNNING' ORDER BY epoch DESC LIMIT 1",
-        [pipeline],
-    ):
+    running = running_task(connection, pipeline)
+    if running:
+        batch_id, task_id = running
         raise BatchError(
             f"{batch_id}: its task {task_id} runs; pause the DAG and let it end, or end it and run"
             f" `assay batch abandon {batch_id}`"
@@ -84,15 +82,9 @@ def _refuse_running(connection: psycopg.Connection[Any], pipeline: str) -> None:
 
 def _known_datasets(connection: psycopg.Connection[Any], pipelines: Sequence[str]) -> list[str]:
     """Those of the pipeline's batches, else the one that it is named after."""
-    rows = fetch_all(
-        connection,
-        "SELECT DISTINCT split_part(name, '.', 2) FROM ops.batch,"
-        " jsonb_object_keys(contract_versions) AS name"
-        " WHERE pipeline = ANY(%s) AND name LIKE 'silver.%%' ORDER BY 1",
-        [[*pipelines]],
-    )
+    known = datasets_of_batches(connection, pipelines)
     named = [name for name in pipelines if name and contract_path("silver", name).is_file()]
-    found = [dataset for (dataset,) in rows] or named[:1]
+    found = known or named[:1]
     if not found:
         raise SettingsError(
             f"{pipelines[0]}: no batch says what its datasets are; name each with --dataset"
@@ -102,29 +94,16 @@ def _known_datasets(connection: psycopg.Connection[Any], pipelines: Sequence[str
 
 def _take_over(connection: psycopg.Connection[Any], old: str, pipeline: str) -> tuple[int, int]:
     """Give the books of a pipeline to the one that goes on: how many batches, and its epoch."""
-    for batch_id, state in fetch_all(
-        connection,
-        "SELECT batch_id, state FROM ops.batch WHERE pipeline = %s AND state = ANY(%s) LIMIT 1",
-        [old, [*OPEN]],
-    ):
+    for batch_id in ledger.batches_in_state(connection, old, OPEN)[:1]:
+        state = ledger.batch_state(connection, batch_id)
         raise BatchError(
             f"{batch_id}: is {state}, and its plan names {old}; bring it to its end under that"
             " name, or abandon it"
         )
-    (taken,) = fetch_all(
-        connection, "SELECT count(*)::int FROM ops.batch WHERE pipeline = %s", [old]
-    )[0]
+    taken, epoch = hand_over(connection, old, pipeline)
     if not taken:
         raise SettingsError(f"{old}: there is no batch of a pipeline of this name")
-    for table in ("batch", "release"):
-        connection.execute(
-            f"UPDATE ops.{table} SET pipeline = %s WHERE pipeline = %s",  # noqa: S608
-            [pipeline, old],
-        )
-    gone = fetch_all(
-        connection, "DELETE FROM ops.pipeline_lease WHERE pipeline = %s RETURNING epoch", [old]
-    )
-    return int(taken), max((int(epoch) for (epoch,) in gone), default=0)
+    return taken, epoch
 
 
 def _epochs_of(settings: Settings, datasets: Sequence[str]) -> dict[str, tuple[int, int]]:

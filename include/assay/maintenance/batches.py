@@ -12,14 +12,14 @@ from typing import Any
 
 import psycopg
 
-from assay.addresses import as_place
 from assay.batch_states import CLOSED, EMPTY, HOLDS_NOTHING, PUBLISHED, ROLLED_BACK
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
 from assay.landing.moves import hold_files
 from assay.ledger.query import fetch_all
-from assay.objects import remove
 from assay.settings import Settings
+from assay.storage.addresses import as_place
+from assay.storage.objects import remove
 from assay.words import count
 
 # What the stages of a batch hand to one another, below its folder.

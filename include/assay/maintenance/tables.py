@@ -14,17 +14,17 @@ from typing import Any, get_args
 
 import psycopg
 
-from assay.batch_states import OPEN
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract, Layer
 from assay.errors import BatchError
-from assay.files import write_whole
 from assay.inputs import Releases
-from assay.ledger.query import fetch_all
+from assay.ledger import open_batches
+from assay.ledger.releases import versions_of_releases
 from assay.plan import read_plan
 from assay.settings import Settings
 from assay.stage_results import read_commit, read_gold, read_silver
+from assay.storage.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,9 @@ def contract_of(table: str) -> Contract:
 
 def plan_upkeep(settings: Settings, connection: psycopg.Connection[Any]) -> list[TableUpkeep]:
     """Every table that has been released and has a contract, and bronze of every dataset."""
-    releases = fetch_all(
-        connection,
-        "SELECT pipeline, released_at, versions FROM ops.release ORDER BY release_id",
-        [],
-    )
     history: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
     writers: dict[str, set[str]] = defaultdict(set)
-    for pipeline, released_at, versions in releases:
+    for pipeline, released_at, versions in versions_of_releases(connection):
         for table, version in versions.items():
             history[table].append((released_at, version))
             writers[table].add(pipeline)
@@ -108,10 +103,8 @@ def _versions_in_use(
     settings: Settings, connection: psycopg.Connection[Any]
 ) -> dict[str, set[int]]:
     """What batches that have not ended were built on, and what they have committed."""
-    query = "SELECT batch_id FROM ops.batch WHERE state = ANY(%s)"
-    rows = fetch_all(connection, query, [[*OPEN]])
     found: dict[str, set[int]] = defaultdict(set)
-    for (batch_id,) in rows:
+    for batch_id, _, _ in open_batches(connection, None):
         folder = settings.batches / batch_id
         if (folder / "plan.json").is_file():
             for table, version in _versions_of_batch(folder):

@@ -14,11 +14,11 @@ from assay.contracts.folders import FILES, contract_names, contract_roots, datas
 from assay.contracts.load import read_contract
 from assay.contracts.yaml_file import open_yaml
 from assay.errors import SampleError
-from assay.files import write_whole
 from assay.pipelines import pipelines_files, read_pipelines
 from assay.profile.proposal import Proposal
 from assay.profile.render import render, scalar
 from assay.settings import PIPELINES, REPOSITORY, SQL, outside_contracts
+from assay.storage.files import write_whole
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOST_SAMPLE_BYTES = 1 << 20

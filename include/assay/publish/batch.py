@@ -16,7 +16,6 @@ import psycopg
 
 from assay import failpoints, ledger
 from assay.errors import ContractError, StagingLostError
-from assay.evolution import columns_of
 from assay.gates import require_verdicts
 from assay.plan import Plan
 from assay.publish.books import check_books, measure_targets
@@ -25,6 +24,7 @@ from assay.publish.reconciliation import Measures
 from assay.publish.release import apply_change, find_standing_release
 from assay.publish.stage import Connect, autocommit, copy_change
 from assay.publish.staging import drop_staging
+from assay.serving.evolution import columns_of
 
 
 def publish_pending(

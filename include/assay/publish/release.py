@@ -10,6 +10,7 @@ from psycopg import sql
 
 from assay import ledger
 from assay.batch_states import PUBLISHED
+from assay.ledger.indexes import build_deferred_indexes, defer_indexes
 from assay.publish.change import Change
 from assay.publish.measures import measure_postgres
 from assay.publish.quarantine import check_conservation, record_movements, replace_rows
@@ -73,7 +74,7 @@ def apply_target(connection: psycopg.Connection[Any], target: Target) -> None:
         sql.SQL("target.{0} = change.{0}").format(sql.Identifier(key)) for key in target.keys
     )
     if target.replaces_all:
-        connection.execute("SELECT ops.defer_indexes(%s)", [target.table])
+        defer_indexes(connection, target.table)
         connection.execute(sql.SQL("DELETE FROM {}").format(table))
     else:
         connection.execute(
@@ -92,7 +93,7 @@ def apply_target(connection: psycopg.Connection[Any], target: Target) -> None:
         )
     )
     if target.replaces_all:
-        connection.execute("SELECT ops.build_deferred_indexes(%s)", [target.table])
+        build_deferred_indexes(connection, target.table)
 
 
 def _record(

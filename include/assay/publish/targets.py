@@ -8,7 +8,7 @@ from pathlib import Path
 from assay.contracts.columns import Column
 from assay.contracts.load import measured_columns
 from assay.contracts.model import Contract
-from assay.evolution import LINEAGE
+from assay.serving.evolution import LINEAGE
 
 DELETED = Column("deleted", "boolean", nullable=False)
 

@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from assay.addresses import ObjectPath
 from assay.contracts.dialect import Dialect
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
-from assay.files import written_whole
 from assay.formulas import take_mark_away
 from assay.landing.csv_files import csv_rules, reading_encoding
 from assay.landing.filenames import PATCH_PREFIX, is_patch
 from assay.landing.records import check_patch_header, inspect_file
-from assay.objects import create, exists
 from assay.settings import Settings
+from assay.storage.addresses import ObjectPath
+from assay.storage.files import written_whole
+from assay.storage.objects import create, exists
 
 
 def deliver_patch(settings: Settings, dataset: str, file: Path) -> str:

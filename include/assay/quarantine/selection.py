@@ -18,12 +18,12 @@ from psycopg.rows import tuple_row
 
 from assay.batch_states import WHOLE_IN_LAKE
 from assay.errors import BatchError
-from assay.files import written_whole
 from assay.inputs import Movement, Rebuild, Replay
 from assay.landing.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
 from assay.plan import Plan
 from assay.stage_results import SilverBuild, read_silver
+from assay.storage.files import written_whole
 
 ROWS_PER_BATCH = 8192
 MOST_NAMES = 10

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assay.addresses import as_place
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.objects import exists, on_this_machine
+from assay.storage.addresses import as_place
+from assay.storage.objects import exists, on_this_machine
 from assay.verify.books import LIVE, Row
 from assay.verify.differences import report_differences
 from assay.verify.evidence import Evidence

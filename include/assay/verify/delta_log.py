@@ -13,8 +13,8 @@ from uuid import UUID
 
 from deltalake import DeltaTable
 
-from assay.addresses import Place
-from assay.objects import read_bytes, sizes_below
+from assay.storage.addresses import Place
+from assay.storage.objects import read_bytes, sizes_below
 
 LOG = "_delta_log"
 # Operations that may stand in a log without being a batch's own.

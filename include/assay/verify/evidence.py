@@ -13,13 +13,13 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
-from assay.addresses import Place
 from assay.contracts.columns import Column
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract, Layer
-from assay.objects import folders_in
 from assay.settings import Settings
+from assay.storage.addresses import Place
+from assay.storage.objects import folders_in
 from assay.verify.books import Books, Row
 from assay.verify.delta_log import LOG, LogEntry, read_log
 

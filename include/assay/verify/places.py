@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.addresses import ObjectPath, Place, as_place
-from assay.objects import exists, on_this_machine, stored_below
+from assay.storage.addresses import ObjectPath, Place, as_place
+from assay.storage.objects import exists, on_this_machine, stored_below
 from assay.verify.books import GAVE_BACK, UNDONE, Row
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract, Layer
-from assay.objects import sizes_below
+from assay.storage.objects import sizes_below
 from assay.verify.books import LIVE, Row
 from assay.verify.delta_log import LogEntry, files_at
 from assay.verify.evidence import Evidence

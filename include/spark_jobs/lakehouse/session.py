@@ -1,6 +1,6 @@
 """The Spark session of a job: of an application of its own, or of a server that many share.
 
-All settings of the JVM come from `assay.stack.spark`, by spark-submit or by the server.
+All settings of the JVM come from `assay.spark_runtime.conf`, by spark-submit or by the server.
 """
 
 from __future__ import annotations

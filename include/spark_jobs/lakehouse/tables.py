@@ -18,10 +18,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assay import failpoints
-from assay.addresses import as_place
 from assay.delta_history import Commit, commits, head
 from assay.errors import BatchError, FencedError
-from assay.objects import remove, sizes_below
+from assay.storage.addresses import as_place
+from assay.storage.objects import remove, sizes_below
 
 TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
 TXN_VERSION = "spark.databricks.delta.write.txnVersion"

@@ -18,10 +18,10 @@ class BatchActionOperator(BaseOperator):
     """Retries or abandons a batch, or rejects one of its files and goes on without it."""
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.actions`; returns one line that says what was done."""
+        """See `assay.operations.act`; returns one line that says what was done."""
         from dataclasses import replace
 
-        from assay.actions import Asked, act, find_batch, goes_on
+        from assay.operations.act import Asked, act, find_batch, goes_on
 
         settings = load_settings()
         with own_attempt(context) as now, connect() as connection:

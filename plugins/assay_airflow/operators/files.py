@@ -64,7 +64,7 @@ class AcceptFilesOperator(BaseSensorOperator):
         """See `assay.landing.accept.accept_files`."""
         from assay.landing.accept import accept_files
         from assay.landing.releases import await_releases
-        from assay.stack.lake import claim_lake
+        from assay.storage.lake_claim import claim_lake
 
         super().execute(context)
         run = self._run(context)

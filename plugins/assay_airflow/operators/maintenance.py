@@ -71,9 +71,9 @@ class MaintainTablesOperator(SparkJobOperator):
         super().__init__(stage="maintain_tables", program="maintain_tables.py", **kwargs)
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `spark_jobs.maintain_tables`; a dry run only says what it would do."""
+        """See `spark_jobs.programs.maintain_tables`; a dry run only says what it would do."""
         from assay.maintenance.tables import Request, plan_upkeep, write_request
-        from assay.stack.launch import launch
+        from assay.spark_runtime.launch import launch
 
         settings = load_settings()
         request = settings.home / "maintenance" / "request.json"

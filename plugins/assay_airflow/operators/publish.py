@@ -75,7 +75,7 @@ class PublishOperator(BaseOperator):
         """What the run asked for; the release stands, whatever becomes of its files."""
         if plan.export_format is None:
             return
-        from assay.export import export_release
+        from assay.operations.export import export_release
 
         settings = load_settings()
         out = settings.exports / plan.pipeline

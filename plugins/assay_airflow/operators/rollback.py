@@ -29,9 +29,9 @@ class RollbackOperator(BaseOperator):
         super().__init__(outlets=[ROLLED_BACK], **kwargs)
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.rollback.roll_back`; returns one line that says what was done."""
-        from assay.rollback import Request, find_pipeline, roll_back, with_whole_id
-        from assay.rollback.run import describe
+        """See `assay.operations.rollback.roll_back`; returns one line that says what was done."""
+        from assay.operations.rollback import Request, find_pipeline, roll_back, with_whole_id
+        from assay.operations.rollback.run import describe
 
         dag_run = context["dag_run"]
         try:

@@ -18,19 +18,19 @@ from assay.gates import contracts_at, decide, explain, require_pass, summarise
 from assay.plan import Plan, read_plan
 from assay.results import from_json, has_result, read_failure, read_result
 from assay.rules import rules_version
-from assay.settings import SPARK_JOBS, load_settings
+from assay.settings import JOB_PROGRAMS, load_settings
 from assay.verdicts import Verdict
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 
 if TYPE_CHECKING:
-    from assay.stack.launch import SparkLaunch
+    from assay.spark_runtime.launch import SparkLaunch
 
 RECORDED = ("seconds", "queries", "commits", "versions", "rules", "contracts", "executors")
 
 
 class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
-    """Runs a program of `include/spark_jobs` on a file that says what to do.
+    """Runs a program of `include/spark_jobs/programs` on a file that says what to do.
 
     Everything that depends on the machine is filled in when the task runs, so that parsing a DAG
     file reads nothing and imports no Spark.
@@ -39,7 +39,7 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
     def __init__(
         self, *, stage: str, program: str, arguments: Sequence[str] = (), **kwargs: Any
     ) -> None:
-        application = str(SPARK_JOBS / program)
+        application = str(JOB_PROGRAMS / program)
         super().__init__(application=application, conn_id=SPARK, name=stage, **kwargs)
         self.stage = stage
         self.arguments = [*arguments]
@@ -68,7 +68,7 @@ class SparkStageOperator(SparkJobOperator):
     """Runs a stage on the plan of the run's batch."""
 
     def __init__(self, *, stage: str, **kwargs: Any) -> None:
-        super().__init__(stage=stage, program="entry.py", arguments=[stage], **kwargs)
+        super().__init__(stage=stage, program="run_stage.py", arguments=[stage], **kwargs)
 
     def execute(self, context: Mapping[str, Any]) -> str:
         """Run the stage as one attempt; returns its summary line."""
@@ -107,7 +107,7 @@ class SparkStageOperator(SparkJobOperator):
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
         from assay.landing.archive import accepted_files_in_place
-        from assay.stack.launch import launch
+        from assay.spark_runtime.launch import launch
 
         job = launch(
             load_settings(),

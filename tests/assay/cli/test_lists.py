@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from assay import demo
 from assay.cli import batch, quarantine, release, verify
 from assay.cli.lists import Column, lay_out, number, whole
 from assay.cli.main import app
 from assay.errors import AssayError, BatchError
 from assay.ledger import set_batch_state
 from assay.ledger.names import batch_named
-from assay.rollback import Request, with_whole_id
+from assay.operations import runs
+from assay.operations.rollback import Request, with_whole_id
 from assay.run import batch_id_of
 from builders import ledger_rows
 
@@ -39,7 +39,7 @@ Shown = Callable[..., list[str]]
 @pytest.fixture
 def books(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """Two published batches whose ids end alike, and one that failed for a long reason."""
-    for module in (batch, demo, quarantine, release, verify):
+    for module in (batch, runs, quarantine, release, verify):
         monkeypatch.setattr(module, "dsn", lambda settings, role: database.uri(role))
     with database.connect(autocommit=True) as connection:
         for batch_id, pipeline in ((SHOP, "ecommerce_events"), (FINANCE, "finance")):

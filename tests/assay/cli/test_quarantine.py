@@ -16,8 +16,9 @@ from assay.contracts.load import load_contract
 from assay.errors import BatchError, ExportError, FileRejectedError, SettingsError
 from assay.landing.records import inspect_file
 from assay.landing.take import pending_files
-from assay.quarantine import listing, patches
-from assay.quarantine.listing import Filter, export_rows
+from assay.ledger.views.quarantine import Filter
+from assay.quarantine import patch_form, patches
+from assay.quarantine.patch_form import export_rows
 from assay.quarantine.patches import deliver_patch
 from assay.settings import Settings, load_settings
 from builders.feeds import make_feed
@@ -131,7 +132,7 @@ def test_export_and_patch_are_in_the_dialect_of_the_feed(
 ) -> None:
     """With a header, though other files of the feed have none."""
     feed = make_feed(tmp_path, delimiter=";", quote="'", encoding="cp1252", header=False)
-    for module in (listing, patches):
+    for module in (patch_form, patches):
         monkeypatch.setattr(module, "load_contract", lambda layer, dataset: feed.bronze)
     raw = {"sale_id": "7", "city": "K\u00f6ln; \u20ac 'alt'", "amount": "-1"}
     out = tmp_path / "rows.csv"

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli.main import app
+from assay.home.ports import choose_ports
 from assay.settings import load_settings
-from assay.stack.ports import choose_ports
 
 
 def test_url_prints_addresses_login_and_the_landing_folder(

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError
-from assay.landing import ways_out
+from assay.landing import returns
 from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.landing.ways_out import abandon_batch
 from assay.ledger import batch_state, deliveries, fail_batch, set_batch_state, take_epoch
+from assay.operations.abandon import abandon_batch
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
@@ -175,7 +175,7 @@ def test_an_override_takes_over_what_was_delivered_again(
 def test_taking_over_that_was_cut_off_is_completed(
     settings: Settings, accept: Accept, stuck: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = ways_out.move_file, []
+    real, calls = returns.move_file, []
 
     def move_one(source: Path, target: Path) -> bool:
         calls.append(source)
@@ -184,7 +184,7 @@ def test_taking_over_that_was_cut_off_is_completed(
         return real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ways_out, "move_file", move_one)
+        patch.setattr(returns, "move_file", move_one)
         with pytest.raises(BatchError, match="cut off"):
             accept("next", **OVERRIDE)
     assert names(accept("next", **OVERRIDE)) == ["a.csv", "b_2026-01-03.csv"]

@@ -9,17 +9,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.addresses import ObjectPath, Place, as_place
 from assay.errors import BatchError
 from assay.landing import moves
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.archive import accepted_files_in_place, archive_files
-from assay.landing.ways_out import abandon_batch, reject_file
 from assay.ledger import deliveries
-from assay.objects import put, read_bytes, sizes_below, stored_below
+from assay.operations.abandon import abandon_batch
+from assay.operations.reject_file import reject_file
 from assay.params import resolve_params
 from assay.plan import Plan
 from assay.settings import Settings, load_settings
+from assay.storage.addresses import ObjectPath, Place, as_place
+from assay.storage.objects import put, read_bytes, sizes_below, stored_below
 from builders.ledger_rows import bring_to
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, text

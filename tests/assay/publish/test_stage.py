@@ -17,11 +17,11 @@ from deltalake import write_deltalake
 
 from assay import ledger
 from assay.errors import BatchError, FencedError, GateFailedError, StagingError
+from assay.home.paths import child_environment
 from assay.publish import stage_batch
 from assay.publish.change import require_staged
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.results import write_result
-from assay.stack.paths import child_environment
 from assay.verdicts import Verdict
 from builders.attempts import Job, is_stopped, wait_until
 from builders.published_lake import Lake, content, served, staging_tables, trade

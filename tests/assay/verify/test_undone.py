@@ -7,7 +7,7 @@ import json
 from psycopg import connect
 
 from assay.ledger import take_epoch
-from assay.rollback import Request, roll_back
+from assay.operations.rollback import Request, roll_back
 from builders.audited import Site, broken, newest_file
 
 

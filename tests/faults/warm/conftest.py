@@ -13,7 +13,7 @@ import pytest
 from assay.generate.truth import Truth
 from assay.plan import Plan
 from assay.settings import load_settings
-from assay.stack.spark import prepare_spark
+from assay.spark_runtime.conf import prepare_spark
 from builders.attempts import Attempts
 from builders.deliveries import deliver
 from builders.warm_spark import WarmSpark, warm_spark

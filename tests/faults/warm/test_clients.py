@@ -17,10 +17,10 @@ from pyspark.sql.connect.session import SparkSession as RemoteSession
 
 from assay.errors import FencedError
 from assay.generate.truth import Truth
+from assay.home.credentials import load_credentials
 from assay.plan import Plan
 from assay.results import latest_result, read_failure
-from assay.stack.credentials import load_credentials
-from assay.stack.spark_server import TOKEN, clients_socket, remote_of, run_in_host
+from assay.spark_runtime.server import TOKEN, clients_socket, remote_of, run_in_host
 from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
 from builders.warm_attempts import check_end, run_warm, stop_at
 from builders.warm_spark import WarmSpark

@@ -12,7 +12,7 @@ import pytest
 from assay.generate.truth import Truth
 from assay.plan import Plan
 from assay.results import has_result, read_failure
-from assay.stack.spark_server import is_due
+from assay.spark_runtime.server import is_due
 from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
 from builders.deliveries import deliver, make_set
 from builders.small_disk import SmallDisk, small_disk

@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from builders.typed_rows import bronze_rows
-from spark_jobs.registry import silver_function
+from spark_jobs.stages.registry import silver_function
 
 GOOD = {
     "fund_id": "1",

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from assay.contracts.load import load_contract
 from assay.settings import REPOSITORY
 from builders.batches import take
-from spark_jobs.lakehouse.landing import read_files
-from spark_jobs.registry import silver_function
+from spark_jobs.lakehouse.accepted_files import read_files
+from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 
 SAMPLES = REPOSITORY / "samples"

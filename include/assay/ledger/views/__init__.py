@@ -1,0 +1,1 @@
+"""What people read of the books, each in one query, with the rights of the reader role."""

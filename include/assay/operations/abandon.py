@@ -1,0 +1,32 @@
+"""Giving a stuck batch up: its files are pending again."""
+
+from __future__ import annotations
+
+from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, ROLLED_BACK
+from assay.errors import BatchError
+from assay.landing.moves import hold_files
+from assay.landing.returns import return_files
+from assay.ledger import batch_state, overtake, run_of_batch
+from assay.ledger.query import Connection
+from assay.plan import read_plan
+from assay.readiness import settle_commit
+from assay.settings import Settings
+from assay.spark_runtime.submit import is_locked
+
+
+def abandon_batch(
+    settings: Settings, connection: Connection, batch_id: str, who: str, why: str
+) -> int:
+    """Give the files of a batch back to landing, and return how many; a repeat completes it.
+
+    Raises BatchError when the lake holds, or may hold, the rows of the batch.
+    """
+    pipeline = run_of_batch(connection, batch_id).pipeline
+    with hold_files(settings, pipeline):
+        state = batch_state(connection, batch_id)
+        if state == COMMITTING and not is_locked(settings.locks / f"{pipeline}.lock"):
+            state = settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
+        if state in (EMPTY, DRY_RUN, ROLLED_BACK):
+            raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
+        overtake(connection, pipeline, batch_id, state, f"abandon {batch_id}")
+        return return_files(settings, connection, pipeline, batch_id, who, why)

@@ -1,0 +1,113 @@
+"""Letting a stuck batch go on without one of its files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from assay.batch_states import BEFORE_COMMIT, EMPTY
+from assay.errors import BatchError
+from assay.inputs import Files, ManifestFile
+from assay.landing.filenames import fit_name
+from assay.landing.judge import reason_path, write_reason
+from assay.landing.moves import hold_files, move_file, sync_folders
+from assay.landing.returns import dataset_of
+from assay.ledger import (
+    Delivery,
+    batch_state,
+    deliveries,
+    overtake,
+    record_deliveries,
+    run_of_batch,
+    set_batch_state,
+)
+from assay.ledger.query import Connection
+from assay.plan import Plan, read_plan, write_plan
+from assay.settings import Settings
+from assay.storage.addresses import as_place
+from assay.storage.objects import exists
+
+
+def reject_file(
+    settings: Settings,
+    connection: Connection,
+    batch_id: str,
+    file_id: str,
+    reason: str,
+    dataset: str = "",
+) -> str:
+    """Let a batch go on without one file, and return its name; a repeat completes it.
+
+    The dataset is asked for only when the same content was delivered to several of them.
+
+    The batch must then run again from ingest_bronze. Raises BatchError when the lake holds, or
+    may hold, its rows, or when the plan has no such file.
+    """
+    pipeline = run_of_batch(connection, batch_id).pipeline
+    with hold_files(settings, pipeline):
+        state = batch_state(connection, batch_id)
+        if state not in BEFORE_COMMIT:
+            raise BatchError(f"{batch_id}: is {state}; a file is rejected before its batch commits")
+        plan = read_plan(settings.batches / batch_id / "plan.json")
+        file = _file_of_plan(plan, file_id, dataset)
+        delivery = _mark_rejected(settings, connection, batch_id, file, reason)
+        source, place = as_place(file.path), as_place(delivery.location)
+        write_reason(place, reason)
+        move_file(source, place)
+        sync_folders([source, place])
+        rest = _without(plan, file)
+        write_plan(rest)
+        overtake(connection, pipeline, batch_id, state, f"reject-file {batch_id}")
+        set_batch_state(
+            connection,
+            batch_id,
+            state if rest.has_work else EMPTY,
+            error=f"{delivery.source_file!r} was rejected: {reason}" if rest.has_work else None,
+            manifest_hash=rest.input.identity(),
+        )
+    return delivery.source_file
+
+
+def _file_of_plan(plan: Plan, file_id: str, dataset: str) -> ManifestFile:
+    listed = [
+        file
+        for file in plan.files
+        if file_id and file.file_id.startswith(file_id) and dataset in ("", file.dataset)
+    ]
+    if len({file.file_id for file in listed}) == 1 < len(listed):
+        names = ", ".join(sorted(file.dataset for file in listed))
+        raise BatchError(
+            f"{plan.batch_id}: {file_id!r} was delivered to several datasets; name one with"
+            f" --dataset: {names}"
+        )
+    if len(listed) != 1:
+        names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
+        raise BatchError(f"{plan.batch_id}: {file_id!r} is not one of its files: {names}")
+    return listed[0]
+
+
+def _without(plan: Plan, gone: ManifestFile) -> Plan:
+    """The plan of the other files; a dataset without one has nothing more to do in it."""
+    files = [file for file in plan.files if file != gone]
+    delivered = {file.dataset for file in files}
+    given = replace(plan.input, files=files) if isinstance(plan.input, Files) else plan.input
+    return replace(plan, input=given, active=[d for d in plan.active if d in delivered])
+
+
+def _mark_rejected(
+    settings: Settings, connection: Connection, batch_id: str, file: ManifestFile, reason: str
+) -> Delivery:
+    delivery = next(
+        d
+        for d in deliveries(connection, batch_id)
+        if (d.dataset, d.file_id, d.source_file) == (file.dataset, file.file_id, file.source_file)
+    )
+    if delivery.verdict == "rejected":  # an earlier attempt came this far
+        return delivery
+    folder = settings.rejected / dataset_of(settings, as_place(file.path)) / batch_id
+    place = folder / file.source_file
+    place = place.with_name(fit_name(place.name))
+    if exists(place) or exists(reason_path(place)):
+        place = place.with_name(fit_name(place.name, f".{file.file_id[:8]}"))
+    rejected = replace(delivery, verdict="rejected", reason=reason, location=str(place))
+    record_deliveries(connection, batch_id, [rejected])
+    return rejected

@@ -1,0 +1,1 @@
+"""Where tables and files lie, and who may write there."""

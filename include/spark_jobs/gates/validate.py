@@ -1,0 +1,36 @@
+"""The quality gates: what each layer's gate looks at, and the verdicts of its expectations.
+
+A gate reads and judges; it never writes a table. Its task decides from the verdicts, and from
+the plan's gate policy, whether the batch goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from assay.contracts.model import Contract
+from assay.gates import subjects, summarise
+from assay.plan import Plan
+from assay.verdicts import Verdict
+from spark_jobs.gates.expectations import GateFrame, open_context, run_gate
+
+Gate = Callable[[SparkSession, Plan], list[tuple[Contract, list[GateFrame]]]]
+
+
+def validate(spark: SparkSession, plan: Plan, layer: str, gate: Gate) -> dict[str, Any]:
+    """Run every expectation of the gate's contracts.
+
+    Each verdict says which build it is about: only that may be committed on its strength.
+    """
+    context = open_context()
+    judged = subjects(plan, layer)
+    verdicts: list[Verdict] = []
+    for contract, frames in gate(spark, plan):
+        subject = judged[contract.table]
+        found = run_gate(context, contract, frames)
+        verdicts += [replace(verdict, subject=subject) for verdict in found]
+    return {"verdicts": [*map(asdict, verdicts)], "summary": summarise(verdicts)}

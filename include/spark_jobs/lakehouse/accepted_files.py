@@ -1,0 +1,195 @@
+"""Reading accepted files: exactly those of the manifest, by explicit path, never a listing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import reduce
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    DoubleType,
+    FloatType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from assay.contracts.model import Contract
+from assay.inputs import ManifestFile
+from assay.landing.filenames import is_patch
+from assay.landing.header import match_header, spellings
+from assay.storage.addresses import as_place
+from assay.storage.objects import on_this_machine
+from spark_jobs.lakehouse.json_records import read_json
+from spark_jobs.lakehouse.session import local_frame
+
+FILE_ID_LENGTH = 64
+MALFORMED = "malformed_record"
+# One file per partition: the running number of a row is then its number in the file.
+WHOLE_FILES = {
+    "spark.sql.files.maxPartitionBytes": str(1 << 40),
+    "spark.sql.files.openCostInBytes": str(1 << 40),
+}
+ROW_IN_PARTITION = (1 << 33) - 1
+WRITE_TASKS = 4
+# Encodings of a dialect under the names of Java. A byte-order mark is Spark's business.
+JAVA_ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "latin-1": "ISO-8859-1",
+    "cp1252": "windows-1252",
+}
+# Since Spark 4 its CSV reader takes others only when it is told to take all that Java has.
+ENCODINGS_OF_SPARK = ("UTF-8", "UTF-16", "ISO-8859-1")
+
+
+def read_files(
+    spark: SparkSession, files: list[ManifestFile], contract: Contract, batch_id: str
+) -> DataFrame:
+    """One row per record: contract columns as text, unknown columns in a map, lineage.
+
+    Columns are matched by header name; a missing optional column is null. `record_number` counts
+    the records of a file from 1 (RFC 4180 records without header, lines that are not blank,
+    elements of a JSON array, rows). A record that does not fit has its text in `malformed_record`.
+    """
+    for setting, value in WHOLE_FILES.items():
+        spark.conf.set(setting, value)
+    alike: dict[tuple[str, ...], list[ManifestFile]] = defaultdict(list)
+    for file in [file for file in files if file.records] or files:
+        alike[_read_alike(file, contract)].append(file)
+    frames = [_read(spark, same, contract) for same in alike.values()]
+    names = local_frame(
+        spark,
+        [{"file_id": file.file_id, "source_file": file.source_file} for file in files],
+        pa.schema({"file_id": pa.string(), "source_file": pa.string()}),
+    )
+    return (
+        reduce(DataFrame.unionByName, frames)
+        .join(F.broadcast(names), on="file_id", how="inner")
+        .withColumn("batch_id", F.lit(batch_id))
+        .withColumn("ingested_at", F.current_timestamp())
+    )
+
+
+def _read_alike(file: ManifestFile, contract: Contract) -> tuple[str, ...]:
+    """Files that agree in this are read together.
+
+    Of JSON that is where the columns are found; of Parquet files also the types must be the same.
+    """
+    if file.format.startswith("json"):
+        return (file.format, repr(spellings(file.header, contract)))
+    if file.format == "csv":
+        return (file.format, str(_has_header(file, contract)), *file.header)
+    with on_this_machine(as_place(file.path)) as path:
+        return (file.format, str(pq.read_schema(path)), *file.header)
+
+
+def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:
+    header, paths = files[0].header, [file.path for file in files]
+    delivered = {name: header[at] for name, at in match_header(header, contract).items()}
+    if files[0].format.startswith("json"):
+        is_array = files[0].format == "json_array"
+        names = spellings(header, contract)
+        rows = read_json(spark, paths, contract, names, is_array=is_array)
+    elif files[0].format == "parquet":
+        rows = _select(spark.read.parquet(*paths), header, contract, delivered, _plain_text)
+        rows = rows.withColumn(MALFORMED, _text_with_nul(rows, contract))
+    else:
+        read = _read_csv(spark, files, contract)
+        rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
+    return (
+        rows.withColumn("file_id", F.substring("file_name", 1, FILE_ID_LENGTH))
+        .drop("file_name")
+        .coalesce(WRITE_TASKS)
+    )
+
+
+def _has_header(file: ManifestFile, contract: Contract) -> bool:
+    """Whether the first record is none: a patch has a header even where no other file has one."""
+    return contract.dialect.header or is_patch(file.source_file)
+
+
+def _read_csv(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:
+    header, dialect = files[0].header, contract.dialect
+    schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
+    encoding = JAVA_ENCODINGS[dialect.encoding]
+    if encoding not in ENCODINGS_OF_SPARK:
+        spark.conf.set("spark.sql.legacy.javaCharsets", "true")
+    return (
+        spark.read.schema(schema)
+        .option("sep", dialect.delimiter)
+        .option("encoding", encoding)
+        .option("header", value=_has_header(files[0], contract))
+        .option("quote", dialect.quote)
+        .option("escape", dialect.quote)
+        .option("multiLine", value=True)
+        .option("mode", "PERMISSIVE")
+        .option("columnNameOfCorruptRecord", MALFORMED)
+        .csv([file.path for file in files])
+    )
+
+
+def _select(
+    rows: DataFrame,
+    header: list[str],
+    contract: Contract,
+    delivered: dict[str, str],
+    as_text: Callable[[DataFrame, str], Column],
+) -> DataFrame:
+    """Columns of the contract by name, the others in a map, and where each row stands."""
+    known = {*delivered.values(), MALFORMED}
+    unknown = [name for name in header if name not in known]
+    return rows.select(
+        *(
+            (
+                as_text(rows, delivered[name]) if name in delivered else F.lit(None).cast("string")
+            ).alias(name)
+            for name in contract.column_names
+        ),
+        _unknown_columns({name: as_text(rows, name) for name in unknown}).alias("unknown_columns"),
+        *([MALFORMED] if MALFORMED in header else []),
+        F.col("_metadata.file_name").alias("file_name"),
+        (F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_PARTITION)) + 1).alias(
+            "record_number"
+        ),
+    )
+
+
+def _field(rows: DataFrame, name: str) -> Column:
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def _plain_text(rows: DataFrame, name: str) -> Column:
+    """A typed value as a file of text would spell it: no exponent, exactly the digits there are."""
+    kind = rows.schema[name].dataType
+    value = _field(rows, name)
+    if isinstance(kind, FloatType | DoubleType):
+        text = value.cast("string")
+        plain = text.try_cast("decimal(38,18)").cast("string")
+        trimmed = F.regexp_replace(plain, "[.]?0+$", "")
+        return F.when(text.contains("E"), F.coalesce(trimmed, text)).otherwise(text)
+    if isinstance(kind, BinaryType):
+        return F.lower(F.hex(value))  # bytes need not be text
+    if isinstance(kind, ArrayType | MapType | StructType):
+        return F.to_json(value)
+    return value.cast("string")
+
+
+def _text_with_nul(rows: DataFrame, contract: Contract) -> Column:
+    """The row as JSON when a text of it holds U+0000, which Postgres cannot store."""
+    texts = [F.col(name) for name in contract.column_names]
+    return F.when(F.concat_ws("", *texts).contains("\0"), F.to_json(F.struct(*texts)))
+
+
+def _unknown_columns(unknown: dict[str, Column]) -> Column:
+    if not unknown:
+        return F.lit(None).cast("map<string,string>")
+    return F.create_map(*(part for name, text in unknown.items() for part in (F.lit(name), text)))

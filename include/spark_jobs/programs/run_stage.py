@@ -1,0 +1,72 @@
+"""The program of every stage: run_stage.py STAGE PLAN EPOCH. One session, and what it leaves."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import time
+from importlib import import_module
+from threading import Thread
+
+from pyspark.errors import PySparkException
+from pyspark.sql.utils import is_remote
+
+from assay.errors import AssayError
+from assay.plan import read_plan
+from assay.results import write_failure, write_result
+from spark_jobs.chain import STAGES
+from spark_jobs.lakehouse import tables
+from spark_jobs.lakehouse.session import queries_of, session, tasks_by_host
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Run one stage of a planned batch; its result file is the last act."""
+    parser = argparse.ArgumentParser(prog="run_stage.py", description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("plan", help="path of the batch's plan.json")
+    parser.add_argument("epoch", type=int, help="epoch of this attempt, from the pipeline lease")
+    given = parser.parse_args()
+    die_with_parent()
+    plan = read_plan(given.plan)
+    if given.stage.startswith("validate_"):
+        _load_meanwhile("great_expectations")
+    started = time.monotonic()
+    try:
+        name = f"{given.stage} {plan.batch_id} epoch {given.epoch}"
+        with session(name, input_bytes=plan.input.bytes_to_read()) as spark:
+            result = STAGES[given.stage](spark, plan, given.epoch)
+            seen = {"executors": tasks_by_host(spark), "queries": queries_of(spark)}
+            seen["commits"] = tables.made.total()
+    except AssayError as error:
+        write_failure(plan.folder, given.stage, given.epoch, error)
+        sys.exit(f"{type(error).__name__}: {error}")
+    except PySparkException as error:
+        if not is_remote():
+            raise
+        # What the server says, once; where in its code, and in the client's, its own log has.
+        said = str(error).partition("\n\nJVM stacktrace:")[0]
+        sys.exit(f"Spark's server: {type(error).__name__}: {said}")
+    facts = {"seconds": round(time.monotonic() - started, 2), **seen}
+    write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
+    print(f"{given.stage} {plan.batch_id}: {result['summary']}", flush=True)
+
+
+def _load_meanwhile(module: str) -> None:
+    """Import a module that takes seconds while the session opens."""
+    Thread(target=import_module, args=[module], daemon=True).start()
+
+
+def die_with_parent() -> None:
+    """End when the JVM ends, or the task whose client this is; else a killed job would go on."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        sys.exit("what started this job is gone")
+
+
+if __name__ == "__main__":
+    main()

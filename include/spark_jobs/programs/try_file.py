@@ -1,0 +1,72 @@
+"""The program behind `assay dataset check --against`: try_file.py REQUEST EPOCH.
+
+The stages' own functions from file to change set; no table of the lake is made or written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from assay.contracts.load import load_contract
+from assay.delta_history import base_of
+from assay.errors import AssayError
+from assay.operations.try_file import NAME, Request, read_request
+from assay.results import RECORD_CLASSES, write_failure, write_result
+from spark_jobs.inputs.deliveries import ORDER
+from spark_jobs.lakehouse.accepted_files import read_files
+from spark_jobs.lakehouse.session import local_frame, session
+from spark_jobs.lakehouse.shape import read_unless_empty
+from spark_jobs.programs.run_stage import die_with_parent
+from spark_jobs.stages.registry import silver_function
+from spark_jobs.transformations.change_set import classify
+
+NEWEST = "~"  # comes after every order of a delivery, as a file does that is delivered now
+
+
+def main() -> None:
+    """Run one request; the result file is the last act."""
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__)
+    parser.add_argument("request", help="path of the request")
+    parser.add_argument("epoch", type=int, help="epoch of this attempt")
+    arguments = parser.parse_args()
+    die_with_parent()
+    folder, request = str(Path(arguments.request).parent), read_request(arguments.request)
+    try:
+        with session(NAME, input_bytes=request.file.size_bytes) as spark:
+            result = try_file(spark, request, f"{folder}/records")
+    except AssayError as error:
+        write_failure(folder, NAME, arguments.epoch, error)
+        sys.exit(f"{type(error).__name__}: {error}")
+    write_result(folder, NAME, arguments.epoch, result)
+
+
+def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[str, Any]:
+    """Records by class against silver as it stands, and the quarantined ones by reason.
+
+    `bronze_rows` is a folder for the records as bronze would hold them: judged straight from
+    the file, they would make one plan of a size that Spark does not come to the end of.
+    """
+    dataset = request.file.dataset
+    bronze, silver = load_contract("bronze", dataset), load_contract("silver", dataset)
+    there = read_unless_empty(spark, request.silver, silver, base_of(request.silver, NAME).version)
+    read_files(spark, [request.file], bronze, NAME).write.parquet(bronze_rows)
+    records = spark.read.parquet(bronze_rows)
+    order = local_frame(spark, [{"file_id": request.file.file_id, "delivery": NEWEST}], ORDER)
+    classified = classify(silver_function(dataset)(records, silver), silver, there, order)
+    counted = classified.groupBy("class", "reasons").agg(F.count("*").alias("records")).collect()
+    classes, reasons = dict.fromkeys(RECORD_CLASSES, 0), dict[str, int]()
+    for row in counted:
+        classes[row["class"]] += row["records"]
+        for reason in row["reasons"]:
+            reasons[reason] = reasons.get(reason, 0) + row["records"]
+    return {"classes": classes, "reasons": dict(sorted(reasons.items()))}
+
+
+if __name__ == "__main__":
+    main()
