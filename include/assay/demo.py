@@ -19,7 +19,7 @@ from assay.airflow_runs import (
     TaskState,
 )
 from assay.errors import AssayError
-from assay.follow import Say, Watch, follow_everything, follow_run
+from assay.follow import Watch, follow_everything, follow_run
 from assay.generate.options import SetOptions
 from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
@@ -29,7 +29,7 @@ from assay.ledger.reports import BatchReport, batch_reports
 from assay.pipelines import all_pipelines
 from assay.settings import Settings
 from assay.stack.postgres import dsn
-from assay.words import count
+from assay.words import Say, count
 
 PIPELINE = "trades"
 SHOWN_ERROR_LINES = 15

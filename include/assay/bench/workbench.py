@@ -10,7 +10,7 @@ import dataclasses
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,9 +42,8 @@ from assay.stack.programs import (
 )
 from assay.stack.spark import prepare_spark
 from assay.stack.supervisor import down, start_spark, up
-from assay.words import count
+from assay.words import Say, count
 
-Say = Callable[[str], None]
 BOOT_SECONDS = 60.0
 AGED = 60.0
 

@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from assay.airflow_runs import ENDED, RunState, TaskState
-from assay.follow import Say, Watch
+from assay.follow import Watch
+from assay.words import Say
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow"}
 UNTOLD_STATES = ("none", "scheduled", "queued", "skipped")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from assay.errors import StackError
@@ -22,8 +21,8 @@ from assay.stack.spark import CLUSTER_UMASK, spark_environment
 from assay.stack.spark_server import server_command
 from assay.stack.storage import refuse_shared_storage
 from assay.stack.supervisor import migrate_warehouse
+from assay.words import Say
 
-Say = Callable[[str], None]
 PATIENCE = 120.0
 SPARK_CLASSES = {
     "spark-master": "org.apache.spark.deploy.master.Master",

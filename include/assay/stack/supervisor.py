@@ -35,8 +35,8 @@ from assay.stack.programs import (
 from assay.stack.spark import prepare_spark
 from assay.stack.spark_server import is_ready
 from assay.stack.storage import refuse_shared_storage
+from assay.words import Say
 
-Say = Callable[[str], None]
 BOOT_SECONDS = 300.0
 STOP_SECONDS = 200.0
 
