@@ -6,7 +6,6 @@ The stages' own functions from file to change set; no table of the lake is made 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from assay.errors import AssayError
 from assay.results import RECORD_CLASSES, write_failure, write_result
 from assay.stack.try_file import NAME, Request, read_request
 from spark_jobs.delivery_input import ORDER
-from spark_jobs.entry import die_with_parent
+from spark_jobs.entry import die_with_parent, fail
 from spark_jobs.lakehouse.landing import read_files
 from spark_jobs.lakehouse.session import local_frame, session
 from spark_jobs.lakehouse.shape import read_unless_empty
@@ -42,7 +41,7 @@ def main() -> None:
             result = try_file(spark, request, f"{folder}/records")
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
-        sys.exit(f"{type(error).__name__}: {error}")
+        fail(error)
     write_result(folder, NAME, arguments.epoch, result)
 
 

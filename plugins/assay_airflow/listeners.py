@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from sqlalchemy.orm import object_session
 
+from assay.events.context import known
+from assay.events.event import Failed
 from assay.ledger import summary_of_run
 from assay.notes import as_note
 from assay_airflow.connections import connect
-from assay_airflow.endings import last_line
+from assay_airflow.endings import TaskEnded, last_line
+from assay_airflow.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -40,7 +43,8 @@ def on_task_instance_failed(
     if isinstance(error, BaseException) and type(task).__module__.startswith(OURS):
         log = logging.getLogger("airflow.task")
         log.info("::endgroup::")  # of Airflow's own lines, which its page folds up
-        log.error(last_line(error))
+        kind = str(error.code) if isinstance(error, TaskEnded) else type(error).__name__
+        TaskLog().write(Failed(kind, last_line(error)), known())
 
 
 def write_note(dag_run: DagRun) -> None:
