@@ -89,3 +89,4 @@ def test_json_has_the_facts_at_the_top_of_every_line(monkeypatch: pytest.MonkeyP
     }
     assert failed["event"] == "two\nlines"
     assert failed.items() >= {**keys, "error": "BatchError", "log_level": "error"}.items()
+    assert "sentence" not in failed, "told twice"

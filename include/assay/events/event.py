@@ -16,23 +16,22 @@ class Event:
     """Something that happened. A field `batch` or `dataset` says more exactly what it is about."""
 
     level: ClassVar[Level] = "info"
+    spoken: ClassVar[str] = ""  # the field that is the sentence itself
 
     def facts(self) -> dict[str, Any]:
-        """The fields, as far as the sentence is not one of them."""
-        return asdict(self)
+        """The fields, without the one that is the sentence."""
+        return {name: value for name, value in asdict(self).items() if name != self.spoken}
 
 
 @dataclass(frozen=True)
 class Progress(Event):
     """How far something is, or what is being waited for; of interest while it goes on."""
 
+    spoken: ClassVar[str] = "text"
     text: str
 
     def __str__(self) -> str:
         return self.text
-
-    def facts(self) -> dict[str, Any]:
-        return {}
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,7 @@ class ExpectationNotMet(Event):
     """One verdict of a gate that is not a success, explained in `lines`."""
 
     level: ClassVar[Level] = "warning"
+    spoken: ClassVar[str] = "lines"
     table: str
     expectation: str
     verdict: str
@@ -119,9 +119,6 @@ class ExpectationNotMet(Event):
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
-
-    def facts(self) -> dict[str, Any]:
-        return {"table": self.table, "expectation": self.expectation, "verdict": self.verdict}
 
 
 @dataclass(frozen=True)
@@ -204,6 +201,7 @@ class RolledBack(Event):
 class TaskFinished(Event):
     """A task of Airflow has done its work; `metrics` is what the books keep of the attempt."""
 
+    spoken: ClassVar[str] = "summary"
     summary: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -216,6 +214,7 @@ class Failed(Event):
     """A task, or a job of it, ends without having done its work."""
 
     level: ClassVar[Level] = "error"
+    spoken: ClassVar[str] = "sentence"
     error: str
     sentence: str
 
