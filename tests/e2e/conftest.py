@@ -39,17 +39,18 @@ def stack() -> Iterator[RunningStack]:
     settings = load_settings({"ASSAY_HOME": str(home), "ASSAY_DRIVER_MEMORY": "1g", **lake})
     # The other half of the tests starts a stack as well, perhaps in the same moment.
     os.environ["ASSAY_DATASETS"] = str(home / "feeds")  # the parts of the stack inherit it
-    os.environ["ASSAY_LOG"] = "json"  # people must find the same sentences
     ports = {"airflow": 18080, "postgres": 15432, "spark": 15102}
     (home / "ports.json").write_text(json.dumps(ports))
     try:
-        supervisor.up(settings, print)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ASSAY_LOG", "json")  # people must find the same sentences
+            supervisor.up(settings, print)
         running = RunningStack(settings)
         running.let_schedule_begin()
         yield running
     finally:
         supervisor.down(settings, print)
-        del os.environ["ASSAY_DATASETS"], os.environ["ASSAY_LOG"]
+        del os.environ["ASSAY_DATASETS"]
         left = [find_supervisor(settings), find_postgres(settings), *find_ours(settings)]
         keep = os.environ.get("ASSAY_KEEP_HOME")
         if not keep:
