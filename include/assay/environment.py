@@ -37,6 +37,14 @@ def read_yes(environ: Mapping[str, str], name: str) -> bool:
     return text == "yes"
 
 
+def read_log(environ: Mapping[str, str]) -> str:
+    """What log lines are: text, which is the default, or json."""
+    form = environ.get("ASSAY_LOG") or "text"
+    if form not in ("text", "json"):
+        raise SettingsError(f"ASSAY_LOG={form!r} is neither text nor json")
+    return form
+
+
 def read_spark_master(environ: Mapping[str, str], default: str) -> tuple[str, str]:
     """Where Spark is, and the parameters of a server, such as token=…;use_ssl=true."""
     text = environ.get("ASSAY_SPARK_MASTER") or default

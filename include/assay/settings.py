@@ -11,6 +11,7 @@ from assay.environment import (
     Address,
     read_folder,
     read_listen,
+    read_log,
     read_memory,
     read_page,
     read_socket,
@@ -52,6 +53,7 @@ class Settings:
     secrets_file: Path | None = None
     one_writer: bool = False
     restart_at: str = ""
+    log_form: str = "text"
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
 
@@ -173,6 +175,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secrets_file=read_folder(environ, "ASSAY_SECRETS"),
         one_writer=read_yes(environ, "ASSAY_ONE_WRITER"),
         restart_at=read_memory(environ, "ASSAY_SPARK_RESTART_AT", ""),
+        log_form=read_log(environ),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
     )

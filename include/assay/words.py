@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Say = Callable[[str], None]  # tells whoever waits at a terminal how far something is
+
 
 def count(number: int, noun: str) -> str:
     """`1 file`, `2 files`, `1,000 batches`; what follows the noun agrees with both."""

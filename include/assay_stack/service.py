@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from assay.errors import StackError
@@ -17,13 +16,13 @@ from assay.spark_runtime.server import server_command
 from assay.storage.file_system import refuse_shared_storage
 from assay.storage.files import write_whole
 from assay.storage.lake_claim import claim_at_start
+from assay.words import Say
 from assay_stack.airflow import airflow_environment, ensure_pool, prepare_airflow
 from assay_stack.others import MASTER_PAGE
 from assay_stack.postgres import ensure_databases, login_refusal
 from assay_stack.programs import AIRFLOW_PROGRAMS, QUIET
 from assay_stack.supervisor import migrate_warehouse
 
-Say = Callable[[str], None]
 PATIENCE = 120.0
 SPARK_CLASSES = {
     "spark-master": "org.apache.spark.deploy.master.Master",

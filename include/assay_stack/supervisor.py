@@ -24,6 +24,7 @@ from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.server import is_ready
 from assay.storage.file_system import refuse_shared_storage
 from assay.storage.lake_claim import claim_at_start
+from assay.words import Say
 from assay_stack.airflow import ensure_pool, prepare_airflow, unhealthy_parts
 from assay_stack.postgres import answers, ensure_cluster, ensure_databases
 from assay_stack.preflight import NEEDED_DISK, require_machine
@@ -38,7 +39,6 @@ from assay_stack.programs import (
     start_supervisor,
 )
 
-Say = Callable[[str], None]
 BOOT_SECONDS = 300.0
 STOP_SECONDS = 200.0
 

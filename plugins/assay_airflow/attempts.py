@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -17,6 +17,7 @@ from assay.results import next_epoch
 from assay.run import RunType, batch_id_of
 from assay_airflow.connections import connect, use_object_store
 from assay_airflow.endings import NeedsPerson, TaskEnded
+from assay_airflow.task_log import begin
 
 REFUSED = 0  # the epoch of an attempt that took no lease, for its run was refused
 
@@ -57,6 +58,7 @@ def refuse(context: Mapping[str, Any], pipeline: str, error: AssayError) -> NoRe
         "task_id": instance.task_id,
         "epoch": REFUSED,
     }
+    begin(batch=facts["batch_id"], run=dag_run.run_id, task=instance.task_id)
     with connect() as connection:
         ledger.start_task(connection, **facts, try_number=instance.try_number)
         ledger.finish_task(connection, **facts, state="FAILED", error=sentence)
@@ -77,6 +79,7 @@ def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
         plan.pipeline,
         plan.batch_id,
         scratch_epoch=None if plan.commit else next_epoch(plan.folder),
+        datasets=plan.active or plan.datasets,
     )
 
 
@@ -90,7 +93,12 @@ def own_attempt(context: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def attempt(
-    context: Mapping[str, Any], pipeline: str, batch_id: str, *, scratch_epoch: int | None
+    context: Mapping[str, Any],
+    pipeline: str,
+    batch_id: str,
+    *,
+    scratch_epoch: int | None,
+    datasets: Sequence[str] = (),
 ) -> Iterator[Attempt]:
     """Take the next epoch and record the attempt, and translate errors.
 
@@ -106,6 +114,13 @@ def attempt(
     with connect() as connection:
         epoch = scratch_epoch or ledger.take_epoch(connection, pipeline, holder)
         now = Attempt(batch_id, instance.task_id, epoch, recorded=scratch_epoch is None)
+        begin(
+            batch=batch_id,
+            run=context["run_id"],
+            task=instance.task_id,
+            epoch=epoch,
+            datasets=datasets,
+        )
         if now.recorded:
             ledger.start_task(
                 connection,

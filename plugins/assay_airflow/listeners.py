@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from airflow.listeners import hookimpl
 from sqlalchemy.orm import object_session
 
+from assay.events.context import known
+from assay.events.event import Failed
 from assay.ledger import summary_of_run
 from assay.notes import as_note
 from assay_airflow.connections import connect
-from assay_airflow.endings import last_line
+from assay_airflow.endings import TaskEnded, last_line
+from assay_airflow.task_log import NAME, TaskLog
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -38,9 +41,10 @@ def on_task_instance_failed(
     """Called in the process of the task; by the API server, with a text, when a person did it."""
     task = getattr(task_instance, "task", None)
     if isinstance(error, BaseException) and type(task).__module__.startswith(OURS):
-        log = logging.getLogger("airflow.task")
-        log.info("::endgroup::")  # of Airflow's own lines, which its page folds up
-        log.error(last_line(error))
+        # What comes after Airflow's own lines, which its page folds up.
+        structlog.get_logger(NAME).info("::endgroup::")
+        kind = str(error.code) if isinstance(error, TaskEnded) else type(error).__name__
+        TaskLog().write(Failed(kind, last_line(error)), known())
 
 
 def write_note(dag_run: DagRun) -> None:

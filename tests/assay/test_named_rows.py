@@ -49,7 +49,7 @@ def run(database: Any, tmp_path: Path, name: str = "one", **params: Any) -> Plan
     given = resolve_params(asked)
     of_finance = Run("finance", datasets, name, "manual", batch_id, "2026-01-01", given, user="ann")
     settings = load_settings({"ASSAY_HOME": str(tmp_path)})
-    return accept_files(settings, database.connect, of_finance, print)
+    return accept_files(settings, database.connect, of_finance)
 
 
 @pytest.mark.parametrize(

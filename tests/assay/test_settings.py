@@ -66,6 +66,7 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_AIRFLOW", "airflow:70000"),
         ("ASSAY_AIRFLOW_PAGE", "airflow.example"),
         ("ASSAY_ONE_WRITER", "true"),
+        ("ASSAY_LOG", "yaml"),
         ("ASSAY_LAKE", "s3://bucket/lake"),
         ("ASSAY_LAKE", "s3a://Bucket"),
         ("ASSAY_LAKE", "/lake"),

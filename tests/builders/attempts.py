@@ -70,7 +70,7 @@ class Attempts:
             params=resolve_params(params),
             user="ann",
         )
-        return accept_files(self.settings, self.connect, run, print)
+        return accept_files(self.settings, self.connect, run)
 
     def take_epoch(self) -> int:
         with self.connect() as connection:
@@ -95,7 +95,7 @@ class Attempts:
         """What comes before a commit: every gate, passed without a look, and the staging."""
         with self.connect() as connection:
             pass_gates(connection, plan, self.take_epoch())
-        stage_batch(self.connect, self.uri, plan, self.take_epoch(), print)
+        stage_batch(self.connect, self.uri, plan, self.take_epoch())
 
     def record_commit(self, plan: Plan, epoch: int) -> None:
         with self.connect() as connection:
@@ -109,7 +109,6 @@ class Attempts:
             self.pipeline,
             self.take_epoch(),
             lambda batch_id: read_plan(batches / batch_id / "plan.json"),
-            print,
         )
 
     def start(

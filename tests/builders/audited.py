@@ -79,7 +79,7 @@ def live_through(attempts: Attempts, site: Site, folder: Path) -> Past:
     unpublished = site.audit()
     attempts.publish()
     with attempts.connect() as connection:
-        archive_files(site.settings, connection, second, print)
+        archive_files(site.settings, connection, second)
         trial = replace(second, batch_id="trial")
         ledger.record_dry_run(connection, trial, run_type="manual", summary={})
     before_rebuild = site.audit()
@@ -99,7 +99,7 @@ def accept_rebuild(attempts: Attempts) -> Plan:
         batch_date="2026-01-01",
         params=RunParams(full_rebuild=True),
     )
-    return accept_files(attempts.settings, attempts.connect, run, print)
+    return accept_files(attempts.settings, attempts.connect, run)
 
 
 def build(attempts: Attempts, plan: Plan) -> None:

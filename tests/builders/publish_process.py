@@ -23,7 +23,6 @@ def main(pipeline: str, epoch: int, batches: Path, uri: str) -> None:
             pipeline,
             epoch,
             lambda batch_id: read_plan(batches / batch_id / "plan.json"),
-            print,
         )
     except FencedError as fenced:
         print(fenced)

@@ -227,7 +227,7 @@ class Walk:
                 return
         if self._ends_well(self.attempts.publish, plan, "publish"):
             with self.attempts.connect() as connection:
-                archive_files(self.attempts.settings, connection, plan, print)
+                archive_files(self.attempts.settings, connection, plan)
 
     def _stage(self, plan: Plan, stage: str) -> None:
         attempts = self.attempts
@@ -239,7 +239,7 @@ class Walk:
             ledger.resume_batch(connection, plan.batch_id, state)
         epoch = attempts.take_epoch()
         if stage == "stage":
-            stage_batch(attempts.connect, attempts.uri, plan, epoch, print)
+            stage_batch(attempts.connect, attempts.uri, plan, epoch)
         elif stage.startswith("validate_"):
             self._judge(plan, stage.removeprefix("validate_"), epoch)
         else:

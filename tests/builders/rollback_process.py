@@ -21,7 +21,6 @@ def main(uri: str, pipeline: str, epoch: str, request: str) -> None:
         pipeline,
         asked,
         int(epoch),
-        print,
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.events.context import VARIABLE
+from assay.events.sinks import Lines, sent_to
 from assay.settings import REPOSITORY
 
 if TYPE_CHECKING:
@@ -16,6 +19,14 @@ if TYPE_CHECKING:
 
 # Airflow reads it when it is first imported: before any test module of this folder is.
 os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(REPOSITORY / "plugins")
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A task binds what it is about to its process, and sends events to Airflow's log."""
+    monkeypatch.setenv(VARIABLE, "")
+    with sent_to(Lines()):
+        yield
 
 
 @pytest.fixture(scope="session")

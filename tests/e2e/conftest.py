@@ -44,6 +44,7 @@ def stack() -> Iterator[RunningStack]:
     try:
         with pytest.MonkeyPatch.context() as environment:  # which the parts of the stack inherit
             environment.setenv("ASSAY_DATASETS", str(home / FEEDS))
+            environment.setenv("ASSAY_LOG", "json")  # people must find the same sentences
             supervisor.up(settings, print)
         running = RunningStack(settings)
         running.let_schedule_begin()

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -45,6 +46,47 @@ def test_every_spark_stage_is_a_client_under_the_epoch_of_its_task(
     assert {path.stem for path in results} == {f"{t}.{e}" for t, e in attempts if t in stages}
     assert len(stack.jobs(SERVER)) == 1
     assert list(stack.settings.locks.glob("*.sessions")) == []
+
+
+def test_one_batch_is_followed_through_the_logs_of_all_its_processes(
+    stack: RunningStack, first_batch: Batch
+) -> None:
+    """By the command of the runbook; the lines of a Spark stage come from a process of its own."""
+    batch, run = first_batch.batch_id, first_batch.run.run_id
+    found = subprocess.run(
+        ["grep", "-rhF", f'"batch":"{batch}"', stack.settings.logs],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in sorted(found.stdout.splitlines()) if line[0] == "{"]
+    ours = [line for line in lines if "kind" in line and line["run"] == run]
+    epochs = dict[str, set[int]]()
+    for line in ours:
+        assert line.keys() >= {"batch", "run", "task", "epoch", "dataset", "timestamp", "event"}
+        assert line["dataset"] == "trades"
+        assert not line["event"].startswith("{"), "an object inside of a string"
+        if line["epoch"] is not None:  # as before the first attempt has taken one
+            epochs.setdefault(line["task"], set()).add(line["epoch"])
+    attempts = stack.query("SELECT task_id, epoch FROM ops.batch_task WHERE batch_id = %s", [batch])
+    assert epochs == {task: {epoch} for task, epoch in attempts}
+
+    told = {(line["task"], line["kind"]) for line in ours}
+    spark = {stage for stage in STAGES[1:8] if stage != "stage"}
+    assert told >= {(stage, "StageFinished") for stage in spark}
+    assert told >= {(f"validate_{layer}", "GateJudged") for layer in ("bronze", "silver", "gold")}
+    assert told >= {
+        ("accept_files", "FileRefused"),
+        ("accept_files", "PlanFrozen"),
+        ("stage", "TableStaged"),
+        ("commit", "Committed"),
+        ("publish", "Released"),
+        ("archive_files", "FilesArchived"),
+    }
+    assert told >= {(stage, "TaskFinished") for stage in STAGES[1:]}
+    (committed,) = [line for line in ours if line["kind"] == "Committed"]
+    (released,) = [line for line in ours if line["kind"] == "Released"]
+    assert committed["versions"] == released["versions"]
 
 
 def test_every_version_of_a_table_is_counted_by_the_stage_that_made_it(

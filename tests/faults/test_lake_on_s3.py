@@ -70,7 +70,7 @@ def test_a_batch_killed_in_its_commit_ends_as_if_undisturbed(
         assert hash_postgres(connection, SILVER, SILVER.serving) == trade_files.content_hash
     assert read_delta(lake, "quarantine.trades").num_rows == trade_files.quarantined
     with on_s3.connect() as connection:
-        assert archive_files(on_s3.settings, connection, plan, print) == len(trade_files.files)
+        assert archive_files(on_s3.settings, connection, plan) == len(trade_files.files)
     assert on_s3.violations() == []
     logs = "".join(path.read_text() for path in on_s3.settings.logs.glob("*.log"))
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in logs

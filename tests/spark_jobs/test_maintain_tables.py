@@ -16,6 +16,7 @@ from assay import ledger
 from assay.bench.gates import pass_gates
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, ContractError
+from assay.events.sinks import gathered
 from assay.inputs import Rebuild
 from assay.maintenance.batches import purge_work
 from assay.maintenance.tables import Request, TableUpkeep
@@ -79,13 +80,14 @@ def with_desks(file: Path, folder: Path) -> Path:
 
 
 def publish(database: Database, plan: Plan) -> tuple[dict[str, Any], list[str]]:
-    said: list[str] = []
     with database.connect(autocommit=True) as connection:
         if ledger.batch_state(connection, plan.batch_id) is None:
             start_batch(connection, plan.batch_id, "COMMITTED", pipeline=plan.pipeline)
         epoch = ledger.take_epoch(connection, plan.pipeline, "test")
         pass_gates(connection, plan, epoch)
-    return publish_batch(database.connect, database.uri(), plan, epoch, said.append), said
+    with gathered() as events:
+        release = publish_batch(database.connect, database.uri(), plan, epoch)
+    return release, [str(event) for event in events]
 
 
 def operations(lake: Lake, name: str) -> list[str]:

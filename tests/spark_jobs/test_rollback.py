@@ -98,7 +98,7 @@ def undo(
     with pipeline.connect() as connection:
         name = find_pipeline(connection, request)
     epoch = pipeline.take_epoch()
-    roll_back(pipeline.settings, pipeline.connect, pipeline.uri, name, request, epoch, print)
+    roll_back(pipeline.settings, pipeline.connect, pipeline.uri, name, request, epoch)
 
 
 def query(pipeline: Attempts, text: str) -> list[Any]:

@@ -9,10 +9,10 @@ from math import inf
 
 from assay.airflow_client.runs import ENDED, AirflowRuns, RunState
 from assay.errors import StackError
+from assay.words import Say
 
 POLL_SECONDS = 0.5
 Watch = Callable[[RunState], None]
-Say = Callable[[str], None]
 
 
 def follow_run(

@@ -57,7 +57,7 @@ def _make(bench: Workbench, name: str, files: int) -> Lake:
     deliver(paths, settings.landing / PIPELINE)
     bench.say(f"bringing {count(files, 'file')} into a lake, in one session of Spark")
     run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())
-    plan = accept_files(settings, connecting(bench, name), run, bench.say)
+    plan = accept_files(settings, connecting(bench, name), run)
     command, environment = as_operator_does(
         bench.settings, PROGRAMS / "run_stages.py", f"{plan.folder}/plan.json"
     )

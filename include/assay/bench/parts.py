@@ -20,10 +20,11 @@ from assay.bench.publishing import measure_publish
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
 from assay.bench.together import measure_together
-from assay.bench.workbench import Say, Workbench
+from assay.bench.workbench import Workbench
 from assay.errors import AssayError
 from assay.settings import Settings
 from assay.storage.files import write_whole
+from assay.words import Say
 
 
 class Part(StrEnum):

@@ -17,6 +17,7 @@ from assay.bench.gates import pass_gates
 from assay.bench.lakes import connecting
 from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.errors import StackError
+from assay.events.sinks import sent_to
 from assay.home.dsn import dsn
 from assay.landing.accept import accept_files
 from assay.params import RunParams
@@ -44,7 +45,8 @@ def measure_soak(bench: Workbench, batches: int = BATCHES) -> PartResult:
     held = []
     for number, file in enumerate(truth.files, start=1):
         deliver([truth.options.out / file.name], settings.landing / PIPELINE)
-        _run_batch(bench, settings, f"b{number:03}")
+        with sent_to():  # what a batch tells is not told three hundred times
+            _run_batch(bench, settings, f"b{number:03}")
         held.append(_megabytes(bench.settings))
         if number % 10 == 0:
             bench.say(f"{number} of {batches} batches; the server has {held[-1]:,.0f} MB")
@@ -70,14 +72,14 @@ def measure_soak(bench: Workbench, batches: int = BATCHES) -> PartResult:
 def _run_batch(bench: Workbench, settings: Settings, name: str) -> None:
     connect, uri = connecting(bench, "soak"), dsn(bench.settings, "assay_loader", "soak")
     run = Run(PIPELINE, [PIPELINE], name, "manual", name, "2026-01-01", RunParams())
-    plan = accept_files(settings, connect, run, _unsaid)
+    plan = accept_files(settings, connect, run)
     for stage in STAGES:
         with psycopg.connect(uri) as connection:
             epoch = ledger.take_epoch(connection, plan.pipeline, "make bench")
             if stage == "commit":
                 pass_gates(connection, plan, epoch)
         if stage == "commit":
-            stage_batch(connect, uri, plan, epoch, _unsaid)
+            stage_batch(connect, uri, plan, epoch)
         _run_stage(bench, plan, stage, epoch)
     with psycopg.connect(uri) as connection:
         ledger.resume_batch(connection, plan.batch_id, COMMITTING)
@@ -89,7 +91,6 @@ def _run_batch(bench: Workbench, settings: Settings, name: str) -> None:
         PIPELINE,
         epoch,
         lambda batch_id: read_plan(settings.batches / batch_id / "plan.json"),
-        _unsaid,
     )
 
 
@@ -98,10 +99,6 @@ def _run_stage(bench: Workbench, plan: Plan, stage: str, epoch: int) -> None:
     request = (stage, f"{plan.folder}/plan.json", str(epoch))
     command, environment = as_operator_does(bench.settings, entry, *request)
     run_timed(command, environment, bench.settings.logs / f"soak-{stage}.log")
-
-
-def _unsaid(_: str) -> None:
-    """What a batch tells is not told three hundred times."""
 
 
 def _megabytes(settings: Settings) -> float:

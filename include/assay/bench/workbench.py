@@ -10,7 +10,7 @@ import dataclasses
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,7 @@ from assay.settings import Settings
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.jars import ensure_jars
 from assay.storage.addresses import Place
-from assay.words import count
+from assay.words import Say, count
 from assay_stack.airflow import unhealthy_parts
 from assay_stack.postgres import ensure_cluster, ensure_databases
 from assay_stack.programs import (
@@ -44,7 +44,6 @@ from assay_stack.programs import (
 )
 from assay_stack.supervisor import down, start_spark, up
 
-Say = Callable[[str], None]
 PIPELINE = "trades"  # the one that most parts measure
 BOOT_SECONDS = 60.0
 AGED = 60.0

@@ -22,6 +22,7 @@ from assay.cli import (
     verify,
 )
 from assay.errors import AssayError
+from assay.events.sinks import Lines, send_to
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,6 +46,7 @@ app.add_typer(serve.app, name="serve")
 
 def main() -> None:
     """Run a command; exit 1 with one clear line when it cannot be done."""
+    send_to(Lines(to_error=True, mark="assay: "))  # standard output may be read by a program
     try:
         app()
     except AssayError as error:

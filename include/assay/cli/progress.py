@@ -10,8 +10,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from assay.airflow_client.follow import Say, Watch
+from assay.airflow_client.follow import Watch
 from assay.airflow_client.runs import ENDED, RunState, TaskState
+from assay.words import Say
 
 STYLES = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "yellow"}
 UNTOLD_STATES = ("none", "scheduled", "queued", "skipped")

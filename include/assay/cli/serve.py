@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.stack import say
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.settings import load_settings
 from assay_stack import service
 
@@ -25,7 +26,7 @@ def secrets() -> None:
 @app.command()
 def init() -> None:
     """Make or migrate roles, databases and schemas."""
-    service.initialise(load_settings(), say)
+    service.initialise(load_settings(), _log)
 
 
 @app.command()
@@ -41,7 +42,7 @@ def fetch() -> None:
 
     settings = load_settings()
     for group in ("delta", "s3"):
-        ensure_jars(settings, say, group)
+        ensure_jars(settings, _log, group)
 
 
 @app.command()
@@ -49,4 +50,9 @@ def train() -> None:
     """Build the start-up cache of the JVM; for the build of the image."""
     from assay.spark_runtime.conf import ensure_start_cache
 
-    ensure_start_cache(load_settings(), say)
+    ensure_start_cache(load_settings(), _log)
+
+
+def _log(text: str) -> None:
+    """A line of the container's log, where a command of ours would tell it at the terminal."""
+    emit(Progress(text))

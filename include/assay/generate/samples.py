@@ -7,14 +7,13 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from assay.airflow_client.follow import Say
 from assay.generate.options import SetOptions
 from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
 from assay.landing.moves import move_file
 from assay.settings import Settings
-from assay.words import count
+from assay.words import Say, count
 
 Report = Callable[[str], AbstractContextManager[Progress | None]]
 

@@ -14,13 +14,14 @@ import psycopg
 from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
 from assay.contracts.load import contracts_of
 from assay.errors import BatchError
+from assay.events.event import PlanFrozen
+from assay.events.sinks import emit
 from assay.inputs import Rebuild, Waiver
 from assay.landing.delivery_order import write_delivery_order
 from assay.landing.held import IsActive, refusal_of
 from assay.landing.intake import Intake, Landing
 from assay.landing.moves import hold_files
 from assay.landing.planning import add_quarantined_rows, describe_plan, make_plan
-from assay.landing.rest import Say
 from assay.landing.take import batch_folders
 from assay.ledger import (
     batch_state,
@@ -48,7 +49,6 @@ def accept_files(
     settings: Settings,
     connect: Callable[[], psycopg.Connection[Any]],
     run: Run,
-    say: Say,
     is_active: IsActive = lambda _: True,
 ) -> Plan:
     """Resolve a run into its plan; a retry gets the plan that is frozen already.
@@ -64,13 +64,13 @@ def accept_files(
         _refuse_unfinished(settings, connection, run)
         if path.is_file():
             plan = read_plan(path)
-            say(f"plan of {plan.batch_id} is frozen: {describe_plan(plan)}")
+            emit(_frozen(plan, describe_plan(plan), is_new=False))
             return plan
         generation = _register(connection, run)
         intake = Intake()
         if run.takes_files:
             folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
-            intake = Landing(settings, connection, run, folders, say, is_active).take_in()
+            intake = Landing(settings, connection, run, folders, is_active).take_in()
         if intake.held and intake.takes_none:
             _end(connection, run, refusal_of(intake.held))
         if unnamed := explain_unnamed(connection, run.datasets, run.movement):
@@ -80,8 +80,19 @@ def accept_files(
         write_delivery_order(connection, plan)
         _record_outcome(connection, run, plan)
         write_plan(plan)
-    say(intake.summary(_nothing_new(run) or describe_plan(plan)))
+    emit(_frozen(plan, intake.summary(_nothing_new(run) or describe_plan(plan)), is_new=True))
     return plan
+
+
+def _frozen(plan: Plan, summary: str, *, is_new: bool) -> PlanFrozen:
+    return PlanFrozen(
+        batch=plan.batch_id,
+        source=plan.input.source,
+        files=len(plan.files),
+        records=sum(file.records for file in plan.files),
+        summary=summary,
+        is_new=is_new,
+    )
 
 
 def _nothing_new(run: Run) -> str:

@@ -15,6 +15,8 @@ import psycopg
 
 from assay.batch_states import ARCHIVED, EMPTY, RUNNING
 from assay.errors import BatchError
+from assay.events.event import FilesArchived
+from assay.events.sinks import emit
 from assay.inputs import Waiver
 from assay.landing.filenames import fit_name
 from assay.landing.moves import hold_files, is_copy, link_file, move_file, sync_folders
@@ -54,18 +56,13 @@ class ReleasedFile:
     hour: str
 
 
-def archive_files(
-    settings: Settings,
-    connection: psycopg.Connection[Any],
-    plan: Plan,
-    say: Callable[[str], None],
-) -> int:
+def archive_files(settings: Settings, connection: psycopg.Connection[Any], plan: Plan) -> int:
     """Move the files of every published batch of the plan's pipeline; returns how many moved."""
     is_idle = not (plan.has_work or isinstance(plan.input, Waiver))
     if is_idle and batch_state(connection, plan.batch_id) == RUNNING:
         set_batch_state(connection, plan.batch_id, EMPTY)  # a task of it failed, and went on
     moved = archive_pipeline(settings, connection, plan.pipeline)
-    say(f"{count(moved, 'file')} archived" if moved else "no file to archive")
+    emit(FilesArchived(moved))
     return moved
 
 

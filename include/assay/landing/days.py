@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.landing.filenames import unclear_day, writable_name
 from assay.landing.take import pending_files
 from assay.settings import Settings
@@ -13,19 +14,13 @@ from assay.words import count
 MOST_SAID = 20
 
 
-def say_days(
-    settings: Settings,
-    dataset: str,
-    glob: str,
-    day: str,
-    taken: list[str],
-    say: Callable[[str], None],
-) -> None:
+def tell_days(settings: Settings, dataset: str, glob: str, day: str, taken: list[str]) -> None:
     """Tell of each such file whether it was taken, and why it was given its day."""
     names = pending_files(settings, dataset, glob, None)
     unclear = [(name, why) for name in names if (why := unclear_day(Path(name).name))]
     for name, why in unclear[:MOST_SAID]:
         found = f"taken as a file of {day}" if name in taken else f"left, as it is not of {day}"
-        say(f"{writable_name(name)!r}: {found}; its day is {why}")
+        emit(Progress(f"{writable_name(name)!r}: {found}; its day is {why}"))
     if len(unclear) > MOST_SAID:
-        say(f"{count(len(unclear) - MOST_SAID, 'more file')} of {dataset} without a plain date")
+        more = count(len(unclear) - MOST_SAID, "more file")
+        emit(Progress(f"{more} of {dataset} without a plain date"))

@@ -8,10 +8,12 @@ from typing import Any
 import psycopg
 
 from assay.batch_states import ABANDONED
-from assay.landing.days import say_days
+from assay.events.event import FileLeft, FileRefused, Progress
+from assay.events.sinks import emit
+from assay.landing.days import tell_days
 from assay.landing.held import IsActive, describe_held, find_held
 from assay.landing.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
-from assay.landing.rest import Say, is_open_for_writing, keep_resting, look_at
+from assay.landing.rest import is_open_for_writing, keep_resting, look_at
 from assay.landing.returns import complete_return, return_files
 from assay.landing.take import (
     Folders,
@@ -61,7 +63,6 @@ class Landing:
     connection: psycopg.Connection[Any]
     run: Run
     folders: Folders
-    say: Say
     is_active: IsActive
 
     def take_in(self) -> Intake:
@@ -75,7 +76,7 @@ class Landing:
             intake, judged = self._take_and_judge()
         for delivery in (file.delivery for file in judged):
             if delivery.verdict != "accepted":
-                self.say(f"{delivery.verdict} {delivery.source_file!r}: {delivery.reason}")
+                emit(_refusal(delivery))
         move_judged(judged)
         remove_taking(self.folders)
         return intake
@@ -124,8 +125,8 @@ class Landing:
         if run.only_day:
             for dataset, names in pending.items():
                 glob = run.params.landing_glob
-                say_days(self.settings, dataset, glob, run.only_day, names, self.say)
-        resting = keep_resting(self.settings, pending, self.say)
+                tell_days(self.settings, dataset, glob, run.only_day, names)
+        resting = keep_resting(self.settings, pending)
         for dataset, names in resting.items():
             take_files(self.settings, dataset, names, self.folders)
         return sum(map(len, pending.values())) - sum(map(len, resting.values()))
@@ -134,14 +135,15 @@ class Landing:
         """Inspect what was taken; what changes meanwhile goes back, and is counted."""
         taken = taken_files(self.folders, self.run.datasets)
         before = [look_at(file.path) for file in taken]
-        found = inspect_taken(taken, self.say)
+        found = inspect_taken(taken)
         kept = []
         for file, look, delivery in zip(taken, before, found, strict=True):
             if look_at(file.path) == look and not is_open_for_writing(file.path):
                 kept.append((file, delivery))
                 continue
             give_back(self.settings, file, self.folders)
-            self.say(f"{file.source_file!r} was written to while it was taken: back in landing")
+            why = "was written to while it was taken"
+            emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
@@ -166,11 +168,21 @@ class Landing:
             return_files(
                 self.settings, self.connection, self.run.pipeline, batch_id, self.run.user, why
             )
-            self.say(f"took over the files of {batch_id}, which is ABANDONED now")
+            emit(Progress(f"took over the files of {batch_id}, which is ABANDONED now"))
         return bool(held)
 
     def _held(self, found: list[Delivery]) -> list[HeldFile]:
         return find_held(self.settings, self.connection, self.run, found, self.is_active)
+
+
+def _refusal(delivery: Delivery) -> FileRefused:
+    return FileRefused(
+        dataset=delivery.dataset,
+        source_file=delivery.source_file,
+        file_id=delivery.file_id,
+        verdict=delivery.verdict,
+        reason=delivery.reason,
+    )
 
 
 def _match_recorded(taken: list[TakenFile], recorded: list[Delivery]) -> list[JudgedFile]:

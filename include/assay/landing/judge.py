@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.contracts.load import load_contract
 from assay.errors import FileRejectedError
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.landing.filenames import fit_name
 from assay.landing.moves import move_file, sync_file, sync_folders
 from assay.landing.records import inspect_file, matching_suffix
@@ -32,13 +34,13 @@ class JudgedFile:
     delivery: Delivery
 
 
-def inspect_taken(files: list[TakenFile], say: Callable[[str], None]) -> list[Delivery]:
+def inspect_taken(files: list[TakenFile]) -> list[Delivery]:
     """Inspect each file on its own: accepted or rejected, no location yet."""
     deliveries, said = [], time.monotonic()
     for number, taken in enumerate(files, start=1):
         deliveries.append(replace(_inspect(taken), slice_date=taken.slice_date))
         if time.monotonic() - said > PROGRESS_SECONDS:
-            say(f"inspected {number:,} of {count(len(files), 'file')}")
+            emit(Progress(f"inspected {number:,} of {count(len(files), 'file')}"))
             said = time.monotonic()
     return deliveries
 

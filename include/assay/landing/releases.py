@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.ledger import batches_under_way
 
 PATIENCE = 120.0
@@ -17,7 +19,6 @@ def await_releases(
     connect: Callable[[], psycopg.Connection[Any]],
     datasets: Sequence[str],
     is_active: Callable[[str, str], bool],
-    say: Callable[[str], None],
     patience: float = PATIENCE,
 ) -> None:
     """Wait, up to `patience` seconds, for batches of these datasets that are under way.
@@ -36,5 +37,6 @@ def await_releases(
             return
         if due != told:
             told = due
-            say(f"waiting up to {patience:.0f} s for the release of {', '.join(due)}")
+            listed = ", ".join(due)
+            emit(Progress(f"waiting up to {patience:.0f} s for the release of {listed}"))
         time.sleep(1)

@@ -10,20 +10,21 @@ from __future__ import annotations
 import fcntl
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FileRejectedError
+from assay.events.event import FileLeft, Progress
+from assay.events.sinks import emit
 from assay.inputs import ManifestFile
 from assay.landing.survey import hash_file, open_regular
 from assay.settings import Settings
 from assay.storage.addresses import Place, as_place
 from assay.storage.file_system import SHARED, file_system
 
-Say = Callable[[str], None]
 LONGEST_WAIT = 10.0  # seconds; what needs longer is for the next run
 MOST_TOLD = 10
 
@@ -58,10 +59,8 @@ def look_at(place: Place) -> Look | None:
     return Look(facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
-def keep_resting(
-    settings: Settings, pending: Mapping[str, list[str]], say: Say
-) -> dict[str, list[str]]:
-    """Those of the pending files (dataset → names) that are at rest; says which are not.
+def keep_resting(settings: Settings, pending: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Those of the pending files (dataset → names) that are at rest; tells which are not.
 
     Waits, when the youngest of them need it, once and for at most LONGEST_WAIT.
     """
@@ -79,9 +78,9 @@ def keep_resting(
         if (why := _why_moving(places[file], look, missing[file]))
     }
     for (dataset, name), why in [*moving.items()][:MOST_TOLD]:
-        say(f"left {name!r} in landing/{dataset} for the next run: {why}")
+        emit(FileLeft(dataset, name, why))
     if len(moving) > MOST_TOLD:
-        say(f"left {len(moving) - MOST_TOLD:,} more likewise")
+        emit(Progress(f"left {len(moving) - MOST_TOLD:,} more likewise"))
     return {d: [name for name in names if (d, name) not in moving] for d, names in pending.items()}
 
 

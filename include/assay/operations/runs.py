@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from assay.airflow_client.follow import Say, Watch, follow_everything, follow_run
+from assay.airflow_client.follow import Watch, follow_everything, follow_run
 from assay.airflow_client.runs import (
     AirflowRuns,
     RunState,
@@ -20,6 +20,7 @@ from assay.home.dsn import dsn
 from assay.ledger.views.batches import BatchReport, batch_reports
 from assay.pipelines import all_pipelines
 from assay.settings import Settings
+from assay.words import Say
 
 SHOWN_ERROR_LINES = 15
 SCHEDULER_SECONDS = 5.0  # within which a release has started what waits for it

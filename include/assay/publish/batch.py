@@ -16,10 +16,13 @@ import psycopg
 
 from assay import failpoints, ledger
 from assay.errors import ContractError, StagingLostError
+from assay.events.context import about
+from assay.events.event import Progress, Released
+from assay.events.sinks import emit
 from assay.gates import require_verdicts
 from assay.plan import Plan
 from assay.publish.books import check_books, measure_targets
-from assay.publish.change import Change, Say, read_change
+from assay.publish.change import Change, read_change
 from assay.publish.reconciliation import Measures
 from assay.publish.release import apply_change, find_standing_release
 from assay.publish.stage import Connect, autocommit, copy_change
@@ -33,15 +36,18 @@ def publish_pending(
     pipeline: str,
     epoch: int,
     read_plan_of: Callable[[str], Plan],
-    say: Say,
 ) -> list[ledger.Release]:
     """Release every committed, unreleased batch of the pipeline, in the order of their commits."""
     with autocommit(connect) as connection:
         pending = ledger.committed_unreleased(connection, pipeline)
-    return [publish_batch(connect, uri, read_plan_of(batch), epoch, say) for batch in pending]
+    released = []
+    for plan in map(read_plan_of, pending):
+        with about(batch=plan.batch_id, datasets=plan.active):
+            released.append(publish_batch(connect, uri, plan, epoch))
+    return released
 
 
-def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) -> ledger.Release:
+def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> ledger.Release:
     """Release one committed batch and return its release; one that is released stays as it is.
 
     `uri` is that of the loader, for the COPY. Raises FencedError when a newer attempt holds the
@@ -56,18 +62,19 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
         released = find_standing_release(connection, change)
         rebuilt = ledger.was_released(connection, plan.batch_id)
     if released:
-        say(f"{plan.batch_id}: is release {released.release_id} already")
+        emit(Progress(f"{plan.batch_id}: is release {released.release_id} already"))
         return released
     if rebuilt:
-        say(f"{plan.batch_id}: was released before it was committed anew, so all is reloaded")
+        why = "was released before it was committed anew, so all is reloaded"
+        emit(Progress(f"{plan.batch_id}: {why}"))
         change = change.as_reload()
     with autocommit(connect) as connection:
         verdicts = ledger.verdicts_in_force(connection, plan.batch_id)
         require_verdicts(verdicts, plan, change.committed.subjects)
         _require_columns(connection, change)
-    delta = measure_targets(change, say)
+    delta = measure_targets(change)
     try:
-        released = _release_staged(connect, uri, change, delta, say)
+        released = _release_staged(connect, uri, change, delta)
         _drop(connect, [target.staged.name for target in change.to_stage if target.staged])
     finally:
         _drop(connect, [f"{target.staging}_{epoch}" for target in change.to_stage])
@@ -75,17 +82,17 @@ def publish_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) 
 
 
 def _release_staged(
-    connect: Connect, uri: str, change: Change, delta: Mapping[str, Measures], say: Say
+    connect: Connect, uri: str, change: Change, delta: Mapping[str, Measures]
 ) -> ledger.Release:
     """Release from staging; what is not there, or not there any more, is staged now."""
     if change.is_staged:
         try:
-            return _release(connect, change, delta, say)
+            return _release(connect, change, delta)
         except StagingLostError as lost:
-            say(f"{lost}; it is staged again")
+            emit(Progress(f"{lost}; it is staged again"))
     with autocommit(connect) as connection:
-        tables = copy_change(connection, uri, change, say)
-    return _release(connect, change.with_staged(tables), delta, say)
+        tables = copy_change(connection, uri, change)
+    return _release(connect, change.with_staged(tables), delta)
 
 
 def _require_columns(connection: psycopg.Connection[Any], change: Change) -> None:
@@ -107,9 +114,7 @@ def _drop(connect: Connect, names: Sequence[str]) -> None:
             drop_staging(connection, name)
 
 
-def _release(
-    connect: Connect, change: Change, delta: Mapping[str, Measures], say: Say
-) -> ledger.Release:
+def _release(connect: Connect, change: Change, delta: Mapping[str, Measures]) -> ledger.Release:
     """Run the transaction; when the connection is lost at COMMIT, the release row decides."""
     began = time.monotonic()
     failpoints.reach("before the release")
@@ -122,9 +127,15 @@ def _release(
             found = ledger.find_release(connection, change.plan.batch_id, change.versions)
         if found is None:
             raise
-        say(f"the connection was lost at COMMIT ({lost}), but the release is there")
+        emit(Progress(f"the connection was lost at COMMIT ({lost}), but the release is there"))
         released = found
-    say(
-        f"{change.plan.batch_id}: release {released.release_id} in {time.monotonic() - began:.1f} s"
+    emit(
+        Released(
+            batch=released.batch_id,
+            release_id=released.release_id,
+            seconds=time.monotonic() - began,
+            versions=released.versions,
+            counts=released.counts,
+        )
     )
     return released

@@ -6,8 +6,10 @@ import time
 from decimal import Decimal
 
 from assay.contracts.load import load_contract
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.inputs import Files
-from assay.publish.change import Change, Say
+from assay.publish.change import Change
 from assay.publish.measures import measure_delta
 from assay.publish.quarantine import check_moves
 from assay.publish.reconciliation import (
@@ -43,7 +45,7 @@ def check_books(change: Change) -> None:
             check_gold(gold, dataset, gold=read_measures(commit.after(gold.table)), silver=after)
 
 
-def measure_targets(change: Change, say: Say) -> dict[str, Measures]:
+def measure_targets(change: Change) -> dict[str, Measures]:
     """Measure Delta at the versions of the commit, and check that Spark measured the same."""
     began = time.monotonic()
     measured: dict[str, Measures] = {}
@@ -53,5 +55,6 @@ def measure_targets(change: Change, say: Say) -> dict[str, Measures]:
         reported = read_measures(change.committed.after(target.source))
         check_same(f"{target.source} version {version}", delta, "the commit's report", reported)
         measured[target.table] = delta
-    say(f"{change.plan.batch_id}: measured Delta in {time.monotonic() - began:.1f} s")
+    seconds = time.monotonic() - began
+    emit(Progress(f"{change.plan.batch_id}: measured Delta in {seconds:.1f} s"))
     return measured

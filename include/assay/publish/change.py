@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from assay.contracts.load import load_contract
@@ -19,8 +19,6 @@ from assay.stage_results import (
     read_gold,
     read_silver,
 )
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

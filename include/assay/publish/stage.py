@@ -11,8 +11,10 @@ import psycopg
 
 from assay import failpoints, ledger
 from assay.errors import StagingError
+from assay.events.event import TableStaged
+from assay.events.sinks import emit
 from assay.plan import Plan
-from assay.publish.change import Change, Say, read_built
+from assay.publish.change import Change, read_built
 from assay.publish.refusals import stage_or_refuse
 from assay.publish.staging import drop_older_staging
 from assay.publish.targets import Staged
@@ -22,7 +24,7 @@ from assay.words import count
 Connect = Callable[[], psycopg.Connection[Any]]
 
 
-def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) -> dict[str, Any]:
+def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> dict[str, Any]:
     """Copy what the batch brings into staging tables; publish applies it from there.
 
     Raises StagingError, naming file, record and reason, when Postgres refuses a row; the lake and
@@ -33,7 +35,7 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) ->
         with connection.transaction():
             ledger.require_epoch(connection, plan.pipeline, epoch)
         try:
-            tables = copy_change(connection, uri, change, say)
+            tables = copy_change(connection, uri, change)
         except StagingError as refused:
             raise StagingError(
                 f"{plan.batch_id}: {refused}. Correct the contract and clear build_silver, or go on"
@@ -50,9 +52,7 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int, say: Say) ->
     return result
 
 
-def copy_change(
-    connection: psycopg.Connection[Any], uri: str, change: Change, say: Say
-) -> dict[str, Staged]:
+def copy_change(connection: psycopg.Connection[Any], uri: str, change: Change) -> dict[str, Staged]:
     """Stage every target of a change; returns, by name of the staging, table and rows."""
     drop_older_staging(connection, change.to_stage, change.epoch)
     tables = {}
@@ -62,8 +62,7 @@ def copy_change(
         staged = stage_or_refuse(connection, uri, target, change.epoch).staged
         if staged is not None:
             tables[target.staging] = staged
-            seconds = time.monotonic() - began
-            say(f"{target.table}: staged {count(staged.rows, 'row')} in {seconds:.1f} s")
+            emit(TableStaged(target.table, staged.rows, time.monotonic() - began))
     return tables
 
 

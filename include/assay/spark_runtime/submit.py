@@ -21,6 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay.errors import BatchError, StackError
+from assay.events.context import known
+from assay.events.event import Event, Failed, Progress
+from assay.events.sinks import Lines
 from assay.home.paths import without_secrets
 from assay.settings import load_settings
 from assay.spark_runtime.server import access, run_in_host
@@ -51,7 +54,8 @@ def main() -> None:
         try:
             sys.exit(run_in_host(settings, command, environment))
         except StackError as error:
-            sys.exit(f"assay: {error}")
+            _tell(Failed(type(error).__name__, str(error)))
+            sys.exit(1)
     os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
 
 
@@ -72,13 +76,15 @@ def hold_lock(path: Path, label: str, patience: float) -> int:
         except BlockingIOError:
             holder = path.read_text().strip() or "an unnamed process"
         if time.monotonic() >= deadline:
-            sys.stderr.write(
-                f"assay: the Spark lock {path} is held by {holder}; gave up after "
-                f"{patience:.0f} s. Wait for that job, or end it, and clear this task\n"
+            why = (
+                f"the Spark lock {path} is held by {holder}; gave up after "
+                f"{patience:.0f} s. Wait for that job, or end it, and clear this task"
             )
+            _tell(Failed("LockIsBusy", why))
             sys.exit(LOCK_IS_BUSY)
         if not told:
-            _tell(f"waiting up to {patience:.0f} s for the Spark lock, held by {holder}")
+            text = f"waiting up to {patience:.0f} s for the Spark lock, held by {holder}"
+            _tell(Progress(text))
             told = True
         time.sleep(0.2)
     os.ftruncate(descriptor, 0)
@@ -131,7 +137,7 @@ def die_with_parent(parent: int) -> None:
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        _tell("the task that started this job is gone; not starting it")
+        _tell(Failed("ParentGone", "the task that started this job is gone; not starting it"))
         sys.exit(1)
 
 
@@ -150,9 +156,9 @@ def _patience(environ: Mapping[str, str]) -> float:
         sys.exit(f"assay: ASSAY_SPARK_LOCK_WAIT={text!r} is not a number of seconds")
 
 
-def _tell(text: str) -> None:
-    sys.stderr.write(f"assay: {text}\n")
-    sys.stderr.flush()
+def _tell(event: Event) -> None:
+    """On standard error, also for a Spark job that waits for the lock itself."""
+    Lines(to_error=True, mark="assay: ").write(event, known())
 
 
 if __name__ == "__main__":

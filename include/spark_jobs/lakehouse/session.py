@@ -19,6 +19,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.words import count
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ class Watch:
             read = sum(each.num_bytes_read for each in known) >> 20
             told = f"{done_stages} of {count(len(known), 'stage')}"
             told += f", {over:,} of {count(tasks, 'task')}"
-            print(f"spark: {told}, {read:,} MB read", flush=True)
+            emit(Progress(f"spark: {told}, {read:,} MB read"))
 
 
 def queries_of(spark: SparkSession) -> int:

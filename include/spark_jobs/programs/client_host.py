@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.settings import Settings, load_settings
 from assay.spark_runtime.server import end_server, is_due, is_listening
 
@@ -81,9 +83,8 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
 
 
 def _restart_server(settings: Settings) -> None:
-    print(
-        f"the server has more than {settings.server_limit >> 20} MB: starting it anew", flush=True
-    )
+    limit = settings.server_limit >> 20
+    emit(Progress(f"the server has more than {limit} MB: starting it anew"))
     end_server(settings)
     deadline = time.monotonic() + PATIENCE
     while not is_listening(settings) and time.monotonic() < deadline:

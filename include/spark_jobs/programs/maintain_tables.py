@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,13 +13,15 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from assay.errors import AssayError
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.maintenance.tables import Request, TableUpkeep, contract_of, read_request
 from assay.results import write_failure, write_result
 from assay.spark_runtime.submit import hold_lock
 from assay.words import count
 from spark_jobs.lakehouse import schemas, upkeep
 from spark_jobs.lakehouse.session import session
-from spark_jobs.programs.run_stage import die_with_parent
+from spark_jobs.programs.run_stage import die_with_parent, fail
 
 NAME = "maintain_tables"
 PATIENCE_SECONDS = 600.0
@@ -39,7 +40,7 @@ def main() -> None:
             result = maintain_tables(spark, read_request(arguments.request))
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
-        sys.exit(f"{type(error).__name__}: {error}")
+        fail(error)
     write_result(folder, NAME, arguments.epoch, result)
 
 
@@ -50,7 +51,7 @@ def maintain_tables(spark: SparkSession, request: Request) -> dict[str, Any]:
         if DeltaTable.is_deltatable(each.path):
             with _alone(request, each):
                 lines.append(f"{each.table}: {_maintain(spark, each, dry_run=request.dry_run)}")
-            print(lines[-1], flush=True)
+            emit(Progress(lines[-1]))
     return {"lines": lines, "summary": count(len(lines), "table")}
 
 

@@ -8,13 +8,18 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from importlib import import_module
 from threading import Thread
+from typing import Any, NoReturn
 
 from pyspark.errors import PySparkException
 from pyspark.sql.utils import is_remote
 
 from assay.errors import AssayError
+from assay.events.context import known
+from assay.events.event import Committed, Failed, StageFinished
+from assay.events.sinks import Lines, emit
 from assay.plan import read_plan
 from assay.results import write_failure, write_result
 from spark_jobs.chain import STAGES
@@ -44,16 +49,30 @@ def main() -> None:
             seen["commits"] = tables.made.total()
     except AssayError as error:
         write_failure(plan.folder, given.stage, given.epoch, error)
-        sys.exit(f"{type(error).__name__}: {error}")
+        fail(error)
     except PySparkException as error:
         if not is_remote():
             raise
         # What the server says, once; where in its code, and in the client's, its own log has.
         said = str(error).partition("\n\nJVM stacktrace:")[0]
-        sys.exit(f"Spark's server: {type(error).__name__}: {said}")
+        fail(error, f"Spark's server: {type(error).__name__}: {said}")
     facts = {"seconds": round(time.monotonic() - started, 2), **seen}
     write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
-    print(f"{given.stage} {plan.batch_id}: {result['summary']}", flush=True)
+    emit(_finished(given.stage, plan.batch_id, {**facts, **result}))
+
+
+def _finished(stage: str, batch: str, result: Mapping[str, Any]) -> StageFinished:
+    facts = {name: result[name] for name in ("summary", "seconds", "queries")}
+    if stage == "commit":
+        return Committed(batch, stage, **facts, versions=result["versions"])
+    return StageFinished(batch, stage, **facts)
+
+
+def fail(error: Exception, sentence: str | None = None) -> NoReturn:
+    """End the job with a line on standard error that says why."""
+    kind = type(error).__name__
+    Lines(to_error=True).write(Failed(kind, sentence or f"{kind}: {error}"), known())
+    sys.exit(1)
 
 
 def _load_meanwhile(module: str) -> None:

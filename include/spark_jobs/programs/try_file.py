@@ -6,7 +6,6 @@ The stages' own functions from file to change set; no table of the lake is made 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from spark_jobs.inputs.deliveries import ORDER
 from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.lakehouse.session import local_frame, session
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.programs.run_stage import die_with_parent
+from spark_jobs.programs.run_stage import die_with_parent, fail
 from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 
@@ -42,7 +41,7 @@ def main() -> None:
             result = try_file(spark, request, f"{folder}/records")
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
-        sys.exit(f"{type(error).__name__}: {error}")
+        fail(error)
     write_result(folder, NAME, arguments.epoch, result)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from assay.action_params import ActionParams
+from assay.events.event import TaskFinished
+from assay.events.sinks import emit
 from assay.forms import read_params
 from assay.settings import load_settings
 from assay_airflow.attempts import own_attempt, person_of
@@ -37,5 +39,5 @@ class BatchActionOperator(BaseOperator):
             if asked.action == "reject-file" and goes_on(connection, asked.batch_id):
                 done.append(act(settings, connection, replace(asked, action="retry", file="")))
             now.summary = "; ".join(done)
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)

@@ -12,6 +12,8 @@ from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
 from assay.errors import AssayError, BatchError, SettingsError
+from assay.events.event import Failed, Progress, TaskFinished
+from assay.events.sinks import emit, gathered
 from assay.inputs import Files
 from assay.params import RunParams, resolve_params
 from assay.plan import Plan, read_plan
@@ -31,6 +33,7 @@ from assay_airflow.connections import connect
 from assay_airflow.endings import NeedsPerson
 from assay_airflow.operators.publish import publish_all
 from assay_airflow.operators.spark_stage import SparkStageOperator
+from assay_airflow.task_log import begin
 
 POKE_SECONDS = 10.0
 ACTIVE = ("running", "queued")  # of a run whose batch somebody may still bring to its end
@@ -66,27 +69,33 @@ class AcceptFilesOperator(BaseSensorOperator):
         from assay.landing.releases import await_releases
         from assay.storage.lake_claim import claim_lake
 
-        super().execute(context)
         run = self._run(context)
+        begin(batch=run.batch_id, run=run.run_id, task=self.task_id, datasets=self.datasets)
+        super().execute(context)
         settings = load_settings()
         folder = settings.batches / run.batch_id
         scratch_epoch = next_epoch(str(folder)) if run.params.dry_run else None
-        with attempt(context, self.pipeline, run.batch_id, scratch_epoch=scratch_epoch) as now:
+        with attempt(
+            context,
+            self.pipeline,
+            run.batch_id,
+            scratch_epoch=scratch_epoch,
+            datasets=self.datasets,
+        ) as now:
             claim_lake(settings)
             if not run.params.dry_run:
                 self._finish_committed(now.epoch)
-            lines: list[str] = []
             if self.from_silver:
                 is_active = partial(_is_active, context)
-                await_releases(connect, self.datasets, is_active, self.log.info)
-            plan = accept_files(
-                settings,
-                connect,
-                run,
-                lambda line: self._say(line, lines),
-                lambda other: _is_active(context, self.pipeline, other, states=ACTIVE),
-            )
-            now.summary = f"{self.task_id}: {lines[-1]}"
+                await_releases(connect, self.datasets, is_active)
+            with gathered() as events:
+                plan = accept_files(
+                    settings,
+                    connect,
+                    run,
+                    lambda other: _is_active(context, self.pipeline, other, states=ACTIVE),
+                )
+            now.summary = f"{self.task_id}: {events[-1]}"
         path = str(folder / "plan.json")
         self._skip_idle_stages(context, plan, path)
         return path
@@ -94,14 +103,14 @@ class AcceptFilesOperator(BaseSensorOperator):
     def _finish_committed(self, epoch: int) -> None:
         """Release what is committed before anything is taken; publish tells the Assets of it."""
         try:
-            publish_all(self.pipeline, epoch, self)
+            publish_all(self.pipeline, epoch)
         except Exception as error:
             with connect() as connection:
                 stuck = ledger.committed_unreleased(connection, self.pipeline)[:1]
             told = "; ".join(ledger.still_unreleased(batch) for batch in stuck)
             if isinstance(error, AssayError):
                 raise BatchError(f"nothing was taken: {told} ({error})") from error
-            self.log.error("nothing was taken: %s", told)  # noqa: TRY400  # raised below
+            emit(Failed(type(error).__name__, f"nothing was taken: {told}"))
             raise
 
     def poke(self, context: Context) -> bool:
@@ -114,7 +123,8 @@ class AcceptFilesOperator(BaseSensorOperator):
         if not (earlier and _is_active(context, self.pipeline, *earlier)):
             return True
         active = [other for other in earlier if _is_active(context, self.pipeline, other)]
-        self.log.info("%s waits for %s to end", run.batch_id, ", ".join(active) or "a run before")
+        others = ", ".join(active) or "a run before"
+        emit(Progress(f"{run.batch_id} waits for {others} to end"))
         return False
 
     def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
@@ -128,10 +138,6 @@ class AcceptFilesOperator(BaseSensorOperator):
         if idle:
             context["ti"].xcom_push(key="return_value", value=path)
             raise DownstreamTasksSkipped(tasks=idle)  # type: ignore[no-untyped-call]
-
-    def _say(self, line: str, lines: list[str]) -> None:
-        lines.append(line)
-        self.log.info(line)
 
     def _run(self, context: Mapping[str, Any]) -> Run:
         """The run as Airflow knows it: scheduled, backfilled, or by hand without a logical date."""
@@ -182,9 +188,9 @@ class ArchiveFilesOperator(BaseOperator):
         if not plan.commit:
             raise AirflowSkipException("archive_files: a dry run moves nothing")
         with planned_attempt(context, plan) as now, connect() as connection:
-            moved = archive_files(load_settings(), connection, plan, self.log.info)
+            moved = archive_files(load_settings(), connection, plan)
             now.summary = f"archive_files: {count(moved, 'file')}"
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         if type(plan.input) is Files:
             with connect() as connection:
                 overdue = describe_overdue(connection, plan.datasets)

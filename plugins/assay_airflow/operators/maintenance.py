@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from assay.action_params import MaintenanceParams
+from assay.events.event import TaskFinished
+from assay.events.sinks import emit
 from assay.forms import read_params
 from assay.settings import Settings, load_settings
 from assay_airflow.attempts import own_attempt
@@ -29,7 +31,7 @@ class _LedgerUpkeepOperator(BaseOperator):
         params = read_params(MaintenanceParams, context["params"])
         with own_attempt(context) as now, connect() as connection:
             now.summary = self.keep(load_settings(), connection, params)
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)
 
     @abstractmethod
@@ -86,5 +88,5 @@ class MaintainTablesOperator(SparkJobOperator):
             job = launch(settings, lock=MAINTENANCE, holder=holder)
             result = self.run_job(context, job, request, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}{' (dry run)' if dry_run else ''}"
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)

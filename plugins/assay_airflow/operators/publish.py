@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
 from assay.batch_states import RUNNING
+from assay.events.event import Progress, TaskFinished
+from assay.events.sinks import emit
 from assay.gates import tell_in_short
 from assay.inputs import Waiver
 from assay.plan import Plan, read_plan
@@ -36,9 +38,9 @@ class StageOperator(BaseOperator):
             with connect() as connection:
                 prepare(connection, plan, "stage")
                 ledger.resume_batch(connection, plan.batch_id, RUNNING)
-            result = stage_batch(connect, postgres_uri(), plan, now.epoch, self.log.info)
+            result = stage_batch(connect, postgres_uri(), plan, now.epoch)
             now.summary = f"stage: {result['summary']}"
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)
 
 
@@ -57,7 +59,7 @@ class PublishOperator(BaseOperator):
                 raise AirflowSkipException(f"publish: {_record_dry_run(context, plan)}")
             with connect() as connection:
                 untold = ledger.untold_releases(connection, plan.pipeline)
-            found = [*untold, *publish_all(plan.pipeline, now.epoch, self)]
+            found = [*untold, *publish_all(plan.pipeline, now.epoch)]
             made = {release.release_id: release for release in found}
             releases = [*made.values()]
             waived = self._waive(plan, now.epoch)
@@ -68,7 +70,7 @@ class PublishOperator(BaseOperator):
             now.summary = f"publish: {numbers}" + (waived and f"; {waived}")
             self._tell_assets(context, releases)
             self._export(plan, releases[-1].release_id)
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)
 
     def _export(self, plan: Plan, release_id: int) -> None:
@@ -83,7 +85,8 @@ class PublishOperator(BaseOperator):
             for written in export_release(
                 settings, connection, plan.pipeline, release_id, plan.export_format, out
             ):
-                self.log.info("exported %s to %s", count(written.rows, "row"), written.path)
+                rows = count(written.rows, "row")
+                emit(Progress(f"exported {rows} to {written.path}"))
 
     def _waive(self, plan: Plan, epoch: int) -> str:
         """A waiver changes nothing that readers compute with, so it is no release."""
@@ -116,7 +119,7 @@ class PublishOperator(BaseOperator):
                 }
 
 
-def publish_all(pipeline: str, epoch: int, task: BaseOperator) -> list[ledger.Release]:
+def publish_all(pipeline: str, epoch: int) -> list[ledger.Release]:
     """Release what is committed and not released; see `assay.publish.publish_pending`."""
     from assay.publish import publish_pending
 
@@ -127,7 +130,6 @@ def publish_all(pipeline: str, epoch: int, task: BaseOperator) -> list[ledger.Re
         pipeline,
         epoch,
         lambda batch_id: read_plan(batches / batch_id / "plan.json"),
-        task.log.info,
     )
 
 

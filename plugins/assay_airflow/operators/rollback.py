@@ -9,6 +9,8 @@ from airflow.sdk import Asset, AssetAlias, BaseOperator
 
 from assay.action_params import RollbackParams
 from assay.errors import AssayError
+from assay.events.event import TaskFinished
+from assay.events.sinks import emit
 from assay.forms import read_params
 from assay.run import batch_id_of
 from assay.settings import load_settings
@@ -52,11 +54,11 @@ class RollbackOperator(BaseOperator):
         own = batch_id_of(dag_run.dag_id, dag_run.run_id, day)
         with attempt(context, pipeline, own, scratch_epoch=None) as now:
             settings, uri = load_settings(), postgres_uri()
-            done = roll_back(settings, connect, uri, pipeline, request, now.epoch, self.log.info)
+            done = roll_back(settings, connect, uri, pipeline, request, now.epoch)
             now.summary = describe(done)
             for table in done.versions:
                 if table.startswith("silver."):
                     facts = {"release": done.to_release, "rolled_back": done.batches}
                     context["outlet_events"][ROLLED_BACK].add(Asset(table), extra=facts)
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)

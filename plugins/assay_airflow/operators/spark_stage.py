@@ -13,8 +13,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from assay import ledger
 from assay.batch_states import COMMITTING, RUNNING
 from assay.errors import BatchError
+from assay.events.event import ExpectationNotMet, GateJudged, Oddity, TaskFinished
+from assay.events.sinks import emit
 from assay.gate_page import write_page
-from assay.gates import contracts_at, decide, explain, require_pass, summarise
+from assay.gates import contracts_at, decide, explain, require_pass, summarise, word_for
 from assay.plan import Plan, read_plan
 from assay.results import from_json, has_result, read_failure, read_result
 from assay.rules import rules_version
@@ -22,6 +24,7 @@ from assay.settings import JOB_PROGRAMS, load_settings
 from assay.verdicts import Verdict
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
+from assay_airflow.task_log import relayed
 
 if TYPE_CHECKING:
     from assay.spark_runtime.launch import SparkLaunch
@@ -60,8 +63,15 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
                 raise failure from None
             if not has_result(folder, self.stage, epoch):
                 raise
-            self.log.warning("the application ended badly, but after %s was done", self.stage)
+            emit(Oddity(f"the application ended badly, but after {self.stage} was done"))
         return read_result(folder, self.stage, epoch)
+
+    def _get_hook(self) -> Any:
+        """The provider's, which logs each line that the job prints; events among them are ours."""
+        hook = super()._get_hook()
+        log_lines = hook._process_spark_submit_log
+        hook._process_spark_submit_log = lambda lines: log_lines(relayed(lines))
+        return hook
 
 
 class SparkStageOperator(SparkJobOperator):
@@ -86,7 +96,7 @@ class SparkStageOperator(SparkJobOperator):
             now.summary = f"{self.stage}: {result['summary']}"
             now.metrics = {key: result[key] for key in RECORDED if key in result}
             self.after(plan, now, result)
-        self.log.info(now.summary)
+        emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)
 
     def _submit_and_settle(
@@ -164,9 +174,16 @@ class QualityGateOperator(SparkStageOperator):
         with connect() as connection:
             ledger.record_validation(connection, plan.batch_id, now.epoch, self.layer, verdicts)
             judged = ledger.newest_verdicts(connection, plan.batch_id)
-        for verdict in verdicts:
-            if not verdict.success:
-                for line in explain(verdict):
-                    self.log.warning(line)
-        self.log.info("page: %s", write_page(load_settings(), plan.batch_id, judged))
+        not_met = [verdict for verdict in verdicts if not verdict.success]
+        for verdict in not_met:
+            emit(
+                ExpectationNotMet(
+                    table=verdict.table_name,
+                    expectation=verdict.expectation,
+                    verdict=word_for(verdict),
+                    lines=tuple(explain(verdict)),
+                )
+            )
+        page = str(write_page(load_settings(), plan.batch_id, judged))
+        emit(GateJudged(self.layer, len(verdicts), len(not_met), page))
         require_pass(verdicts)

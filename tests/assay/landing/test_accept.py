@@ -73,14 +73,13 @@ def verdicts(connect: Connect, batch_id: str) -> dict[str, str]:
 
 
 def test_whole_corpus_gets_its_verdicts_and_nothing_is_lost(
-    settings: Settings, connect: Connect
+    settings: Settings, connect: Connect, said: list[str]
 ) -> None:
     cases: dict[str, Case] = {case.delivered_as: case for case in all_cases()}
     for name, case in cases.items():
         land(settings, name, case.content)
-    said: list[str] = []
     run = a_run()
-    plan = accept_files(settings, connect, run, said.append)
+    plan = accept_files(settings, connect, run)
 
     with connect() as connection:
         seen = {d.source_file: d for d in deliveries(connection, run.batch_id)}
@@ -109,7 +108,7 @@ def test_plan_lists_the_accepted_file_under_its_content(
 ) -> None:
     land(settings, "a.csv.gz", gzip.compress(text(HEADER, *rows())))
     run = a_run(gate_policy="override", override_reason="known gap")
-    plan = accept_files(settings, connect, run, print)
+    plan = accept_files(settings, connect, run)
     (file,) = plan.files
     assert file.path == str(settings.accepted / "trades" / f"{file.file_id}.csv.gz")
     assert (file.source_file, file.records, file.header) == ("a.csv.gz", 3, HEADER.split(","))
@@ -124,22 +123,23 @@ def test_retry_returns_the_frozen_plan_and_takes_nothing(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    first = accept_files(settings, connect, a_run(), print)
+    first = accept_files(settings, connect, a_run())
     late = land(settings, "b.csv", text(HEADER, row(9)))
-    assert accept_files(settings, connect, a_run(), print) == first
+    assert accept_files(settings, connect, a_run()) == first
     assert late.exists()
 
 
-def test_known_content_is_a_duplicate_under_any_name(settings: Settings, connect: Connect) -> None:
+def test_known_content_is_a_duplicate_under_any_name(
+    settings: Settings, connect: Connect, said: list[str]
+) -> None:
     land(settings, "a.csv")
     land(settings, "b.csv")
-    accept_files(settings, connect, a_run("one"), print)
+    accept_files(settings, connect, a_run("one"))
     assert verdicts(connect, a_run("one").batch_id) == {"a.csv": "accepted", "b.csv": "duplicate"}
 
     land(settings, "a.csv")
     land(settings, "c.csv")
-    said: list[str] = []
-    plan = accept_files(settings, connect, a_run("two"), said.append)
+    plan = accept_files(settings, connect, a_run("two"))
     assert verdicts(connect, plan.batch_id) == {"a.csv": "duplicate", "c.csv": "duplicate"}
     assert not plan.has_work
     assert said[-1] == "0 files, 0 records accepted; 2 duplicates"
@@ -154,18 +154,18 @@ def test_same_name_with_other_content_is_a_new_delivery(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    accept_files(settings, connect, a_run("one"), print)
+    accept_files(settings, connect, a_run("one"))
     land(settings, "a.csv", text(HEADER, row(7)))
-    plan = accept_files(settings, connect, a_run("two"), print)
+    plan = accept_files(settings, connect, a_run("two"))
     assert [file.records for file in plan.files] == [1]
 
 
 def test_rejected_content_is_checked_again(settings: Settings, connect: Connect) -> None:
     land(settings, "a.txt")
-    first = accept_files(settings, connect, a_run("one"), print)
+    first = accept_files(settings, connect, a_run("one"))
     assert verdicts(connect, first.batch_id) == {"a.txt": "rejected"}
     land(settings, "a.csv")
-    plan = accept_files(settings, connect, a_run("two"), print)
+    plan = accept_files(settings, connect, a_run("two"))
     assert verdicts(connect, plan.batch_id) == {"a.csv": "accepted"}
 
 
@@ -174,7 +174,7 @@ def test_reason_file_never_replaces_a_delivery_of_that_name(
 ) -> None:
     land(settings, "a.csv", b"")
     land(settings, "a.csv.reason.txt", b"delivered")
-    plan = accept_files(settings, connect, a_run(), print)
+    plan = accept_files(settings, connect, a_run())
     with connect() as connection:
         kept = {d.source_file: Path(d.location) for d in deliveries(connection, plan.batch_id)}
     assert kept["a.csv"].read_bytes() == b""
@@ -191,7 +191,7 @@ def test_links_and_pipes_are_rejected_and_odd_names_work(
     os.mkfifo(root / "pipe.csv")
     land(settings, os.fsdecode(b"caf\xe9.csv"), text(HEADER, row(8)))
     land(settings, "n" * 251 + ".txt", text(HEADER, row(9)))
-    plan = accept_files(settings, connect, a_run(), print)
+    plan = accept_files(settings, connect, a_run())
     found = verdicts(connect, plan.batch_id)
     assert found.pop("n" * 251 + ".txt") == "rejected"
     (odd,) = [name for name in found if name.startswith("caf\\xe9.csv~")]
@@ -227,8 +227,8 @@ def test_attempt_that_is_cut_off_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(module, step, cut_off)
         with pytest.raises(CutOffError):
-            accept_files(settings, connect, a_run(), print)
-    plan = accept_files(settings, connect, a_run(), print)
+            accept_files(settings, connect, a_run())
+    plan = accept_files(settings, connect, a_run())
     assert [file.source_file for file in plan.files] == ["a.csv"]
     assert Path(plan.files[0].path).is_file()
     assert verdicts(connect, plan.batch_id) == {
@@ -254,16 +254,17 @@ def test_moves_that_are_cut_off_half_way_keep_their_recorded_verdicts(
     with monkeypatch.context() as patch:
         patch.setattr(judge, "move_file", move_one)
         with pytest.raises(BatchError, match="cut off"):
-            accept_files(settings, connect, a_run(), print)
+            accept_files(settings, connect, a_run())
     land(settings, "late.csv", text(HEADER, row(5)))
-    plan = accept_files(settings, connect, a_run(), print)
+    plan = accept_files(settings, connect, a_run())
     assert verdicts(connect, plan.batch_id) == {"a.csv": "accepted", "b.csv": "duplicate"}
     assert files_below(settings.landing) == ["trades/late.csv"]
 
 
-def test_nothing_pending_is_an_empty_batch(settings: Settings, connect: Connect) -> None:
-    said: list[str] = []
-    plan = accept_files(settings, connect, a_run(run_type="scheduled"), said.append)
+def test_nothing_pending_is_an_empty_batch(
+    settings: Settings, connect: Connect, said: list[str]
+) -> None:
+    plan = accept_files(settings, connect, a_run(run_type="scheduled"))
     assert not plan.has_work
     assert said == ["nothing new"]
     with connect() as connection:
@@ -277,21 +278,20 @@ def names_of(plan: Plan) -> list[str]:
 def test_day_and_glob_choose_the_files(settings: Settings, connect: Connect) -> None:
     for number, name in enumerate(["t_2026-01-01.csv", "t_2026-01-02.csv", "u_2026-01-02.csv"]):
         land(settings, name, text(HEADER, row(number)))
-    backfill = accept_files(settings, connect, a_run("bf", run_type="backfill"), print)
+    backfill = accept_files(settings, connect, a_run("bf", run_type="backfill"))
     assert names_of(backfill) == ["t_2026-01-01.csv"]
     params = {"batch_date": "2026-01-02", "landing_glob": "u*"}
-    assert names_of(accept_files(settings, connect, a_run("m", **params), print)) == [
-        "u_2026-01-02.csv"
-    ]
-    scheduled = accept_files(settings, connect, a_run("s", run_type="scheduled"), print)
+    assert names_of(accept_files(settings, connect, a_run("m", **params))) == ["u_2026-01-02.csv"]
+    scheduled = accept_files(settings, connect, a_run("s", run_type="scheduled"))
     assert names_of(scheduled) == ["t_2026-01-02.csv"]
 
 
-def test_dry_run_leaves_landing_and_ledger_alone(settings: Settings, connect: Connect) -> None:
+def test_dry_run_leaves_landing_and_ledger_alone(
+    settings: Settings, connect: Connect, said: list[str]
+) -> None:
     land(settings, "a.csv")
     land(settings, "b.csv", b"")
-    said: list[str] = []
-    plan = accept_files(settings, connect, a_run(dry_run=True), said.append)
+    plan = accept_files(settings, connect, a_run(dry_run=True))
     assert files_below(settings.landing) == ["trades/a.csv", "trades/b.csv"]
     assert not settings.accepted.exists()
     assert not plan.commit
@@ -300,26 +300,26 @@ def test_dry_run_leaves_landing_and_ledger_alone(settings: Settings, connect: Co
     assert Path(plan.files[0].path).read_bytes() == text(HEADER, *rows())
     assert said[-1] == "1 file, 3 records accepted; 1 rejected (empty file)"
     assert verdicts(connect, plan.batch_id) == {}
-    real = accept_files(settings, connect, a_run("real"), print)
+    real = accept_files(settings, connect, a_run("real"))
     assert names_of(real) == ["a.csv"]
 
 
 def test_full_rebuild_takes_no_file_and_names_the_batches(
-    settings: Settings, connect: Connect
+    settings: Settings, connect: Connect, said: list[str]
 ) -> None:
     for name in ("one", "two"):
         land(settings, "a.csv", text(HEADER, row(len(name), Created_By=name)))
-        accept_files(settings, connect, a_run(name), print)
+        accept_files(settings, connect, a_run(name))
         with connect() as connection:
             commit(connection, a_run(name).batch_id, 1)
     waiting = land(settings, "b.csv")
-    said: list[str] = []
-    plan = accept_files(settings, connect, a_run("re", full_rebuild=True), said.append)
+    said.clear()
+    plan = accept_files(settings, connect, a_run("re", full_rebuild=True))
     assert waiting.exists()
     assert plan.input == Rebuild([a_run("one").batch_id, a_run("two").batch_id])
     assert plan.generation == 2
     assert said == ["rebuild from 2 batches in bronze"]
-    tried = accept_files(settings, connect, a_run("try", full_rebuild=True, dry_run=True), print)
+    tried = accept_files(settings, connect, a_run("try", full_rebuild=True, dry_run=True))
     assert (tried.commit, tried.bronze_lake) == (False, str(settings.lake))
 
 
@@ -327,7 +327,7 @@ def test_interrupted_commit_of_another_batch_stops_the_next(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    stuck = accept_files(settings, connect, a_run("one"), print).batch_id
+    stuck = accept_files(settings, connect, a_run("one")).batch_id
     with connect() as connection:
         set_batch_state(connection, stuck, "COMMITTING")
     fence = {"batch_id": stuck, "epoch": 3, "digest": "d"}
@@ -337,20 +337,20 @@ def test_interrupted_commit_of_another_batch_stops_the_next(
     write_deltalake(str(path), rows, commit_properties=properties)
     waiting = land(settings, "b.csv", text(HEADER, row(4)))
     with pytest.raises(BatchError, match=f"assay batch retry {stuck}"):
-        accept_files(settings, connect, a_run("two"), print)
+        accept_files(settings, connect, a_run("two"))
     assert waiting.exists()
-    assert accept_files(settings, connect, a_run("one"), print).batch_id == stuck
+    assert accept_files(settings, connect, a_run("one")).batch_id == stuck
 
 
 def test_commit_that_was_cut_off_before_it_wrote_anything_stops_nobody(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    cut_off = accept_files(settings, connect, a_run("one"), print).batch_id
+    cut_off = accept_files(settings, connect, a_run("one")).batch_id
     with connect() as connection:
         set_batch_state(connection, cut_off, "COMMITTING")
         land(settings, "b.csv", text(HEADER, row(4)))
-        assert names_of(accept_files(settings, connect, a_run("two"), print)) == ["b.csv"]
+        assert names_of(accept_files(settings, connect, a_run("two"))) == ["b.csv"]
         assert batch_state(connection, cut_off) == "FAILED"
 
 

@@ -42,7 +42,7 @@ def accept(settings: Settings, database: Any) -> Accept:
             age(path)
         batch_id = batch_id_of("trades", name, "2026-01-01")
         run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", resolve_params({}))
-        return accept_files(settings, database.connect, run, print)
+        return accept_files(settings, database.connect, run)
 
     return run_once
 
@@ -57,16 +57,16 @@ def release(loader: Connection, plan: Plan, at: str) -> None:
 
 
 def test_published_files_move_to_the_hour_of_their_release(
-    settings: Settings, accept: Accept, loader: Connection
+    settings: Settings, accept: Accept, loader: Connection, said: list[str]
 ) -> None:
     earlier, plan, waiting = accept("zero"), accept("one"), accept("two")
     release(loader, earlier, "2026-01-31T20:00:00Z")
     release(loader, plan, "2026-02-01T00:30:00+02:00")
     contents = {file.source_file: Path(file.path).read_bytes() for file in plan.files}
-    said: list[str] = []
     loader.execute("SET timezone TO 'Asia/Tokyo'")
 
-    assert archive_files(settings, loader, plan, said.append) == 4
+    said.clear()
+    assert archive_files(settings, loader, plan) == 4
     assert said == ["4 files archived"]
     folder = settings.archive / "2026-01-31-22" / plan.batch_id
     assert {name: (folder / name).read_bytes() for name in contents} == contents
@@ -75,7 +75,7 @@ def test_published_files_move_to_the_hour_of_their_release(
     assert (settings.archive / "2026-01-31-20" / earlier.batch_id / "a.csv").is_file()
     assert all(Path(file.path).is_file() for file in waiting.files)
 
-    assert archive_files(settings, loader, plan, said.append) == 0
+    assert archive_files(settings, loader, plan) == 0
     assert said[-1] == "no file to archive"
 
 
@@ -85,7 +85,7 @@ def test_unpublished_files_stay(
 ) -> None:
     plan = accept("one")
     bring_to(loader, plan.batch_id, state)
-    assert archive_files(settings, loader, plan, print) == 0
+    assert archive_files(settings, loader, plan) == 0
     assert all(Path(file.path).is_file() for file in plan.files)
 
 
@@ -101,11 +101,11 @@ def test_attempt_that_was_cut_off_before_the_ledger_knew_is_completed(
     with monkeypatch.context() as patch:
         patch.setattr(archive, "_record", cut_off)
         with pytest.raises(BatchError, match="cut off"):
-            archive_files(settings, loader, plan, print)
-    assert archive_files(settings, loader, plan, print) == 2
+            archive_files(settings, loader, plan)
+    assert archive_files(settings, loader, plan) == 2
     folder = settings.archive / "2026-01-31-20" / plan.batch_id
     assert (folder / "a.csv").is_file()
-    assert archive_files(settings, loader, plan, print) == 0
+    assert archive_files(settings, loader, plan) == 0
 
 
 def test_taken_name_in_the_archive_is_never_overwritten(
@@ -116,7 +116,7 @@ def test_taken_name_in_the_archive_is_never_overwritten(
     other = settings.archive / "2026-01-31-20" / plan.batch_id / "a.csv"
     other.parent.mkdir(parents=True)
     other.write_text("other")
-    archive_files(settings, loader, plan, print)
+    archive_files(settings, loader, plan)
     assert other.read_text() == "other"
     file = plan.files[0]
     assert other.with_name(f"a.csv.{file.file_id[:8]}").is_file()
@@ -129,5 +129,5 @@ def test_file_that_is_nowhere_is_named_and_the_others_move(
     release(loader, plan, "2026-01-31T20:00:00Z")
     Path(plan.files[0].path).unlink()
     with pytest.raises(BatchError, match=r"1 file neither .* delivered as 'a.csv'"):
-        archive_files(settings, loader, plan, print)
+        archive_files(settings, loader, plan)
     assert (settings.archive / "2026-01-31-20" / plan.batch_id / "sub/b.csv").is_file()

@@ -32,18 +32,13 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def accept(settings: Settings, database: Any, said: list[str]) -> Accept:
+def accept(settings: Settings, database: Any) -> Accept:
     def run_once(name: str, *, active: bool = False, **params: Any) -> Plan:
         given = resolve_params(params)
         run = Run(
             "trades", ["trades"], name, "manual", id_of(name), "2026-01-01", given, user="ann"
         )
-        return accept_files(settings, database.connect, run, said.append, lambda _: active)
+        return accept_files(settings, database.connect, run, lambda _: active)
 
     return run_once
 

@@ -28,7 +28,7 @@ def test_ledger_holds_the_fields_of_a_file_whatever_one_record_calls_its_own(
         "product_returns", ["product_returns"], "one", "manual", batch_id, "2026-01-01",
         resolve_params({}),
     )  # fmt: skip
-    plan = accept_files(settings, database.connect, run, print)
+    plan = accept_files(settings, database.connect, run)
     with database.connect() as connection:
         (delivery,) = deliveries(connection, batch_id)
     assert (delivery.verdict, delivery.records) == ("accepted", 2)

@@ -45,7 +45,7 @@ def accept(settings: Settings, database: Any) -> Accept:
         batch_id = batch_id_of("trades", name, "2026-01-01")
         given = resolve_params(params)
         run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", given)
-        return accept_files(settings, database.connect, run, print)
+        return accept_files(settings, database.connect, run)
 
     return run_once
 
@@ -137,8 +137,8 @@ def test_archiving_that_was_cut_off_is_completed_and_lends_its_file(
     bring_to(loader, plan.batch_id, "PUBLISHED")
     end_at(monkeypatch, 1)
     with pytest.raises(CutOff):
-        archive_files(settings, loader, plan, print)
-    assert archive_files(settings, loader, plan, print) == 1
+        archive_files(settings, loader, plan)
+    assert archive_files(settings, loader, plan) == 1
     (archived,) = names(settings.archive)
     assert archived.endswith(f"/{plan.batch_id}/a.csv")
     assert names(settings.accepted) == []

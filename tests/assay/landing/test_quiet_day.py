@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.events.sinks import gathered
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.landing.archive import archive_files
 from assay.ledger import batch_state, deliveries, fail_batch, resume_batch
@@ -45,10 +46,11 @@ def take(
             path = settings.landing / dataset / file_name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    said: list[str] = []
     batch_id = batch_id_of("shop", name, "2026-01-01")
     run = Run("shop", [*files], name, "manual", batch_id, "2026-01-01", resolve_params({}))
-    return accept_files(settings, database.connect, run, said.append), said
+    with gathered() as events:
+        plan = accept_files(settings, database.connect, run)
+    return plan, [str(event) for event in events]
 
 
 def test_files_without_a_record_end_in_the_archive_with_nothing_to_do(
@@ -59,11 +61,11 @@ def test_files_without_a_record_end_in_the_archive_with_nothing_to_do(
     assert batch_state(loader, plan.batch_id) == "EMPTY"
     assert not plan.active
     assert not any(plan.needs(stage) for stage in ("ingest_bronze", "build_silver", "build_gold"))
-    assert archive_files(settings, loader, plan, said.append) == 4
+    assert archive_files(settings, loader, plan) == 4
     seen = deliveries(loader, plan.batch_id)
     assert {d.verdict for d in seen} == {"accepted"}
     assert all(Path(d.location).is_relative_to(settings.archive) for d in seen)
-    assert archive_files(settings, loader, plan, said.append) == 0
+    assert archive_files(settings, loader, plan) == 0
     places = [check for check in audit(settings, database.uri()) if check.invariant == "I10"]
     assert [str(v) for check in places for v in check.violations] == []
 
@@ -90,10 +92,10 @@ def test_a_dataset_without_a_record_does_not_hold_up_the_other(
 def test_quiet_batch_whose_task_failed_once_is_empty_in_the_end(
     settings: Settings, database: Any, loader: Connection
 ) -> None:
-    plan, said = take(settings, database, "quiet", QUIET)
+    plan, _ = take(settings, database, "quiet", QUIET)
     fail_batch(loader, plan.batch_id, "no space left on device", epoch=1)
     resume_batch(loader, plan.batch_id, "RUNNING")
-    assert archive_files(settings, loader, plan, said.append) == 4
+    assert archive_files(settings, loader, plan) == 4
     assert batch_state(loader, plan.batch_id) == "EMPTY"
 
 
@@ -103,18 +105,19 @@ def test_one_record_in_json_beside_blank_lines_is_work(settings: Settings, datab
     assert plan.needs("ingest_bronze")
 
 
-def test_log_says_which_day_an_unclear_name_was_given(settings: Settings, database: Any) -> None:
+def test_log_says_which_day_an_unclear_name_was_given(
+    settings: Settings, database: Any, said: list[str]
+) -> None:
     names = ["t_2026-01-05.csv", "t_20260105.csv", "t_05-01-2026.csv"]
     names.append("t_2026-01-01_to_2026-01-31.csv")
     for number, name in enumerate(names):
         path = settings.landing / "trades" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text(HEADER, *rows(number + 1)))
-    said: list[str] = []
     batch_id = batch_id_of("trades", "day", "2026-01-05")
     params = resolve_params({"batch_date": "2026-01-05"})
     run = Run("trades", ["trades"], "day", "manual", batch_id, "2026-01-05", params)
-    plan = accept_files(settings, database.connect, run, said.append)
+    plan = accept_files(settings, database.connect, run)
     assert {file.source_file for file in plan.files} == {*names[:2]}
     assert said[:-1] == [
         "'t_05-01-2026.csv': left, as it is not of 2026-01-05; its day is the day that it landed:"

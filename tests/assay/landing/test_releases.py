@@ -24,13 +24,12 @@ def lives(pipeline: str, run_id: str) -> bool:
 
 
 def test_waits_until_a_batch_that_is_under_way_is_released(
-    database: Database, loader: Connection
+    database: Database, loader: Connection, said: list[str]
 ) -> None:
     start_batch(loader, "returns_1", pipeline="product_returns")
-    said: list[str] = []
     waiting = threading.Thread(
         target=await_releases,
-        args=[database.connect, ["ecommerce_events", "product_returns"], lives, said.append],
+        args=[database.connect, ["ecommerce_events", "product_returns"], lives],
     )
     waiting.start()
     while not said:
@@ -48,26 +47,24 @@ def test_waits_until_a_batch_that_is_under_way_is_released(
 
 
 def test_waits_for_nothing_that_failed_is_over_or_of_other_datasets(
-    database: Database, loader: Connection
+    database: Database, loader: Connection, said: list[str]
 ) -> None:
     start_batch(loader, "failed", "COMMITTED", pipeline="product_returns")
     ledger.fail_batch(loader, "failed", "the disk is full", epoch=1)
     start_batch(loader, "idle", "EMPTY", pipeline="product_returns")
     start_batch(loader, "other", "COMMITTING", pipeline="trades")
     start_batch(loader, "forgotten", pipeline="product_returns")
-    said: list[str] = []
 
-    await_releases(database.connect, ["product_returns"], lives, said.append)
+    await_releases(database.connect, ["product_returns"], lives)
 
     assert said == []
 
 
 def test_goes_on_without_a_release_that_takes_too_long(
-    database: Database, loader: Connection
+    database: Database, loader: Connection, said: list[str]
 ) -> None:
     start_batch(loader, "stuck", "COMMITTING", pipeline="product_returns")
-    said: list[str] = []
 
-    await_releases(database.connect, ["product_returns"], lives, said.append, patience=1)
+    await_releases(database.connect, ["product_returns"], lives, patience=1)
 
     assert said == ["waiting up to 1 s for the release of stuck"]

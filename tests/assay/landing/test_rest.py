@@ -40,17 +40,12 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def accept(settings: Settings, database: Any, said: list[str]) -> Accept:
+def accept(settings: Settings, database: Any) -> Accept:
     def run_once(name: str, **params: Any) -> Plan:
         batch_id = batch_id_of("trades", name, "2026-01-01")
         given = resolve_params(params)
         run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", given)
-        return accept_files(settings, database.connect, run, said.append)
+        return accept_files(settings, database.connect, run)
 
     return run_once
 
@@ -184,9 +179,7 @@ def test_a_young_file_is_taken_after_one_short_wait(
     for name in ("a.csv", "b.csv"):
         place(settings, name).write_bytes(WHOLE)
     began = time.monotonic()
-    assert keep_resting(settings, {"trades": ["a.csv", "b.csv"]}, print) == {
-        "trades": ["a.csv", "b.csv"]
-    }
+    assert keep_resting(settings, {"trades": ["a.csv", "b.csv"]}) == {"trades": ["a.csv", "b.csv"]}
     assert 0.2 < time.monotonic() - began < 2
 
 
@@ -194,7 +187,7 @@ def test_an_old_file_is_not_waited_for(settings: Settings) -> None:
     place(settings, "a.csv").write_bytes(WHOLE)
     age(place(settings, "a.csv"))
     began = time.monotonic()
-    assert keep_resting(settings, {"trades": ["a.csv"]}, print) == {"trades": ["a.csv"]}
+    assert keep_resting(settings, {"trades": ["a.csv"]}) == {"trades": ["a.csv"]}
     assert time.monotonic() - began < 1
 
 
@@ -212,7 +205,7 @@ def test_a_file_that_grows_between_two_looks_is_left(
 
     writer = threading.Thread(target=grow)
     writer.start()
-    assert keep_resting(settings, {"trades": ["a.csv"]}, said.append) == {"trades": []}
+    assert keep_resting(settings, {"trades": ["a.csv"]}) == {"trades": []}
     writer.join()
     assert said == [
         "left 'a.csv' in landing/trades for the next run:"
@@ -226,9 +219,9 @@ def test_a_contract_may_ask_for_a_longer_rest_than_a_run_waits(
     settle(300)
     path = place(settings, "a.csv")
     path.write_bytes(WHOLE)
-    assert keep_resting(settings, {"trades": ["a.csv"]}, said.append) == {"trades": []}
+    assert keep_resting(settings, {"trades": ["a.csv"]}) == {"trades": []}
     os.utime(path, (0, time.time() - 301))
-    assert keep_resting(settings, {"trades": ["a.csv"]}, said.append) == {"trades": ["a.csv"]}
+    assert keep_resting(settings, {"trades": ["a.csv"]}) == {"trades": ["a.csv"]}
 
 
 def test_a_clock_that_is_ahead_keeps_no_file_waiting(
@@ -238,11 +231,11 @@ def test_a_clock_that_is_ahead_keeps_no_file_waiting(
     path = place(settings, "a.csv")
     path.write_bytes(WHOLE)
     os.utime(path, (0, time.time() + 9_000_000))  # the sender's clock
-    assert keep_resting(settings, {"trades": ["a.csv"]}, print) == {"trades": ["a.csv"]}
+    assert keep_resting(settings, {"trades": ["a.csv"]}) == {"trades": ["a.csv"]}
     now = time.time() - 100_000  # ours was set back
     monkeypatch.setattr(rest.time, "time", lambda: now)
     settle(0)
-    assert keep_resting(settings, {"trades": ["a.csv"]}, print) == {"trades": ["a.csv"]}
+    assert keep_resting(settings, {"trades": ["a.csv"]}) == {"trades": ["a.csv"]}
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -259,8 +252,8 @@ def test_a_file_that_changes_while_it_is_read_goes_back(
         age(place(settings, name))
     real = intake.inspect_taken
 
-    def write_meanwhile(files: Any, say: Any) -> Any:
-        found = real(files, say)
+    def write_meanwhile(files: Any) -> Any:
+        found = real(files)
         with files[0].path.open("ab") as file:
             file.write(b"more\n")
         return found

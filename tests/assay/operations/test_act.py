@@ -40,7 +40,7 @@ def stuck(settings: Settings, database: Any, loader: Connection) -> Stuck:
         batch_id = batch_id_of("trades", run_id, "2026-01-01")
         params = resolve_params({})
         run = Run("trades", ["trades"], run_id, "manual", batch_id, "2026-01-01", params)
-        plan = accept_files(settings, database.connect, run, print)
+        plan = accept_files(settings, database.connect, run)
         set_batch_state(loader, batch_id, "FAILED", error="validate_silver: 1 expectation not met")
         return plan
 

@@ -45,7 +45,7 @@ def accept(settings: Settings, database: Any) -> Accept:
     def run_once(name: str) -> Plan:
         batch_id = batch_id_of("trades", name, "2026-01-01")
         run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", resolve_params({}))
-        return accept_files(settings, database.connect, run, print)
+        return accept_files(settings, database.connect, run)
 
     return run_once
 
@@ -230,7 +230,7 @@ def test_dataset_without_a_file_has_nothing_more_to_do(
         "finance", ["stocks", "mutual_funds"], "one", "manual", batch_id, "2026-01-01",
         resolve_params({}),
     )  # fmt: skip
-    plan = accept_files(settings, database.connect, run, print)
+    plan = accept_files(settings, database.connect, run)
     assert plan.active == ["stocks", "mutual_funds"]
     spoilt, kept = plan.files_of("stocks")[0], plan.files_of("mutual_funds")[0]
     reject_file(settings, loader, batch_id, spoilt.file_id, "bad feed")
@@ -266,7 +266,7 @@ def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
         path.write_text(json.dumps(quote | fund) + "\n")
     batch_id = batch_id_of("finance", "one", "2026-01-01")
     run = Run("finance", names, "one", "manual", batch_id, "2026-01-01", resolve_params({}))
-    plan = accept_files(settings, database.connect, run, print)
+    plan = accept_files(settings, database.connect, run)
     file_id = plan.files[0].file_id
     assert [(file.dataset, file.file_id) for file in plan.files] == [(n, file_id) for n in names]
     with pytest.raises(BatchError, match=r"name one with --dataset: mutual_funds, stocks"):

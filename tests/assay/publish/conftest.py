@@ -27,9 +27,9 @@ def lake(tmp_path: Path, loader: psycopg.Connection[Any]) -> Lake:
 def publish(database: Database) -> Callable[..., dict[str, Any]]:
     """Publish a plan under the next epoch, as the task does."""
 
-    def run(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
+    def run(plan: Plan) -> dict[str, Any]:
         with database.connect(autocommit=True) as connection:
             epoch = ledger.take_epoch(connection, plan.pipeline, "test")
-        return publish_batch(database.connect, database.uri(), plan, epoch, say)
+        return publish_batch(database.connect, database.uri(), plan, epoch)
 
     return run

@@ -17,6 +17,9 @@ import pytest
 
 from assay import ledger
 from assay.errors import FencedError, ReconciliationError
+from assay.events.context import Correlation
+from assay.events.event import Event
+from assay.events.sinks import sent_to
 from assay.plan import Plan, read_plan
 from assay.publish import publish_batch, publish_pending
 from assay.results import latest_result, write_result
@@ -158,9 +161,7 @@ def test_pending_batches_are_released_in_the_order_of_their_commits(
         p.batch_id: p for p in (lake.commit([trade(1)]), lake.commit([], [trade(1, cost="2")]))
     }
     epoch = ledger.take_epoch(lake.connection, "trades", "test")
-    released = publish_pending(
-        database.connect, database.uri(), "trades", epoch, plans.__getitem__, print
-    )
+    released = publish_pending(database.connect, database.uri(), "trades", epoch, plans.__getitem__)
     assert [release.batch_id for release in released] == ["b1", "b2"]
     assert served(database) == [trade(1, cost="2")]
     assert ledger.committed_unreleased(lake.connection, "trades") == []
@@ -248,7 +249,7 @@ import psycopg, sys
 from assay.plan import read_plan
 from assay.publish import publish_batch
 uri, plan, epoch = sys.argv[1:]
-publish_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch), print)
+publish_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch))
 """
 
 
@@ -354,19 +355,21 @@ def test_connection_lost_at_commit_is_decided_by_the_release_row(
     epoch = ledger.take_epoch(lake.connection, "trades", "test")
     lines: list[str] = []
 
-    def arm(line: str) -> None:
-        lines.append(line)
-        if "quarantine_row: staged" in line:
-            cutting.armed = True
+    class Arming:
+        def write(self, event: Event, correlation: Correlation) -> None:
+            lines.append(str(event))
+            if "quarantine_row: staged" in lines[-1]:
+                cutting.armed = True
 
     if cutting.after_commit:
-        release = publish_batch(through.connect, database.uri(), plan, epoch, arm)
+        with sent_to(Arming()):
+            release = publish_batch(through.connect, database.uri(), plan, epoch)
         assert release.batch_id == plan.batch_id
         assert any("lost at COMMIT" in line for line in lines)
         assert served(database) == [trade(1)]
     else:
-        with pytest.raises(psycopg.OperationalError):
-            publish_batch(through.connect, database.uri(), plan, epoch, arm)
+        with sent_to(Arming()), pytest.raises(psycopg.OperationalError):
+            publish_batch(through.connect, database.uri(), plan, epoch)
         assert served(database) == []
     assert not cutting.armed, "the connection was never cut"
 

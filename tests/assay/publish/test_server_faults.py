@@ -13,6 +13,7 @@ import pytest
 from adbc_driver_manager import Error
 
 from assay import ledger
+from assay.events.sinks import gathered
 from assay.publish import publish_batch, stage_batch
 from builders.published_lake import Lake, content, served, trade
 
@@ -33,11 +34,11 @@ def plan(own_server: OwnServer, tmp_path: Path) -> Iterator[Plan]:
 
 def attempt(server: OwnServer, task: Task, plan: Plan) -> list[str]:
     """The task under the next epoch; what it said."""
-    said: list[str] = []
     with server.database.connect(autocommit=True) as connection:
         epoch = ledger.take_epoch(connection, plan.pipeline, "test")
-    task(server.database.connect, server.database.uri(), plan, epoch, said.append)
-    return said
+    with gathered() as events:
+        task(server.database.connect, server.database.uri(), plan, epoch)
+    return [str(event) for event in events]
 
 
 def test_staging_that_a_crash_of_the_server_emptied_is_filled_again(

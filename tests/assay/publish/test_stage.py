@@ -38,7 +38,7 @@ def stage(database: Database) -> Stage:
     def run(plan: Plan) -> dict[str, Any]:
         with database.connect(autocommit=True) as connection:
             epoch = ledger.take_epoch(connection, plan.pipeline, "stage")
-        return stage_batch(database.connect, database.uri(), plan, epoch, print)
+        return stage_batch(database.connect, database.uri(), plan, epoch)
 
     return run
 
@@ -95,12 +95,12 @@ def test_key_given_twice_is_refused(database: Database, lake: Lake, stage: Stage
 
 
 def test_publish_applies_what_was_staged(
-    database: Database, lake: Lake, stage: Stage, publish: Any
+    database: Database, lake: Lake, stage: Stage, publish: Any, said: list[str]
 ) -> None:
     plan = lake.commit([trade(1), trade(2)])
     stage(plan)
-    said: list[str] = []
-    publish(plan, said.append)
+    said.clear()
+    publish(plan)
     assert served(database) == [trade(1), trade(2)]
     assert not any("staged" in line for line in said)
     assert staging_tables(database) == []
@@ -108,13 +108,12 @@ def test_publish_applies_what_was_staged(
 
 @pytest.mark.parametrize("statement", ["TRUNCATE {}", "DROP TABLE {}", "DELETE FROM {}"])
 def test_staging_that_a_crash_emptied_is_filled_again(
-    database: Database, lake: Lake, stage: Stage, publish: Any, statement: str
+    database: Database, lake: Lake, stage: Stage, publish: Any, statement: str, said: list[str]
 ) -> None:
     plan = lake.commit([trade(1), trade(2)])
     staged = stage(plan)["tables"]["trade_event"]["name"]
     lake.connection.execute(statement.format(f"staging.{staged}"))
-    said: list[str] = []
-    publish(plan, said.append)
+    publish(plan)
     assert any(f"staging.{staged} holds 0 rows" in line for line in said)
     assert served(database) == [trade(1), trade(2)]
 
@@ -139,7 +138,7 @@ def test_overtaken_attempt_stages_nothing(
     epoch = ledger.take_epoch(loader, "trades", "stage")
     ledger.take_epoch(loader, "trades", "a newer attempt")
     with pytest.raises(FencedError):
-        stage_batch(database.connect, database.uri(), plan, epoch, print)
+        stage_batch(database.connect, database.uri(), plan, epoch)
     assert staging_tables(database) == []
 
 
@@ -185,7 +184,7 @@ import psycopg, sys
 from assay.plan import read_plan
 from assay.publish import stage_batch
 uri, plan, epoch = sys.argv[1:]
-stage_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch), print)
+stage_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch))
 """
 
 

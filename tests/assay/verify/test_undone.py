@@ -21,7 +21,7 @@ def take_back(site: Site, release_id: int, *, gives_back: bool) -> None:
     with site.database.connect("assay_loader", autocommit=True) as connection:
         epoch = take_epoch(connection, "trades", "a rollback")
     request = Request(release_id, None, "ann", "to see", gives_back)
-    roll_back(site.settings, lambda: connect(uri), uri, "trades", request, epoch, print)
+    roll_back(site.settings, lambda: connect(uri), uri, "trades", request, epoch)
 
 
 def test_rolled_back_batches_leave_a_past_that_is_sound(site: Site) -> None:

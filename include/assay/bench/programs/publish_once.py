@@ -37,7 +37,7 @@ def main(plan_path: str) -> None:
     with psycopg.connect(uri) as connection:
         epoch = ledger.take_epoch(connection, plan.pipeline, "make bench")
     began = time.monotonic()
-    publish_batch(lambda: psycopg.connect(uri), uri, plan, epoch, print)
+    publish_batch(lambda: psycopg.connect(uri), uri, plan, epoch)
     seconds = time.monotonic() - began
     print(json.dumps({"seconds": seconds, "peak_mb": peak_memory_mb()}), flush=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,8 @@ from assay.batch_states import PUBLISHED
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
+from assay.events.event import TableStaged
+from assay.events.sinks import emit
 from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.ledger.row_ledger import batches_in_row_ledger
@@ -31,7 +33,6 @@ from assay.results import epochs_of
 from assay.serving.evolution import LINEAGE
 from assay.settings import Settings
 from assay.stage_results import read_commit
-from assay.words import count
 
 QUARANTINE = (*COLUMNS, Column("batch_id"))
 
@@ -51,7 +52,6 @@ def stage_reload(
     uri: str,
     rollback: Rollback,
     epoch: int,
-    say: Callable[[str], None],
 ) -> Reload:
     """Copy the tables at their versions into staging. Raises BatchError when one is unreadable."""
     reload = Reload()
@@ -62,7 +62,7 @@ def stage_reload(
             reload.targets.append(stage(connection, uri, target, epoch))
             path, version = target.reload or ("", 0)
             reload.measured[target.table] = measure_delta(path, version, target.measured)
-            say(f"{target.table}: staged {count(_rows(reload.targets[-1]), 'row')}")
+            emit(TableStaged(target.table, _rows(reload.targets[-1])))
         for dataset, target in _quarantined(settings, rollback).items():
             reload.quarantine[dataset] = stage(connection, uri, target, epoch)
     except (DeltaError, OSError, psycopg.Error) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -11,13 +10,13 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from assay import failpoints
 from assay.delta_history import Commit, head
 from assay.errors import FencedError
+from assay.events.event import TableRestored
+from assay.events.sinks import emit
 from assay.ledger.rollbacks import Rollback
 from assay.settings import Settings
 
 
-def restore_tables(
-    settings: Settings, rollback: Rollback, epoch: int, say: Callable[[str], None]
-) -> None:
+def restore_tables(settings: Settings, rollback: Rollback, epoch: int) -> None:
     """Bring every table of the rollback to its version; one that stands there is left alone."""
     for table, version in rollback.versions.items():
         path = str(settings.lake / Path(*table.split(".")))
@@ -25,7 +24,7 @@ def restore_tables(
         if newest.version > version and newest.batch_id != rollback.rollback_id:
             failpoints.reach(f"before restoring {table}")
             _restore(path, version, rollback, epoch)
-            say(f"{table}: restored to version {version}, as version {head(path).version}")
+            emit(TableRestored(table, version, as_version=head(path).version))
             failpoints.reach(f"after restoring {table}")
 
 

@@ -6,13 +6,14 @@ and after it only the same rollback can go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 
 from assay import failpoints, ledger
 from assay.errors import BatchError
+from assay.events.event import Progress, RolledBack
+from assay.events.sinks import emit
 from assay.landing.give_back import settle_files
 from assay.ledger.rollbacks import (
     Rollback,
@@ -26,9 +27,6 @@ from assay.operations.rollback.restore import restore_tables
 from assay.publish.stage import Connect, autocommit
 from assay.settings import Settings
 from assay.spark_runtime.submit import spark_lock
-from assay.words import count
-
-Say = Callable[[str], None]
 
 
 def roll_back(
@@ -38,7 +36,6 @@ def roll_back(
     pipeline: str,
     request: Request,
     epoch: int,
-    say: Say,
 ) -> Rollback:
     """Undo what came after a release, or the newest batch; returns what was done.
 
@@ -49,10 +46,10 @@ def roll_back(
         with autocommit(connect) as connection:
             rollback = _find(settings, connection, pipeline, request, epoch)
             if rollback.state == "RESTORING":
-                say(describe(rollback))
-                reload = stage_reload(settings, connection, uri, rollback, epoch, say)
+                emit(Progress(describe(rollback)))
+                reload = stage_reload(settings, connection, uri, rollback, epoch)
                 try:
-                    _move(settings, connect, rollback, reload, epoch, say)
+                    _move(settings, connect, rollback, reload, epoch)
                 finally:
                     drop_reload(connect, reload)
         failpoints.reach("after the release of a rollback")
@@ -60,8 +57,18 @@ def roll_back(
             moved = settle_files(settings, connection, rollback)
             set_rollback_state(connection, rollback.rollback_id, "DONE")
     place = "landing, pending again" if rollback.gives_back else "the archive"
-    say(f"{count(moved, 'file')} moved to {place}")
+    emit(_done(rollback, moved, place))
     return rollback
+
+
+def _done(rollback: Rollback, files: int, place: str) -> RolledBack:
+    return RolledBack(
+        pipeline=rollback.pipeline,
+        to_release=rollback.to_release,
+        batches=tuple(rollback.batches),
+        files=files,
+        place=place,
+    )
 
 
 def describe(rollback: Rollback) -> str:
@@ -99,14 +106,13 @@ def _move(
     rollback: Rollback,
     reload: Reload,
     epoch: int,
-    say: Say,
 ) -> None:
     with autocommit(connect) as connection, connection.transaction():
         ledger.require_epoch(connection, rollback.pipeline, epoch)
         if open_rollback(connection, rollback.pipeline) is None:
             start_rollback(connection, rollback)
     failpoints.reach("before restoring")
-    restore_tables(settings, rollback, epoch, say)
+    restore_tables(settings, rollback, epoch)
     failpoints.reach("after restoring")
     with autocommit(connect) as connection, connection.transaction():
         ledger.require_epoch(connection, rollback.pipeline, epoch)
