@@ -9,7 +9,7 @@ import pytest
 
 from assay import ledger
 from assay.errors import BatchError, FencedError
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.ledger import Delivery
 from assay.notes import as_note
 from assay.plan import GatePolicy, Plan
@@ -305,7 +305,7 @@ def test_dry_run_leaves_one_batch_row_and_no_ingest_batch(loader: Connection) ->
         datasets=["trades"],
         run_id="r",
         batch_date="2026-01-01",
-        input=Files([]),
+        input=Slices([]),
         active=["trades"],
         commit=False,
         generation=1,

@@ -18,11 +18,12 @@ from assay import ledger
 from assay.bench.gates import pass_gates
 from assay.contracts.load import load_contract
 from assay.evolution import LINEAGE
-from assay.inputs import Files, ManifestFile, Rebuild
+from assay.inputs import Rebuild, Slices
 from assay.plan import GatePolicy, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED
 from assay.results import latest_result, write_result
+from assay.slices import FileSlice
 from builders.ledger_rows import commit
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Lake:
 
     def _plan(self, records: int, *, rebuild: bool) -> Plan:
         name = f"b{self.number}"
-        file = ManifestFile(
+        file = FileSlice(
             "trades", "csv", f"{self.number:064x}", f"/x/{name}", f"{name}.csv", records, 1, []
         )
         return Plan(
@@ -145,7 +146,7 @@ class Lake:
             datasets=["trades"],
             run_id=f"run {name}",
             batch_date="2026-01-01",
-            input=Rebuild(["b1"]) if rebuild else Files([file]),
+            input=Rebuild(["b1"]) if rebuild else Slices([file]),
             active=["trades"],
             commit=True,
             generation=2 if rebuild else 1,

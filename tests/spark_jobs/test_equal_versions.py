@@ -66,7 +66,7 @@ def deliver(pipeline: Attempts, day: str, **holdings: int | str) -> None:
 
 def load(pipeline: Attempts, name: str, **params: Any) -> Plan:
     plan = pipeline.accept(name, **params)
-    stages = ["ingest_bronze"] if plan.files else []
+    stages = ["ingest_bronze"] if plan.slices else []
     pipeline.run(plan, *stages, "build_silver", "build_gold", "commit")
     assert [r.batch_id for r in pipeline.publish()] == [plan.batch_id]
     assert pipeline.violations() == []

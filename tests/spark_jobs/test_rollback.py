@@ -77,7 +77,7 @@ def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> Path:
 
 def commit(pipeline: Attempts, name: str, **params: Any) -> Plan:
     plan = pipeline.accept(name, **params)
-    first = ["ingest_bronze"] if plan.files else []
+    first = ["ingest_bronze"] if plan.slices else []
     pipeline.run(plan, *first, "build_silver", "build_gold", "commit")
     return plan
 

@@ -48,7 +48,7 @@ class ReleasedFile:
 
     batch_id: str
     dataset: str
-    file_id: str
+    slice_id: str
     source_file: str
     location: str
     hour: str
@@ -98,7 +98,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     source = as_place(file.location)
     wanted = settings.archive / file.hour / file.batch_id / file.source_file
     plain = wanted.with_name(fit_name(wanted.name))
-    marked = wanted.with_name(fit_name(wanted.name, f".{file.file_id[:8]}"))
+    marked = wanted.with_name(fit_name(wanted.name, f".{file.slice_id[:8]}"))
     if exists(source):
         place = marked if exists(plain) and not is_copy(source, plain) else plain
         move_file(source, place)
@@ -106,7 +106,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     for place in (plain, marked):  # an attempt that was cut off before it told the ledger
         if exists(place):
             with on_this_machine(place) as path:
-                if path.is_file() and hash_file(path)[0] == file.file_id:
+                if path.is_file() and hash_file(path)[0] == file.slice_id:
                     return place
     return None
 
@@ -117,7 +117,7 @@ def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Place
             "UPDATE ops.batch_file SET location = %s"
             " WHERE batch_id = %s AND dataset = %s AND file_id = %s AND source_file = %s",
             [
-                (str(place), file.batch_id, file.dataset, file.file_id, file.source_file)
+                (str(place), file.batch_id, file.dataset, file.slice_id, file.source_file)
                 for file, place in moved.items()
             ],
         )
@@ -134,15 +134,15 @@ def accepted_files_in_place(
     """Lend the archived files of a batch to their accepted paths, for a task that runs again."""
     with connect() as connection:
         archived = {
-            (d.dataset, d.file_id, d.source_file): d.location
+            (d.dataset, d.slice_id, d.source_file): d.location
             for d in deliveries(connection, plan.batch_id)
         }
     lent: list[Place] = []
     try:
-        for file in plan.files:
+        for file in plan.slices:
             path = as_place(file.path)
             if not exists(path):
-                link_file(as_place(archived[file.dataset, file.file_id, file.source_file]), path)
+                link_file(as_place(archived[file.dataset, file.slice_id, file.source_file]), path)
                 lent.append(path)
         yield
     finally:

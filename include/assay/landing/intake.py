@@ -145,7 +145,7 @@ class Landing:
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
-        contents = [(d.dataset, d.file_id) for d in found if d.verdict == "accepted"]
+        contents = [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
         return batch_holding(
             self.connection, self.run.pipeline, contents, besides=self.run.batch_id
         )
@@ -156,7 +156,7 @@ class Landing:
         Only when nothing else is there to take: the reason of the override is about them then.
         """
         params = self.run.params
-        accepted = {(d.dataset, d.file_id) for d in found if d.verdict == "accepted"}
+        accepted = {(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"}
         is_new = bool(accepted - self._holding(found).keys())
         if is_new or params.gate_policy != "override" or params.dry_run:
             return False

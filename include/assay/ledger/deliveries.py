@@ -29,7 +29,7 @@ class Delivery:
 
     dataset: str
     source_file: str
-    file_id: str
+    slice_id: str
     verdict: Verdict
     reason: str = ""
     records: int = 0
@@ -41,11 +41,11 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class AcceptedFile:
+class AcceptedSlice:
     """Where an accepted file stands among all deliveries of its dataset; `number` only grows."""
 
     dataset: str
-    file_id: str
+    slice_id: str
     batch_id: str
     slice_date: str
     number: int
@@ -62,7 +62,7 @@ def record_deliveries(
             INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,
                                         records, size_bytes, header, location, format,
                                         slice_date)
-            VALUES (%(batch_id)s, %(dataset)s, %(file_id)s, %(source_file)s, %(verdict)s,
+            VALUES (%(batch_id)s, %(dataset)s, %(slice_id)s, %(source_file)s, %(verdict)s,
                     %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s,
                     %(slice_date)s)
             ON CONFLICT (batch_id, dataset, file_id, source_file) DO UPDATE
@@ -86,7 +86,7 @@ def deliveries(connection: Connection, batch_id: str) -> list[Delivery]:
     return [Delivery(*row) for row in rows]
 
 
-def accepted_files(connection: Connection, datasets: Sequence[str]) -> list[AcceptedFile]:
+def accepted_slices(connection: Connection, datasets: Sequence[str]) -> list[AcceptedSlice]:
     """Every content that was accepted of these datasets, as its last acceptance has it."""
     rows = fetch_all(
         connection,
@@ -100,7 +100,7 @@ def accepted_files(connection: Connection, datasets: Sequence[str]) -> list[Acce
         """,
         [[*WHOLE_IN_LAKE], list(datasets)],
     )
-    return [AcceptedFile(*row) for row in rows]
+    return [AcceptedSlice(*row) for row in rows]
 
 
 def batch_holding(
@@ -108,8 +108,8 @@ def batch_holding(
 ) -> dict[tuple[str, str], str]:
     """Which other live batch of the pipeline accepted each of these contents of a dataset.
 
-    A content is (dataset, file_id). A batch that was abandoned or rolled
-    back, or was a dry run, holds nothing.
+    A content is (dataset, slice_id). A batch that was abandoned or rolled back, or was a dry run,
+    holds nothing.
     """
     rows = fetch_all(
         connection,
@@ -122,24 +122,24 @@ def batch_holding(
           AND batch.state <> ALL(%s)
         ORDER BY file.dataset, file.file_id, batch.number
         """,
-        [pipeline, [file_id for _, file_id in contents], besides, [*HOLDS_NOTHING]],
+        [pipeline, [slice_id for _, slice_id in contents], besides, [*HOLDS_NOTHING]],
     )
-    return {(dataset, file_id): batch for dataset, file_id, batch in rows}
+    return {(dataset, slice_id): batch for dataset, slice_id, batch in rows}
 
 
 @dataclass(frozen=True)
 class HeldFile:
     """A file of a batch that did not come to its end; `run_id` and `state` are the batch's.
 
-    Of an ABANDONED batch, one that is still to be given back. `file_id` is empty when the batch was
-    cut off before it looked at the file.
+    Of an ABANDONED batch, one that is still to be given back. `slice_id` is empty when the batch
+    was cut off before it looked at the file.
     """
 
     batch_id: str
     run_id: str
     state: BatchState
     dataset: str
-    file_id: str
+    slice_id: str
     source_file: str
     location: str
 

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
 from assay.errors import AssayError, BatchError, SettingsError
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.params import RunParams, resolve_params
 from assay.plan import Plan, read_plan
 from assay.results import next_epoch
@@ -185,7 +185,7 @@ class ArchiveFilesOperator(BaseOperator):
             moved = archive_files(load_settings(), connection, plan, self.log.info)
             now.summary = f"archive_files: {count(moved, 'file')}"
         self.log.info(now.summary)
-        if type(plan.input) is Files:
+        if type(plan.input) is Slices:
             with connect() as connection:
                 overdue = describe_overdue(connection, plan.datasets)
                 ledger.keep_error(connection, plan.batch_id, overdue or None)
