@@ -19,10 +19,10 @@ from assay.contracts.folders import contract_names
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import ExportError
-from assay.evolution import LINEAGE
 from assay.export_formats import WRITERS, Format, write_file
 from assay.files import written_whole
 from assay.ledger.query import Connection
+from assay.lineage import LINEAGE, name_in_lake
 from assay.settings import Settings
 
 Progress = Callable[[str, int], None]
@@ -117,7 +117,7 @@ def _write(
     there = {field.name for field in lake.schema().fields}
     lineage = LINEAGE if contract.layer == "silver" else ()
     # A version from before a column was added lacks it.
-    columns = [column for column in (*contract.columns, *lineage) if column.name in there]
+    columns = [column for column in (*contract.columns, *lineage) if name_in_lake(column) in there]
 
     def report(rows: int) -> None:
         if progress:

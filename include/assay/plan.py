@@ -156,7 +156,7 @@ def read_plan(path: Path | str) -> Plan:
 def _as_facts(given: Input) -> dict[str, Any]:
     """An input for JSON."""
     (kind,) = (name for name, cls in KINDS.items() if cls is type(given))
-    facts = {"kind": kind, **dataclasses.asdict(given)}
+    facts: dict[str, Any] = {"kind": kind, **dataclasses.asdict(given)}
     if isinstance(given, Slices):
         facts["slices"] = [slice_as_facts(taken) for taken in given.slices]
     return facts

@@ -212,11 +212,10 @@ def test_content_is_held_by_the_live_batch_that_accepted_it(loader: Connection) 
     rejected = Delivery("trades", "r.csv", "f2", "rejected", "empty")
     ledger.record_deliveries(loader, "b1", [ACCEPTED, rejected])
     asked = [("trades", "f1"), ("trades", "f2"), ("stocks", "f1")]
-    assert ledger.batch_holding(loader, "trades", asked, besides="b2") == {("trades", "f1"): "b1"}
-    assert ledger.batch_holding(loader, "trades", asked, besides="b1") == {}
-    assert ledger.batch_holding(loader, "finance", asked, besides="b2") == {}
+    assert ledger.batch_holding(loader, asked, besides="b2") == {("trades", "f1"): "b1"}
+    assert ledger.batch_holding(loader, asked, besides="b1") == {}
     ledger.set_batch_state(loader, "b1", "ABANDONED")
-    assert ledger.batch_holding(loader, "trades", asked, besides="b2") == {}
+    assert ledger.batch_holding(loader, asked, besides="b2") == {}
 
 
 def test_attempt_that_never_reported_is_lost_when_the_next_begins(loader: Connection) -> None:

@@ -58,17 +58,17 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
 def _delivered(home: Path) -> pa.Table:
     """The files that were taken so far, by their day, then in the order in which they were."""
     rows = json.loads((home / TAKEN).read_text()) if (home / TAKEN).is_file() else []
-    last = {(dataset, file_id): (n, day) for n, (dataset, file_id, day) in enumerate(rows)}
+    last = {(dataset, slice_id): (n, day) for n, (dataset, slice_id, day) in enumerate(rows)}
     return pa.Table.from_pylist(
         [
             {
                 "dataset": dataset,
-                "file_id": file_id,
+                "file_id": slice_id,
                 "batch_id": "",
                 "delivery": f"{day} {number:019d}",
                 "is_committed": False,
             }
-            for (dataset, file_id), (number, day) in last.items()
+            for (dataset, slice_id), (number, day) in last.items()
         ],
         delivery_order.SCHEMA,
     )
@@ -77,7 +77,7 @@ def _delivered(home: Path) -> pa.Table:
 def take(
     home: Path, file: Path, dataset: str = "trades", contract: Contract | None = None
 ) -> Slice:
-    """Copy a delivered file to `accepted/<file_id><suffix>` and count its records."""
+    """Copy a delivered file to `accepted/<slice_id><suffix>` and count its records."""
     contract = contract or load_contract("bronze", dataset)
     found = inspect_file(file, contract)
     accepted = home / "accepted" / (found.slice_id + matching_suffix(file.name, contract))

@@ -261,7 +261,7 @@ def test_a_dry_run_takes_nothing_and_says_what_would_change(
             f"SELECT count(*) FROM ops.{table} WHERE batch_id = %s",  # noqa: S608
             [batch_id],
         )
-        for table in ("batch_file", "batch_task", "row_ledger", "release", "validation_result")
+        for table in ("batch_slice", "batch_task", "row_ledger", "release", "validation_result")
     }
     assert rows_of.pop("validation_result")[0][0] >= 14
     assert set(map(str, rows_of.values())) == {"[(0,)]"}

@@ -147,7 +147,7 @@ def assert_micros(pipeline: Attempts, tmp_path: Path, plan: Plan) -> None:
 
 def assert_found_when_settled_wrongly(pipeline: Attempts) -> None:
     """The auditor goes by the books: told of another order, it finds the rows that do not fit."""
-    change = "UPDATE ops.batch_file SET slice_date = %s WHERE source_file LIKE %s"
+    change = "UPDATE ops.batch_slice SET slice_date = %s WHERE source_file LIKE %s"
     query_change(pipeline, change, "2026-01-09", "%2026-01-01%")
     found = pipeline.violations()
     assert len(found) == 1

@@ -117,7 +117,7 @@ def state_of(pipeline: Attempts) -> dict[str, Any]:
         "serving": serving,
         "quarantine": query(pipeline, rows),
         "moved": query(pipeline, "SELECT row_id, how FROM ops.quarantine_movement ORDER BY 1"),
-        "ledger": query(pipeline, "SELECT * FROM ops.row_ledger ORDER BY batch_id, file_id"),
+        "ledger": query(pipeline, "SELECT * FROM ops.row_ledger ORDER BY batch_id, slice_id"),
         "release": query(pipeline, "SELECT release_id, batch_id FROM ops.current_release"),
     }
 

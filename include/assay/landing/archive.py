@@ -28,9 +28,9 @@ from assay.settings import Settings
 from assay.words import count
 
 RELEASED_FILES = """
-    SELECT file.batch_id, file.dataset, file.file_id, file.source_file, file.location,
+    SELECT file.batch_id, file.dataset, file.slice_id, file.source_file, file.location,
            to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24')
-    FROM ops.batch_file AS file
+    FROM ops.batch_slice AS file
     JOIN ops.batch AS batch USING (batch_id)
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
@@ -38,7 +38,7 @@ RELEASED_FILES = """
     WHERE batch.pipeline = %s AND batch.state = ANY(%s)
       AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
-    ORDER BY file.batch_id, file.source_file, file.file_id
+    ORDER BY file.batch_id, file.source_file, file.slice_id
 """
 
 
@@ -114,8 +114,8 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
 def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Place]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE ops.batch_file SET location = %s"
-            " WHERE batch_id = %s AND dataset = %s AND file_id = %s AND source_file = %s",
+            "UPDATE ops.batch_slice SET location = %s"
+            " WHERE batch_id = %s AND dataset = %s AND slice_id = %s AND source_file = %s",
             [
                 (str(place), file.batch_id, file.dataset, file.slice_id, file.source_file)
                 for file, place in moved.items()

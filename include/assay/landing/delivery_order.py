@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 from assay.files import written_whole
 from assay.ledger.deliveries import AcceptedSlice, accepted_slices
 from assay.ledger.query import Connection
+from assay.lineage import SLICE_ID_IN_LAKE
 from assay.plan import Plan
 
 # `delivery` sorts as a text. `is_committed` says whether the lake has records of the file.
 SCHEMA = pa.schema(
     {
         "dataset": pa.string(),
-        "file_id": pa.string(),
+        SLICE_ID_IN_LAKE: pa.string(),
         "batch_id": pa.string(),
         "delivery": pa.string(),
         "is_committed": pa.bool_(),
@@ -51,7 +52,7 @@ def write_delivery_order(connection: Connection, plan: Plan) -> None:
 def _row(file: AcceptedSlice) -> dict[str, object]:
     return {
         "dataset": file.dataset,
-        "file_id": file.slice_id,
+        SLICE_ID_IN_LAKE: file.slice_id,
         "batch_id": file.batch_id,
         "delivery": f"{file.slice_date} {file.number:019d}",
         "is_committed": file.is_committed,

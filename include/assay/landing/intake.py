@@ -106,7 +106,7 @@ class Landing:
         abandoned = [file for file in self._held([]) if file.state == ABANDONED]
         for batch_id in dict.fromkeys(file.batch_id for file in abandoned):
             if not self.folders.dry_run:
-                complete_return(self.settings, self.connection, self.run.pipeline, batch_id)
+                complete_return(self.settings, self.connection, batch_id)
 
     def _take(self) -> int:
         """Take what is at rest; returns how many files are not."""
@@ -146,9 +146,7 @@ class Landing:
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
         contents = [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
-        return batch_holding(
-            self.connection, self.run.pipeline, contents, besides=self.run.batch_id
-        )
+        return batch_holding(self.connection, contents, besides=self.run.batch_id)
 
     def _take_over(self, found: list[Delivery]) -> bool:
         """Have stuck batches give their files back to a run that is there to let them pass.
@@ -163,9 +161,7 @@ class Landing:
         held = self._held(found)
         why = f"{self.run.batch_id} takes its files over, with override: {params.override_reason}"
         for batch_id in dict.fromkeys(file.batch_id for file in held):
-            return_files(
-                self.settings, self.connection, self.run.pipeline, batch_id, self.run.user, why
-            )
+            return_files(self.settings, self.connection, batch_id, self.run.user, why)
             self.say(f"took over the files of {batch_id}, which is ABANDONED now")
         return bool(held)
 

@@ -102,7 +102,7 @@ def _active(connection: Connection, datasets: list[str], given: Input) -> list[s
     """The datasets that have records to go through silver."""
     delivered = fetch_all(
         connection,
-        "SELECT DISTINCT dataset FROM ops.batch_file"
+        "SELECT DISTINCT dataset FROM ops.batch_slice"
         " WHERE batch_id = ANY(%s) AND verdict = 'accepted' AND records > 0",
         [given.batches if isinstance(given, Rebuild) else []],
     )

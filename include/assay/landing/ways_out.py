@@ -64,28 +64,25 @@ def abandon_batch(
         if state in (EMPTY, DRY_RUN, ROLLED_BACK):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
         _fence(connection, pipeline, batch_id, state, f"abandon {batch_id}")
-        return return_files(settings, connection, pipeline, batch_id, who, why)
+        return return_files(settings, connection, batch_id, who, why)
 
 
 def return_files(
     settings: Settings,
     connection: psycopg.Connection[Any],
-    pipeline: str,
     batch_id: str,
     who: str,
     why: str,
 ) -> int:
     """Abandon a batch of which no attempt lives; to be called while the files are held."""
     set_batch_state(connection, batch_id, ABANDONED, error=f"abandoned by {who}: {why}")
-    return complete_return(settings, connection, pipeline, batch_id)
+    return complete_return(settings, connection, batch_id)
 
 
-def complete_return(
-    settings: Settings, connection: psycopg.Connection[Any], pipeline: str, batch_id: str
-) -> int:
+def complete_return(settings: Settings, connection: psycopg.Connection[Any], batch_id: str) -> int:
     """Give back what an abandoned batch still has, and return how many files that was."""
     returned = _return_taken(settings, batch_id)
-    for delivery in _still_accepted(settings, connection, pipeline, batch_id):
+    for delivery in _still_accepted(settings, connection, batch_id):
         source = as_place(delivery.location)
         dataset = _dataset_of(settings, source)
         place = place_in_landing(settings, dataset, delivery.source_file, source)
@@ -121,9 +118,7 @@ def _return_taken(settings: Settings, batch_id: str) -> int:
     return returned
 
 
-def _still_accepted(
-    settings: Settings, connection: Connection, pipeline: str, batch_id: str
-) -> list[Delivery]:
+def _still_accepted(settings: Settings, connection: Connection, batch_id: str) -> list[Delivery]:
     """Accepted files that no other batch has accepted since."""
     own = [
         delivery
@@ -132,7 +127,7 @@ def _still_accepted(
         and as_place(delivery.location).is_relative_to(settings.accepted)
     ]
     contents = [(d.dataset, d.slice_id) for d in own]
-    held = batch_holding(connection, pipeline, contents, besides=batch_id)
+    held = batch_holding(connection, contents, besides=batch_id)
     return [delivery for delivery in own if (delivery.dataset, delivery.slice_id) not in held]
 
 

@@ -1,10 +1,12 @@
-"""Deliveries: every file that a batch saw, with its verdict."""
+"""Deliveries: every slice that a batch saw, with its verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
+
+from psycopg.errors import UniqueViolation
 
 from assay.batch_states import (
     ABANDONED,
@@ -14,17 +16,31 @@ from assay.batch_states import (
     WHOLE_IN_LAKE,
     BatchState,
 )
+from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_all
+from assay.slices import SliceKind
 
 Verdict = Literal["accepted", "duplicate", "rejected"]
 UNKNOWN_DAY = "0001-01-01"  # comes before every other
+RECORD = """
+    INSERT INTO ops.batch_slice (batch_id, dataset, slice_id, source_file, verdict, reason,
+                                records, size_bytes, header, location, format,
+                                slice_date, kind)
+    VALUES (%(batch_id)s, %(dataset)s, %(slice_id)s, %(source_file)s, %(verdict)s,
+            %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s,
+            %(slice_date)s, %(kind)s)
+    ON CONFLICT (batch_id, dataset, slice_id, source_file) DO UPDATE
+    SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
+        size_bytes = excluded.size_bytes, header = excluded.header,
+        location = excluded.location, format = excluded.format
+"""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file as it was delivered. `reason` says why it was not accepted; else it is empty.
+    """One slice as it was delivered. `reason` says why it was not accepted; else it is empty.
 
-    `slice_date` is the day that the file belongs to, see `filenames.file_date`.
+    `slice_date` is the day that it belongs to, of a file see `filenames.file_date`.
     """
 
     dataset: str
@@ -38,11 +54,12 @@ class Delivery:
     location: str = ""
     format: str = ""
     slice_date: str = UNKNOWN_DAY
+    kind: SliceKind = "file"
 
 
 @dataclass(frozen=True)
 class AcceptedSlice:
-    """Where an accepted file stands among all deliveries of its dataset; `number` only grows."""
+    """Where an accepted slice stands among all deliveries of its dataset; `number` only grows."""
 
     dataset: str
     slice_id: str
@@ -55,32 +72,28 @@ class AcceptedSlice:
 def record_deliveries(
     connection: Connection, batch_id: str, deliveries: Sequence[Delivery]
 ) -> None:
-    """Record what the batch saw; a delivery that is known already gets its newer verdict."""
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,
-                                        records, size_bytes, header, location, format,
-                                        slice_date)
-            VALUES (%(batch_id)s, %(dataset)s, %(slice_id)s, %(source_file)s, %(verdict)s,
-                    %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s,
-                    %(slice_date)s)
-            ON CONFLICT (batch_id, dataset, file_id, source_file) DO UPDATE
-            SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
-                size_bytes = excluded.size_bytes, header = excluded.header,
-                location = excluded.location, format = excluded.format
-            """,
-            [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries],
-        )
+    """Record what the batch saw; a delivery that is known already gets its newer verdict.
+
+    Raises BatchError when another live batch has claimed one of the slices since they were judged.
+    """
+    told = [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries]
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(RECORD, told)
+    except UniqueViolation as error:
+        raise BatchError(
+            f"{batch_id}: another batch has accepted one of its slices meanwhile"
+            f" ({error.diag.message_detail}); clear accept_files to judge them anew"
+        ) from error
 
 
 def deliveries(connection: Connection, batch_id: str) -> list[Delivery]:
     """Every delivery of the batch, by name."""
     rows = fetch_all(
         connection,
-        "SELECT dataset, source_file, file_id, verdict, reason, records, size_bytes, header,"
-        " location, format, slice_date::text"
-        " FROM ops.batch_file WHERE batch_id = %s ORDER BY dataset, source_file, file_id",
+        "SELECT dataset, source_file, slice_id, verdict, reason, records, size_bytes, header,"
+        " location, format, slice_date::text, kind"
+        " FROM ops.batch_slice WHERE batch_id = %s ORDER BY dataset, source_file, slice_id",
         [batch_id],
     )
     return [Delivery(*row) for row in rows]
@@ -91,12 +104,12 @@ def accepted_slices(connection: Connection, datasets: Sequence[str]) -> list[Acc
     rows = fetch_all(
         connection,
         """
-        SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id,
+        SELECT DISTINCT ON (file.dataset, file.slice_id) file.dataset, file.slice_id, file.batch_id,
                file.slice_date::text, file.delivery_number,
                batch.state = ANY(%s)
-        FROM ops.batch_file AS file JOIN ops.batch AS batch USING (batch_id)
+        FROM ops.batch_slice AS file JOIN ops.batch AS batch USING (batch_id)
         WHERE file.dataset = ANY(%s) AND file.verdict = 'accepted'
-        ORDER BY file.dataset, file.file_id, file.delivery_number DESC
+        ORDER BY file.dataset, file.slice_id, file.delivery_number DESC
         """,
         [[*WHOLE_IN_LAKE], list(datasets)],
     )
@@ -104,9 +117,9 @@ def accepted_slices(connection: Connection, datasets: Sequence[str]) -> list[Acc
 
 
 def batch_holding(
-    connection: Connection, pipeline: str, contents: Sequence[tuple[str, str]], *, besides: str
+    connection: Connection, contents: Sequence[tuple[str, str]], *, besides: str
 ) -> dict[tuple[str, str], str]:
-    """Which other live batch of the pipeline accepted each of these contents of a dataset.
+    """Which other live batch, of whatever pipeline, accepted each of these contents of a dataset.
 
     A content is (dataset, slice_id). A batch that was abandoned or rolled back, or was a dry run,
     holds nothing.
@@ -114,15 +127,15 @@ def batch_holding(
     rows = fetch_all(
         connection,
         """
-        SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id
-        FROM ops.batch_file AS file
+        SELECT DISTINCT ON (file.dataset, file.slice_id) file.dataset, file.slice_id, file.batch_id
+        FROM ops.batch_slice AS file
         JOIN ops.batch AS batch USING (batch_id)
-        WHERE batch.pipeline = %s AND file.file_id = ANY(%s) AND file.batch_id <> %s
+        WHERE file.slice_id = ANY(%s) AND file.batch_id <> %s
           AND file.verdict = 'accepted'
           AND batch.state <> ALL(%s)
-        ORDER BY file.dataset, file.file_id, batch.number
+        ORDER BY file.dataset, file.slice_id, batch.number
         """,
-        [pipeline, [slice_id for _, slice_id in contents], besides, [*HOLDS_NOTHING]],
+        [[slice_id for _, slice_id in contents], besides, [*HOLDS_NOTHING]],
     )
     return {(dataset, slice_id): batch for dataset, slice_id, batch in rows}
 
@@ -154,18 +167,18 @@ def held_files(
     rows = fetch_all(
         connection,
         """
-        SELECT batch.batch_id, batch.run_id, batch.state, file.dataset, file.file_id,
+        SELECT batch.batch_id, batch.run_id, batch.state, file.dataset, file.slice_id,
                file.source_file, file.location
-        FROM ops.batch_file AS file
+        FROM ops.batch_slice AS file
         JOIN ops.batch AS batch USING (batch_id)
         WHERE batch.pipeline = %(pipeline)s AND batch.batch_id <> %(besides)s
           AND batch.state = ANY(%(held_in)s)
           AND file.verdict = 'accepted' AND starts_with(file.location, %(folder)s)
           AND NOT EXISTS (
-              SELECT FROM ops.batch_file AS newer
+              SELECT FROM ops.batch_slice AS newer
               JOIN ops.batch AS its USING (batch_id)
               WHERE its.pipeline = batch.pipeline AND its.batch_id <> batch.batch_id
-                AND newer.dataset = file.dataset AND newer.file_id = file.file_id
+                AND newer.dataset = file.dataset AND newer.slice_id = file.slice_id
                 AND newer.verdict = 'accepted' AND its.state <> ALL(%(not_taken_in)s)
           )
         ORDER BY batch.started_at, file.source_file

@@ -83,7 +83,7 @@ def _report(connection: Connection, head: dict[str, Any]) -> BatchReport:
     batch_id = head["batch_id"]
     files = fetch_all(
         connection,
-        "SELECT verdict, count(*), sum(records)::bigint FROM ops.batch_file WHERE batch_id = %s"
+        "SELECT verdict, count(*), sum(records)::bigint FROM ops.batch_slice WHERE batch_id = %s"
         " GROUP BY verdict",
         [batch_id],
     )

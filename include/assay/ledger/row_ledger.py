@@ -1,4 +1,4 @@
-"""The row ledger: what became of every record of a batch, per file."""
+"""The row ledger: what became of every record of a batch, per slice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def record_row_ledger(
         )
         cursor.executemany(
             """
-            INSERT INTO ops.row_ledger (batch_id, dataset, generation, file_id, records,
+            INSERT INTO ops.row_ledger (batch_id, dataset, generation, slice_id, records,
                                         new, updated, duplicate, superseded, quarantined, settled)
             VALUES (%(batch_id)s, %(dataset)s, %(generation)s, %(slice_id)s, %(records)s,
                     %(new)s, %(updated)s, %(duplicate)s, %(superseded)s, %(quarantined)s,

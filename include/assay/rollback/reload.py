@@ -16,9 +16,9 @@ from assay.batch_states import PUBLISHED
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
-from assay.evolution import LINEAGE
 from assay.ledger.query import fetch_all
 from assay.ledger.rollbacks import Rollback, take_back
+from assay.lineage import LINEAGE
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.quarantine import COLUMNS, check_conservation
 from assay.publish.reconciliation import Measures, check_same, require_equal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from functools import reduce
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +31,6 @@ from assay.slices import Slice
 from spark_jobs.lakehouse.json_records import read_json
 from spark_jobs.lakehouse.session import local_frame
 
-FILE_ID_LENGTH = 64
 MALFORMED = "malformed_record"
 # One file per partition: the running number of a row is then its number in the file.
 WHOLE_FILES = {
@@ -68,12 +68,20 @@ def read_files(
     frames = [_read(spark, same, contract) for same in alike.values()]
     names = local_frame(
         spark,
-        [{"file_id": file.slice_id, "source_file": file.source_file} for file in files],
-        pa.schema({"file_id": pa.string(), "source_file": pa.string()}),
+        [
+            {
+                "file_name": PurePosixPath(file.path).name,
+                "file_id": file.slice_id,
+                "source_file": file.source_file,
+            }
+            for file in files
+        ],
+        pa.schema(dict.fromkeys(("file_name", "file_id", "source_file"), pa.string())),
     )
     return (
         reduce(DataFrame.unionByName, frames)
-        .join(F.broadcast(names), on="file_id", how="inner")
+        .join(F.broadcast(names), on="file_name", how="inner")
+        .drop("file_name")
         .withColumn("batch_id", F.lit(batch_id))
         .withColumn("ingested_at", F.current_timestamp())
     )
@@ -105,11 +113,7 @@ def _read(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFr
     else:
         read = _read_csv(spark, files, contract)
         rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
-    return (
-        rows.withColumn("file_id", F.substring("file_name", 1, FILE_ID_LENGTH))
-        .drop("file_name")
-        .coalesce(WRITE_TASKS)
-    )
+    return rows.coalesce(WRITE_TASKS)
 
 
 def _has_header(file: Slice, contract: Contract) -> bool:

@@ -248,9 +248,9 @@ def test_unknown_batch_and_unknown_file_are_named(
     plan = accept("one")
     with pytest.raises(BatchError, match="nope: no such batch"):
         abandon_batch(settings, loader, "nope", "ann", "x")
-    for file_id in ("beef", ""):
-        with pytest.raises(BatchError, match=f"{file_id!r} is not one of its files: .*'a.csv'"):
-            reject_file(settings, loader, plan.batch_id, file_id, "x")
+    for slice_id in ("beef", ""):
+        with pytest.raises(BatchError, match=f"{slice_id!r} is not one of its files: .*'a.csv'"):
+            reject_file(settings, loader, plan.batch_id, slice_id, "x")
 
 
 def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
@@ -266,10 +266,10 @@ def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
     batch_id = batch_id_of("finance", "one", "2026-01-01")
     run = Run("finance", names, "one", "manual", batch_id, "2026-01-01", resolve_params({}))
     plan = accept_files(settings, database.connect, run, print)
-    file_id = plan.slices[0].slice_id
-    assert [(file.dataset, file.slice_id) for file in plan.slices] == [(n, file_id) for n in names]
+    slice_id = plan.slices[0].slice_id
+    assert [(file.dataset, file.slice_id) for file in plan.slices] == [(n, slice_id) for n in names]
     with pytest.raises(BatchError, match=r"name one with --dataset: mutual_funds, stocks"):
-        reject_file(settings, loader, batch_id, file_id, "not a feed of quotes")
-    assert reject_file(settings, loader, batch_id, file_id, "no quotes", "stocks") == "both.jsonl"
+        reject_file(settings, loader, batch_id, slice_id, "not a feed of quotes")
+    assert reject_file(settings, loader, batch_id, slice_id, "no quotes", "stocks") == "both.jsonl"
     kept = read_plan(settings.batches / batch_id / "plan.json").slices
     assert [file.dataset for file in kept] == ["mutual_funds"]
