@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +39,14 @@ def add_batch(
 
 
 @pytest.fixture
-def before(empty_database: Database, tmp_path: Path) -> psycopg.Connection[Any]:
+def before(empty_database: Database, tmp_path: Path) -> Iterator[psycopg.Connection[Any]]:
     """The owner's connection to a database from before there were slices."""
     for path in DDL.glob("*.sql"):
         if path.name < "0020":
             (tmp_path / path.name).write_text(path.read_text())
-    connection = empty_database.connect("assay_owner", autocommit=True)
-    migrate(connection, tmp_path)
-    return connection
+    with empty_database.connect("assay_owner", autocommit=True) as connection:
+        migrate(connection, tmp_path)
+        yield connection
 
 
 def test_files_of_before_are_slices_of_kind_file(
@@ -63,8 +64,8 @@ def test_files_of_before_are_slices_of_kind_file(
     )
     before.execute(
         "INSERT INTO ops.quarantine_row VALUES"
-        " (%s || ':2', 'trades', 'taken', 1, %s, 'a.csv', 2, '{a.b}', '{}')",
-        [CONTENT, CONTENT],
+        " (%s, 'trades', 'taken', 1, %s, 'a.csv', 2, '{a.b}', '{}')",
+        [f"{CONTENT}:2", CONTENT],
     )
     before.execute(
         "INSERT INTO serving.stock_prices VALUES (1, 7, 'S', 9, 1, '2026-01-01 09:00Z', NULL, NULL,"
@@ -72,7 +73,9 @@ def test_files_of_before_are_slices_of_kind_file(
         [CONTENT],
     )
     before.execute("CREATE TABLE serving.of_this_home (id int PRIMARY KEY, file_id text NOT NULL)")
-    before.execute("CREATE VIEW public.of_a_person AS SELECT file_id FROM serving.stock_prices")
+    before.execute(
+        "CREATE SCHEMA ann CREATE VIEW prices AS SELECT file_id FROM serving.stock_prices"
+    )
     with empty_database.connect("assay_loader", autocommit=True) as loader:
         loader.execute("CREATE UNLOGGED TABLE staging.stock_prices_7 (file_id text)")
     migrate(before)
@@ -91,7 +94,7 @@ def test_files_of_before_are_slices_of_kind_file(
     assert ask(opened) == [("trades", CONTENT, 2)]
     assert ask("SELECT slice_id FROM serving.stock_prices") == [(CONTENT,)]
     assert ask("SELECT slice_id FROM serving.of_this_home") == []
-    assert ask("SELECT file_id FROM public.of_a_person") == [(CONTENT,)], "views go on as they are"
+    assert ask("SELECT file_id FROM ann.prices") == [(CONTENT,)], "views go on as they are"
     assert ask("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'") == []
     named = (
         "SELECT relname FROM pg_class WHERE relname LIKE '%batch_file%' UNION ALL SELECT conname"
