@@ -12,29 +12,10 @@ from math import inf
 from typing import ClassVar, Literal
 
 from assay.contracts.model import Contract
+from assay.slices import Slice
 
 Source = Literal["files", "bronze", "silver", "quarantine"]  # as `ops.batch` has it
 How = Literal["replayed", "patched", "waived"]
-
-
-@dataclass(frozen=True)
-class ManifestFile:
-    """One accepted file.
-
-    `records` is the count by the Python reader, independent of Spark; `header` the column names
-    as delivered; `source_file` the name it was delivered under; `format` how it is read;
-    `slice_date` the day it belongs to.
-    """
-
-    dataset: str
-    format: str
-    file_id: str
-    path: str
-    source_file: str
-    records: int
-    size_bytes: int
-    header: list[str]
-    slice_date: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,28 +71,28 @@ class _Input:
 
 
 @dataclass(frozen=True)
-class Files(_Input):
-    """Delivered files."""
+class Slices(_Input):
+    """Slices that are new to the pipeline: delivered files."""
 
-    files: list[ManifestFile]
+    slices: list[Slice]
     source: ClassVar[Source] = "files"
     adds_to_gold: ClassVar[bool] = True
 
     def delivers(self) -> bool:
-        return any(file.records for file in self.files)
+        return any(taken.records for taken in self.slices)
 
     def bytes_to_read(self) -> float:
-        return sum(file.size_bytes for file in self.files)
+        return sum(taken.size_bytes for taken in self.slices)
 
     def identity(self) -> str:
-        return manifest_hash([file.file_id for file in self.files], [], {})
+        return manifest_hash([taken.slice_id for taken in self.slices], [], {})
 
 
 _MOVING = ("build_silver", "commit")
 
 
 @dataclass(frozen=True)
-class Patch(Files):
+class Patch(Slices):
     """Delivered files whose records take the place of quarantined rows."""
 
     movement: Movement
@@ -180,12 +161,12 @@ class Releases(_Input):
         return [table for table in tables if len(table.datasets) > 1]
 
 
-Input = Files | Patch | Rebuild | Replay | Waiver | Releases
+Input = Slices | Patch | Rebuild | Replay | Waiver | Releases
 
 
-def files_of(given: Input) -> list[ManifestFile]:
-    """The delivered files of an input; none of one that is made from something else."""
-    return given.files if isinstance(given, Files) else []
+def slices_of(given: Input) -> list[Slice]:
+    """The slices of an input; none of one that is made from something else."""
+    return given.slices if isinstance(given, Slices) else []
 
 
 def movement_of(given: Input) -> Movement | None:
@@ -193,8 +174,10 @@ def movement_of(given: Input) -> Movement | None:
     return given.movement if isinstance(given, Patch | Replay | Waiver) else None
 
 
-def manifest_hash(files: Sequence[str], batches: Sequence[str], versions: Mapping[str, int]) -> str:
-    """One hash of content hashes of files, of batches in their order, and of table versions."""
+def manifest_hash(
+    slices: Sequence[str], batches: Sequence[str], versions: Mapping[str, int]
+) -> str:
+    """One hash of slice ids, of batches in their order, and of table versions."""
     pinned = [f"{name}@{version}" for name, version in sorted(versions.items())]
-    content = "\n".join([*sorted(files), *batches, *pinned])
+    content = "\n".join([*sorted(slices), *batches, *pinned])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -16,23 +16,23 @@ from assay.contracts.load import gold_contracts
 from assay.contracts.model import Contract
 from assay.errors import BatchError
 from assay.inputs import (
-    Files,
     Input,
-    ManifestFile,
     Movement,
     Patch,
     Rebuild,
     Releases,
     Replay,
+    Slices,
     Waiver,
-    files_of,
     movement_of,
+    slices_of,
 )
+from assay.slices import Slice, slice_as_facts, slice_from_facts
 from assay.storage.files import write_whole
 
 # What a plan calls a kind of input.
 KINDS: Mapping[str, type[Input]] = {
-    "files": Files,
+    "slices": Slices,
     "patch": Patch,
     "rebuild": Rebuild,
     "replay": Replay,
@@ -54,7 +54,7 @@ class GatePolicy:
 class Plan:
     """What one batch shall do.
 
-    A batch whose files have no record has nothing to do, and is EMPTY.
+    A batch whose slices have no record has nothing to do, and is EMPTY.
     `active` are those of the pipeline's `datasets` that have records in this batch. `commit` is
     false for a dry run, whose bronze lies in a scratch lake below `folder`. `generation` numbers
     the row ledger; a full rebuild starts the next one.
@@ -76,8 +76,8 @@ class Plan:
     export_format: str | None = None
 
     @property
-    def files(self) -> list[ManifestFile]:
-        return files_of(self.input)
+    def slices(self) -> list[Slice]:
+        return slices_of(self.input)
 
     @property
     def movement(self) -> Movement | None:
@@ -98,9 +98,9 @@ class Plan:
         """The gold tables that the input of this batch can change."""
         return self.input.gold_of(gold_contracts(self.datasets), self.active)
 
-    def files_of(self, dataset: str) -> list[ManifestFile]:
-        """The files of one of the pipeline's datasets."""
-        return [file for file in self.files if file.dataset == dataset]
+    def slices_of(self, dataset: str) -> list[Slice]:
+        """The slices of one of the pipeline's datasets."""
+        return [taken for taken in self.slices if taken.dataset == dataset]
 
     @property
     def has_work(self) -> bool:
@@ -156,18 +156,29 @@ def read_plan(path: Path | str) -> Plan:
 def _as_facts(given: Input) -> dict[str, Any]:
     """An input for JSON."""
     (kind,) = (name for name, cls in KINDS.items() if cls is type(given))
-    return {"kind": kind, **dataclasses.asdict(given)}
+    facts: dict[str, Any] = {"kind": kind, **dataclasses.asdict(given)}
+    if isinstance(given, Slices):
+        facts["slices"] = [slice_as_facts(taken) for taken in given.slices]
+    return facts
 
 
 def _from_facts(facts: Mapping[str, Any]) -> Input:
-    """The input that `_as_facts` told."""
-    cls = KINDS[facts["kind"]]
-    made = {field.name: facts[field.name] for field in dataclasses.fields(cls)}
-    if "files" in made:
-        made["files"] = [ManifestFile(**file) for file in made["files"]]
+    """The input that `_as_facts` told, or did when all slices were files."""
+    cls = KINDS["slices" if facts["kind"] == "files" else facts["kind"]]
+    told = {**facts}
+    if issubclass(cls, Slices):
+        slices = facts["slices"] if "slices" in facts else map(_slice_of_before, facts["files"])
+        told["slices"] = [*map(slice_from_facts, slices)]
+    made = {field.name: told[field.name] for field in dataclasses.fields(cls)}
     if "movement" in made:
         made["movement"] = Movement(**made["movement"])
     return cls(**made)
+
+
+def _slice_of_before(file: Mapping[str, Any]) -> dict[str, Any]:
+    """A slice as a plan tells it, from a file as one of before did."""
+    rest = {name: fact for name, fact in file.items() if name != "file_id"}
+    return {"kind": "file", "slice_id": file["file_id"], **rest}
 
 
 def _from_facts_of_before(facts: Mapping[str, Any]) -> Input:

@@ -45,7 +45,7 @@ def prepare_stage(connection: Connection, plan: Plan, stage: str) -> None:
             require_open(connection, plan)
     if stage == "commit":
         # What a sender has added to a file since it was counted must not be left out in silence.
-        require_unchanged(plan.files, plan.batch_id, every_byte=False)
+        require_unchanged(plan.slices, plan.batch_id, every_byte=False)
 
 
 def require_ready(connection: Connection, plan: Plan, stage: str) -> None:

@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.inputs import Files, Input, Movement, Patch, Rebuild, Releases, Replay, Waiver
+from assay.inputs import Input, Movement, Patch, Rebuild, Releases, Replay, Slices, Waiver
 from assay.params import RunParams
 
 KINDS: dict[str, type[Input]] = {
-    "files": Files,
+    "files": Slices,
     "patch": Patch,
     "quarantine": Replay,
     "waive": Waiver,
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def takes_files(self) -> bool:
-        return issubclass(self.kind, Files)
+        return issubclass(self.kind, Slices)
 
     @property
     def movement(self) -> Movement | None:

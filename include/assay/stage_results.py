@@ -18,7 +18,7 @@ Bounds = dict[str, tuple[str, str]]  # column → least and greatest value, as t
 class SilverBuild:
     """What build_silver made of one dataset.
 
-    `change_set` is the folder of the classified records. `classes` are, by file_id, the numbers of
+    `change_set` is the folder of the classified records. `classes` are, by slice_id, the numbers of
     records by class, and `records` and `settled`. `sums` are those of money by class and of the
     rows that are `replaced`, as text. `moves` is the folder of the rows that leave quarantine, if
     the batch is there to move some: `moved` of them do, and `stay` stay.
@@ -56,7 +56,7 @@ class GoldBuild:
 
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
-    """What ingest_bronze made of one dataset: bronze's version, and the records by file_id."""
+    """What ingest_bronze made of one dataset: bronze's version, and the records by slice_id."""
 
     version: int
     records: dict[str, int]

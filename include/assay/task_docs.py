@@ -35,7 +35,7 @@ class TaskDoc:
 STAGES = {
     "accept_files": TaskDoc(
         "complete files in `landing/<dataset>/`; for a replay or a waiver, open quarantine",
-        "`accepted/`, `rejected/`, `plan.json`; `ops.batch`, `ops.batch_file`",
+        "`accepted/`, `rejected/`, `plan.json`; `ops.batch`, `ops.batch_slice`",
         "params that contradict each other; a failed batch that holds the files; a committed batch"
         " that cannot be released",
         "a person: other params, or `batch_actions` on the batch that the error names",

@@ -10,23 +10,33 @@ from typing import Any
 import pytest
 
 from assay.inputs import (
-    Files,
     Input,
-    ManifestFile,
     Movement,
     Patch,
     Rebuild,
     Releases,
     Replay,
+    Slices,
     Waiver,
 )
 from assay.plan import GatePolicy, Plan, read_plan, write_plan
+from assay.slices import FileSlice
 
-FILE = ManifestFile("trades", "csv", "ab" * 32, "/x/a.csv", "a.csv", 3, 120, ["TradeId"])
+FILE = FileSlice("trades", "csv", "ab" * 32, "/x/a.csv", "a.csv", 3, 120, ["TradeId"])
+FILE_OF_BEFORE = {
+    "dataset": "trades",
+    "format": "csv",
+    "file_id": "ab" * 32,
+    "path": "/x/a.csv",
+    "source_file": "a.csv",
+    "records": 3,
+    "size_bytes": 120,
+    "header": ["TradeId"],
+}
 EMPTY = dataclasses.replace(FILE, records=0)
 MOVEMENT = Movement("ann", "the desk corrected it", only_reason="record.malformed")
 KINDS: list[Input] = [
-    Files([FILE]),
+    Slices([FILE]),
     Patch([FILE], MOVEMENT),
     Rebuild(["b1", "b2"]),
     Replay(MOVEMENT),
@@ -71,7 +81,7 @@ def test_a_plan_of_before_kinds_were_told_apart_is_read_as_the_same(
     facts |= {
         "inputs": facts.pop("active"),
         "source": given.source,
-        "files": [dataclasses.asdict(FILE)] if isinstance(given, Files) else [],
+        "files": [FILE_OF_BEFORE] if isinstance(given, Slices) else [],
         "rebuild_batches": given.batches if isinstance(given, Rebuild) else [],
         "silver_versions": given.versions if isinstance(given, Releases) else {},
         "movement": moved if type(given) in HOW else None,
@@ -82,10 +92,34 @@ def test_a_plan_of_before_kinds_were_told_apart_is_read_as_the_same(
 
 
 @pytest.mark.parametrize(
+    ("given", "kind"), [(Slices([FILE]), "files"), (Patch([FILE], MOVEMENT), "patch")]
+)
+def test_a_plan_of_before_slices_is_read_as_the_same(
+    given: Input, kind: str, tmp_path: Path
+) -> None:
+    path = write_plan(plan_of(given, tmp_path))
+    facts: dict[str, Any] = json.loads(path.read_text())
+    del facts["input"]["slices"]
+    facts["input"] |= {"kind": kind, "files": [{**FILE_OF_BEFORE, "slice_date": "2026-01-01"}]}
+    path.write_text(json.dumps(facts))
+    read = read_plan(path)
+    assert read.slices == [dataclasses.replace(FILE, slice_date="2026-01-01")]
+    assert (type(read.input), read.movement) == (type(given), plan_of(given, tmp_path).movement)
+    assert read.input.identity() == given.identity()
+
+
+def test_a_plan_names_the_kind_of_each_slice(tmp_path: Path) -> None:
+    facts = json.loads(write_plan(plan_of(Slices([FILE]), tmp_path)).read_text())
+    assert facts["input"]["kind"] == "slices"
+    assert [taken["kind"] for taken in facts["input"]["slices"]] == ["file"]
+    assert facts["input"]["slices"][0]["slice_id"] == FILE.slice_id
+
+
+@pytest.mark.parametrize(
     ("given", "needed"),
     [
-        (Files([FILE]), SPARK),
-        (Files([EMPTY]), ()),
+        (Slices([FILE]), SPARK),
+        (Slices([EMPTY]), ()),
         (Patch([FILE], MOVEMENT), SPARK),
         (Rebuild(["b1"]), SPARK[1:]),
         (Rebuild([]), ()),
@@ -108,8 +142,8 @@ def test_a_batch_goes_through_the_stages_that_its_input_needs(
 
 def test_what_identifies_an_input_is_what_it_is_made_from() -> None:
     """Of a patch and of the same files, and of all that only moves rows, it is the same."""
-    assert Patch([FILE], MOVEMENT).identity() == Files([FILE]).identity()
-    assert Replay(MOVEMENT).identity() == Waiver(MOVEMENT).identity() == Files([]).identity()
+    assert Patch([FILE], MOVEMENT).identity() == Slices([FILE]).identity()
+    assert Replay(MOVEMENT).identity() == Waiver(MOVEMENT).identity() == Slices([]).identity()
     assert len({given.identity() for given in KINDS}) == 4
-    assert Files([FILE, EMPTY]).identity() == Files([EMPTY, FILE]).identity()
+    assert Slices([FILE, EMPTY]).identity() == Slices([EMPTY, FILE]).identity()
     assert Rebuild(["b1", "b2"]).identity() != Rebuild(["b2", "b1"]).identity()

@@ -9,7 +9,7 @@ import pytest
 
 from assay import ledger
 from assay.errors import BatchError, FencedError
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.ledger import Delivery
 from assay.notes import as_note
 from assay.plan import GatePolicy, Plan
@@ -212,11 +212,10 @@ def test_content_is_held_by_the_live_batch_that_accepted_it(loader: Connection) 
     rejected = Delivery("trades", "r.csv", "f2", "rejected", "empty")
     ledger.record_deliveries(loader, "b1", [ACCEPTED, rejected])
     asked = [("trades", "f1"), ("trades", "f2"), ("stocks", "f1")]
-    assert ledger.batch_holding(loader, "trades", asked, besides="b2") == {("trades", "f1"): "b1"}
-    assert ledger.batch_holding(loader, "trades", asked, besides="b1") == {}
-    assert ledger.batch_holding(loader, "finance", asked, besides="b2") == {}
+    assert ledger.batch_holding(loader, asked, besides="b2") == {("trades", "f1"): "b1"}
+    assert ledger.batch_holding(loader, asked, besides="b1") == {}
     ledger.set_batch_state(loader, "b1", "ABANDONED")
-    assert ledger.batch_holding(loader, "trades", asked, besides="b2") == {}
+    assert ledger.batch_holding(loader, asked, besides="b2") == {}
 
 
 def test_attempt_that_never_reported_is_lost_when_the_next_begins(loader: Connection) -> None:
@@ -305,7 +304,7 @@ def test_dry_run_leaves_one_batch_row_and_no_ingest_batch(loader: Connection) ->
         datasets=["trades"],
         run_id="r",
         batch_date="2026-01-01",
-        input=Files([]),
+        input=Slices([]),
         active=["trades"],
         commit=False,
         generation=1,

@@ -24,17 +24,17 @@ def stored(loader: Connection) -> Connection:
     """One row of stocks with two reasons, which was waived; one of funds, which is open."""
     start_batch(loader, "b1", "PUBLISHED", pipeline="finance")
     start_batch(loader, "b2", "PUBLISHED", pipeline="finance")
-    for batch_id, dataset, file_id, reasons in (
+    for batch_id, dataset, slice_id, reasons in (
         ("b1", "stocks", "f1", ["price.missing", "volume.unparseable"]),
         ("b2", "mutual_funds", "f2", ["holdings.missing"]),
     ):
-        delivery = Delivery(dataset, "x", file_id, "accepted", records=1, size_bytes=1)
+        delivery = Delivery(dataset, "x", slice_id, "accepted", records=1, size_bytes=1)
         record_deliveries(loader, batch_id, [delivery])
         loader.execute(
-            "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, file_id,"
+            "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, slice_id,"
             " source_file, record_number, reasons, raw)"
             " VALUES (%s, %s, %s, 1, %s, 'x', 1, %s, '{}')",
-            [f"{file_id}:1", dataset, batch_id, file_id, reasons],
+            [f"{slice_id}:1", dataset, batch_id, slice_id, reasons],
         )
     loader.execute(
         "INSERT INTO ops.quarantine_movement (dataset, row_id, how, who, why, from_batch)"

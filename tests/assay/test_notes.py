@@ -111,7 +111,7 @@ def test_what_waits_for_a_person_is_told_until_it_is_done(loader: Connection) ->
     start_batch(loader, "b1", "EMPTY")
     deliver(loader, "b1", "a.csv", "b.csv")
     loader.execute(
-        "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, file_id,"
+        "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, slice_id,"
         " source_file, record_number, reasons, raw)"
         " SELECT 'f:' || n, 'trades', 'b1', 1, 'f', 'a.csv', n, '{x}', ''"
         " FROM generate_series(1, 7) AS n"

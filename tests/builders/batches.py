@@ -15,13 +15,14 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.inputs import Files, ManifestFile, Rebuild
+from assay.inputs import Rebuild, Slices
 from assay.landing import delivery_order
 from assay.landing.filenames import file_date
 from assay.landing.records import inspect_file, matching_suffix
 from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import SCHEMA
 from assay.results import next_epoch, write_result
+from assay.slices import FileSlice, Slice
 from spark_jobs.chain import STAGES
 
 BUILD = ("build_silver", "build_gold", "commit")
@@ -40,7 +41,7 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
         batch_date="2026-01-01",
         commit=True,
         generation=1,
-        input=Files([take(home, file) for file in files]),
+        input=Slices([take(home, file) for file in files]),
         gate_policy=GatePolicy(),
         folder=str(home / "batches" / batch_id),
         lake=str(home / "lake"),
@@ -57,17 +58,17 @@ def make_plan(home: Path, batch_id: str, files: Sequence[Path], **changes: Any) 
 def _delivered(home: Path) -> pa.Table:
     """The files that were taken so far, by their day, then in the order in which they were."""
     rows = json.loads((home / TAKEN).read_text()) if (home / TAKEN).is_file() else []
-    last = {(dataset, file_id): (n, day) for n, (dataset, file_id, day) in enumerate(rows)}
+    last = {(dataset, slice_id): (n, day) for n, (dataset, slice_id, day) in enumerate(rows)}
     return pa.Table.from_pylist(
         [
             {
                 "dataset": dataset,
-                "file_id": file_id,
+                "file_id": slice_id,
                 "batch_id": "",
                 "delivery": f"{day} {number:019d}",
                 "is_committed": False,
             }
-            for (dataset, file_id), (number, day) in last.items()
+            for (dataset, slice_id), (number, day) in last.items()
         ],
         delivery_order.SCHEMA,
     )
@@ -75,20 +76,20 @@ def _delivered(home: Path) -> pa.Table:
 
 def take(
     home: Path, file: Path, dataset: str = "trades", contract: Contract | None = None
-) -> ManifestFile:
-    """Copy a delivered file to `accepted/<file_id><suffix>` and count its records."""
+) -> Slice:
+    """Copy a delivered file to `accepted/<slice_id><suffix>` and count its records."""
     contract = contract or load_contract("bronze", dataset)
     found = inspect_file(file, contract)
-    accepted = home / "accepted" / (found.file_id + matching_suffix(file.name, contract))
+    accepted = home / "accepted" / (found.slice_id + matching_suffix(file.name, contract))
     accepted.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, accepted)
     taken = json.loads((home / TAKEN).read_text()) if (home / TAKEN).is_file() else []
-    taken.append((dataset, found.file_id, file_date(file.name, 0)))
+    taken.append((dataset, found.slice_id, file_date(file.name, 0)))
     (home / TAKEN).write_text(json.dumps(taken))
-    return ManifestFile(
+    return FileSlice(
         dataset=dataset,
         format=found.format,
-        file_id=found.file_id,
+        slice_id=found.slice_id,
         path=str(accepted),
         source_file=file.name,
         records=found.records,

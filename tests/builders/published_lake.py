@@ -16,13 +16,15 @@ from deltalake import write_deltalake
 
 from assay import ledger
 from assay.bench.gates import pass_gates
+from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
-from assay.inputs import Files, ManifestFile, Rebuild
+from assay.inputs import Rebuild, Slices
+from assay.lineage import LINEAGE, name_in_lake
 from assay.plan import GatePolicy, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED
 from assay.results import latest_result, write_result
-from assay.serving.evolution import LINEAGE
+from assay.slices import FileSlice
 from builders.ledger_rows import commit
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 SILVER = load_contract("silver", "trades")
 SUMMARY = load_contract("gold", "daily_trade_summary")
 EXPOSURE = load_contract("gold", "customer_exposure")
+IN_LAKE = [Column(name_in_lake(column), column.type) for column in LINEAGE]
 STORES = ["serving.trade_event", "gold.daily_trade_summary", "gold.customer_exposure"]
 Row = dict[str, Any]
 
@@ -136,7 +139,7 @@ class Lake:
 
     def _plan(self, records: int, *, rebuild: bool) -> Plan:
         name = f"b{self.number}"
-        file = ManifestFile(
+        file = FileSlice(
             "trades", "csv", f"{self.number:064x}", f"/x/{name}", f"{name}.csv", records, 1, []
         )
         return Plan(
@@ -145,7 +148,7 @@ class Lake:
             datasets=["trades"],
             run_id=f"run {name}",
             batch_date="2026-01-01",
-            input=Rebuild(["b1"]) if rebuild else Files([file]),
+            input=Rebuild(["b1"]) if rebuild else Slices([file]),
             active=["trades"],
             commit=True,
             generation=2 if rebuild else 1,
@@ -163,10 +166,10 @@ class Lake:
         replaced: list[Row],
         base_is_empty: bool,
     ) -> None:
-        schema = arrow_schema((*SILVER.columns, *LINEAGE))
-        file_id = f"{self.number:064x}"
+        schema = arrow_schema((*SILVER.columns, *IN_LAKE))
+        slice_id = f"{self.number:064x}"
         for name, rows in {"new": new, "updated": updated, "duplicate": new}.items():
-            lineage = {"batch_id": plan.batch_id, "file_id": file_id, "source_file": "x.csv"}
+            lineage = {"batch_id": plan.batch_id, "file_id": slice_id, "source_file": "x.csv"}
             full = [{**row, **lineage, "record_number": n} for n, row in enumerate(rows, 1)]
             folder = Path(plan.work("change_set", f"class={name}"))
             folder.mkdir(parents=True)
@@ -181,7 +184,7 @@ class Lake:
             "change_set": plan.work("change_set"),
             "base_version": 0,
             "base_is_empty": base_is_empty,
-            "classes": {file_id: {**counts, **none}},
+            "classes": {slice_id: {**counts, **none}},
             "sums": {**sums, "replaced": sum_money(replaced)},
             "digest": f"digest of {plan.batch_id}",
         }
@@ -225,7 +228,7 @@ class Lake:
             totals[contract.table] = {"rows": len(groups), **sums}
         for table, rows in live.items():
             layer, name = table.split(".")
-            extra = LINEAGE if layer == "silver" else ()
+            extra = IN_LAKE if layer == "silver" else ()
             schema = arrow_schema((*load_contract(layer, name).columns, *extra))
             content = pa.Table.from_pylist(decimal_columns(rows, schema), schema)
             write_deltalake(plan.table(layer, name), content, mode="overwrite")

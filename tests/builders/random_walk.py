@@ -167,10 +167,10 @@ class Walk:
     def reject(self) -> None:
         """The first file of the newest batch that failed."""
         for batch in self._in_state("FAILED")[-1:]:
-            files = self._plan(batch).files
+            files = self._plan(batch).slices
             with self.attempts.connect() as connection:
                 for file in files[:1]:
-                    given = (self.attempts.settings, connection, batch, file.file_id, "odd")
+                    given = (self.attempts.settings, connection, batch, file.slice_id, "odd")
                     self._ends_well(partial(reject_file, *given))
 
     def move_rows(self, source: str) -> None:

@@ -108,7 +108,7 @@ def test_a_backfilled_day_takes_its_own_files(
 ) -> None:
     truth = backfilled.truths[dataset]
     rows = stack.query(
-        "SELECT source_file, verdict, records FROM ops.batch_file WHERE dataset = %s", [dataset]
+        "SELECT source_file, verdict, records FROM ops.batch_slice WHERE dataset = %s", [dataset]
     )
     accepted = {name: records for name, verdict, records in rows if verdict == "accepted"}
     assert accepted == {file.name: file.records for file in truth.files}

@@ -107,7 +107,7 @@ def test_files_are_accepted_or_rejected_with_their_reason(
     stack: RunningStack, generated: Truth, first_batch: Batch
 ) -> None:
     rows = stack.query(
-        "SELECT source_file, verdict, records, reason FROM ops.batch_file WHERE batch_id = %s",
+        "SELECT source_file, verdict, records, reason FROM ops.batch_slice WHERE batch_id = %s",
         [first_batch.batch_id],
     )
     accepted = {name: records for name, verdict, records, _ in rows if verdict == "accepted"}
@@ -136,7 +136,7 @@ def test_the_row_ledger_says_of_every_file_what_the_truth_says(
 ) -> None:
     rows = stack.query(
         "SELECT f.source_file, l.records, l.new + l.updated + l.duplicate + l.superseded,"
-        " l.quarantined FROM ops.row_ledger l JOIN ops.batch_file f USING (batch_id, file_id)"
+        " l.quarantined FROM ops.row_ledger l JOIN ops.batch_slice f USING (batch_id, slice_id)"
         " WHERE l.batch_id = %s",
         [first_batch.batch_id],
     )

@@ -154,7 +154,7 @@ def test_a_batch_goes_on_without_a_rejected_file_and_past_a_failed_batch(
     stack: RunningStack, malformed: Stuck, unknown: Stuck, files: list[Path]
 ) -> None:
     plan = read_plan(stack.settings.batches / malformed.batch_id / "plan.json")
-    (bad,) = [f.file_id for f in plan.files if f.source_file.endswith("malformed.csv")]
+    (bad,) = [f.slice_id for f in plan.slices if f.source_file.endswith("malformed.csv")]
     rejected = stack.assay("batch", "reject-file", malformed.batch_id, bad, "--why", "cut short")
     assert rejected.returncode == 0, rejected.stderr
     retried = stack.assay("batch", "retry", malformed.batch_id)
@@ -261,7 +261,7 @@ def test_a_dry_run_takes_nothing_and_says_what_would_change(
             f"SELECT count(*) FROM ops.{table} WHERE batch_id = %s",  # noqa: S608
             [batch_id],
         )
-        for table in ("batch_file", "batch_task", "row_ledger", "release", "validation_result")
+        for table in ("batch_slice", "batch_task", "row_ledger", "release", "validation_result")
     }
     assert rows_of.pop("validation_result")[0][0] >= 14
     assert set(map(str, rows_of.values())) == {"[(0,)]"}

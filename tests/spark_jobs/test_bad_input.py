@@ -49,8 +49,8 @@ class Verdicts:
             delivered.parent.mkdir(parents=True)
             delivered.write_bytes(case.content)
             file = take(self.home, delivered, dataset)
-            file_ids[case.name] = file.file_id
-            manifest[file.file_id] = file
+            file_ids[case.name] = file.slice_id
+            manifest[file.slice_id] = file
         contract = load_contract("bronze", dataset)
         bronze = read_files(self.spark, [*manifest.values()], contract, "batch").localCheckpoint()
         self.bronze[dataset] = bronze

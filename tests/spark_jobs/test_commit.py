@@ -64,7 +64,7 @@ def test_lower_epoch_after_a_higher_one_is_fenced_and_changes_nothing(
     before, stood = contents(lake), versions(lake)
     with pytest.raises(FencedError, match="epoch 1 wrote nothing"):
         lake.run(plan, "ingest_bronze", epoch=1)
-    assert table(lake, "bronze/trades").count() == sum(file.records for file in plan.files)
+    assert table(lake, "bronze/trades").count() == sum(file.records for file in plan.slices)
     monkeypatch.setattr(silver_module, "trades", stricter)
     lake.run(plan, "build_silver", "build_gold")
     with pytest.raises(FencedError, match="epoch 1 wrote nothing"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.plan import Plan
 from builders.batches import LOAD, Lake, take
 from builders.costs import Cost, costs_of
@@ -56,7 +56,7 @@ def test_small_day_on_a_lake_that_has_one_costs_no_more_queries_and_versions(
     def plan_day(batch: str, day: int) -> Plan:
         files = [take(tmp_path, days[name][day], name) for name in datasets]
         plan = lake.plan(batch, pipeline=pipeline, datasets=datasets, active=datasets)
-        return replace(plan, input=Files(files))
+        return replace(plan, input=Slices(files))
 
     lake.run(plan_day("later", 1), *LOAD)
     costs = costs_of(lake, plan_day("earlier", 0))

@@ -66,7 +66,7 @@ def deliver(pipeline: Attempts, day: str, **holdings: int | str) -> None:
 
 def load(pipeline: Attempts, name: str, **params: Any) -> Plan:
     plan = pipeline.accept(name, **params)
-    stages = ["ingest_bronze"] if plan.files else []
+    stages = ["ingest_bronze"] if plan.slices else []
     pipeline.run(plan, *stages, "build_silver", "build_gold", "commit")
     assert [r.batch_id for r in pipeline.publish()] == [plan.batch_id]
     assert pipeline.violations() == []
@@ -147,7 +147,7 @@ def assert_micros(pipeline: Attempts, tmp_path: Path, plan: Plan) -> None:
 
 def assert_found_when_settled_wrongly(pipeline: Attempts) -> None:
     """The auditor goes by the books: told of another order, it finds the rows that do not fit."""
-    change = "UPDATE ops.batch_file SET slice_date = %s WHERE source_file LIKE %s"
+    change = "UPDATE ops.batch_slice SET slice_date = %s WHERE source_file LIKE %s"
     query_change(pipeline, change, "2026-01-09", "%2026-01-01%")
     found = pipeline.violations()
     assert len(found) == 1

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assay.contracts.load import gold_contracts, load_contract
-from assay.inputs import Files, Rebuild
+from assay.inputs import Rebuild, Slices
 from builders.batches import BUILD, LOAD, Lake, take
 from builders.content import hash_delta
 from builders.deliveries import make_set
@@ -44,7 +44,7 @@ def test_days_in_reverse_and_a_rebuild_end_as_all_files_at_once(
             for name, truth in made.items()
         ]
         plan = lake.plan(day, **pipeline, active=DATASETS)
-        lake.run(replace(plan, input=Files(files)), *LOAD)
+        lake.run(replace(plan, input=Slices(files)), *LOAD)
     assert hashes() == wanted
 
     facts = {"input": Rebuild(["second", "first"]), "generation": 2}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import BatchError
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.landing.rest import require_unchanged
 from assay.settings import REPOSITORY
 from builders.batches import LOAD, Lake, take
@@ -40,7 +40,7 @@ def test_file_that_changes_after_it_was_counted_stops_its_batch(
     """Case 24, where the kernel tells of no writer and the sender rests for too long."""
     lake = Lake(spark, tmp_path)
     plan = lake.plan("b1", files[:1])
-    change(Path(plan.files[0].path))
+    change(Path(plan.slices[0].path))
     with pytest.raises(BatchError, match=r"was written to after .*assay batch abandon b1"):
         lake.run(plan, "ingest_bronze")
 
@@ -64,10 +64,10 @@ def test_batch_goes_on_without_the_only_file_of_a_dataset(
     lake = Lake(spark, tmp_path)
     both = ["stocks", "mutual_funds"]
     files = [take(tmp_path, SAMPLES / d / f"{d}_2026-01-01.jsonl", d) for d in both]
-    plan = lake.plan("b1", pipeline="finance", datasets=both, active=both, input=Files(files))
+    plan = lake.plan("b1", pipeline="finance", datasets=both, active=both, input=Slices(files))
     lake.run(plan, "ingest_bronze")
     assert table(lake, "bronze/stocks").count() == files[0].records
-    rest = replace(plan, input=Files(files[1:]), active=["mutual_funds"])
+    rest = replace(plan, input=Slices(files[1:]), active=["mutual_funds"])
     assert [name for name in LOAD if rest.needs(name)] == [*LOAD]
     lake.run(rest, *LOAD)
     assert table(lake, "bronze/stocks").count() == 0

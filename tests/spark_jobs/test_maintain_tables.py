@@ -127,7 +127,7 @@ def test_upkeep_and_a_new_column_between_batches_lose_no_release(
         with database.connect("assay_owner") as owner:
             assert evolve_tables(owner) == ["serving.trade_event.desk"]
         release, _ = publish(database, plan)
-        records = sum(file.records for file in plan.files)
+        records = sum(file.records for file in plan.slices)
         desks = {
             row["desk"]: row["count"]
             for row in table(lake, TABLES[0]).groupBy("desk").count().collect()

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.operations.try_file import Request
 from assay.pipelines import all_pipelines
 from assay.profile.given import Given
@@ -70,7 +70,7 @@ def test_a_sample_goes_through_every_stage_as_it_was_proposed(
     lake = Lake(spark, tmp_path)
     file = take(tmp_path, path, name)
     facts = {"pipeline": name, "datasets": [name], "active": [name]}
-    plan = lake.plan("b1", **facts, input=Files([file]))
+    plan = lake.plan("b1", **facts, input=Slices([file]))
     needed = [stage for stage in STAGES if plan.needs(stage)]
     assert needed == [stage for stage in STAGES if not stage.endswith("gold")]
     request = Request(file, plan.table("silver", name))

@@ -147,7 +147,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
     release(pipeline, first, "ingest_bronze", "build_silver")
     assert balance(pipeline, first) == (6, 6, 0, 0, 0)
     rows = row_ids(pipeline)
-    assert rows["2"] == f"{first.files[0].file_id}:2"
+    assert rows["2"] == f"{first.slices[0].slice_id}:2"
 
     useless = pipeline.accept("useless", source="quarantine", quarantine_reason="name.unknown")
     assert pipeline.run(useless, "build_silver")["summary"].endswith("0 leave quarantine, 2 stay")
@@ -175,7 +175,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
         {"fund_id": "103", "row_id": "nowhere:1"},
         {"fund_id": "106", "row_id": rows["6"]},
     )
-    assert pipeline.accept("ordinary").files == []
+    assert pipeline.accept("ordinary").slices == []
     patch = pipeline.accept("patch", source="patch", movement_reason="the desk corrected it")
     pipeline.run(patch, "ingest_bronze")
     ((_, frames),) = bronze_gate(pipeline.spark, patch)

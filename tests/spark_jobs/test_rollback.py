@@ -77,7 +77,7 @@ def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> Path:
 
 def commit(pipeline: Attempts, name: str, **params: Any) -> Plan:
     plan = pipeline.accept(name, **params)
-    first = ["ingest_bronze"] if plan.files else []
+    first = ["ingest_bronze"] if plan.slices else []
     pipeline.run(plan, *first, "build_silver", "build_gold", "commit")
     return plan
 
@@ -117,7 +117,7 @@ def state_of(pipeline: Attempts) -> dict[str, Any]:
         "serving": serving,
         "quarantine": query(pipeline, rows),
         "moved": query(pipeline, "SELECT row_id, how FROM ops.quarantine_movement ORDER BY 1"),
-        "ledger": query(pipeline, "SELECT * FROM ops.row_ledger ORDER BY batch_id, file_id"),
+        "ledger": query(pipeline, "SELECT * FROM ops.row_ledger ORDER BY batch_id, slice_id"),
         "release": query(pipeline, "SELECT release_id, batch_id FROM ops.current_release"),
     }
 

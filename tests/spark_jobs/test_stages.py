@@ -45,7 +45,7 @@ def test_every_record_is_in_bronze_once_and_numbered(
 ) -> None:
     lake, plan = loaded
     counted = lake.results["ingest_bronze"]["datasets"]["trades"]["records"]
-    assert counted == {file.file_id: file.records for file in plan.files}
+    assert counted == {file.slice_id: file.records for file in plan.slices}
     places = (
         table(lake, "bronze/trades")
         .groupBy("source_file")
@@ -60,7 +60,7 @@ def test_classes_reasons_and_sums_are_the_truth(loaded: tuple[Lake, Plan], truth
     built = lake.results["build_silver"]["datasets"]["trades"]
     assert total_classes(lake.results["build_silver"]) == truth.classes
     assert built["reasons"] == truth.reasons
-    names = {file.file_id: file.source_file for file in plan.files}
+    names = {file.slice_id: file.source_file for file in plan.slices}
     by_file = {names[file_id]: counts for file_id, counts in built["classes"].items()}
     for file in truth.files:
         found = by_file[file.name]

@@ -18,10 +18,10 @@ def test_records_are_told_by_class_against_silver_as_it_stands(
     _, plan = loaded
     silver = plan.table("silver", "trades")
     before = sorted(path.name for path in Path(silver).rglob("*"))
-    again = take(tmp_path, Path(plan.files[0].path))
+    again = take(tmp_path, Path(plan.slices[0].path))
     seen = try_file(spark, Request(again, silver), str(tmp_path / "again"))
     assert seen["classes"]["new"] == seen["classes"]["updated"] == 0
-    assert sum(seen["classes"].values()) == plan.files[0].records
+    assert sum(seen["classes"].values()) == plan.slices[0].records
     assert seen["classes"]["quarantined"] == 0 or seen["reasons"]
     fresh = try_file(spark, Request(take(tmp_path, later[0]), silver), str(tmp_path / "later"))
     assert fresh["classes"]["new"] > 0

@@ -16,7 +16,7 @@ EVENT = {
     "price": "12.50",
     "user_id": 1001,
     "batch_id": "b1",
-    "file_id": "f1",
+    "slice_id": "f1",
     "source_file": "a.csv",
     "record_number": 1,
 }

@@ -17,7 +17,7 @@ from assay.serving.migrations import DDL, migrate
 if TYPE_CHECKING:
     from conftest import Database
 
-LINEAGE = ["batch_id", "file_id", "source_file", "record_number"]
+LINEAGE = ["batch_id", "slice_id", "source_file", "record_number"]
 TYPES = {"string": "text", "timestamp": "timestamp with time zone", "int": "integer"}
 READABLE = [
     "gold.daily_trade_summary",

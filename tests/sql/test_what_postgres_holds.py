@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROWS = 10**9
 BIGINT = 2**63 - 1
 # Made by the pipeline: names of a known form.
-LINEAGE = {"batch_id": 200, "file_id": 64}
+LINEAGE = {"batch_id": 200, "slice_id": 64}
 SERVED = [c for c in (*all_contracts("silver"), *all_contracts("gold")) if c.serving or c.datasets]
 INDEXED = """
     SELECT index.indexrelid::regclass::text, attribute.attname
@@ -210,19 +210,19 @@ def test_files_of_before_get_their_day_and_place(empty_database: Database, tmp_p
             )
         migrate(owner)
         found = owner.execute(
-            "SELECT source_file, slice_date::text FROM ops.batch_file ORDER BY delivery_number"
+            "SELECT source_file, slice_date::text FROM ops.batch_slice ORDER BY delivery_number"
         ).fetchall()
         insert(
             owner,
-            "ops.batch_file",
+            "ops.batch_slice",
             {
-                **dict.fromkeys(("file_id", "source_file"), "new"),
+                **dict.fromkeys(("slice_id", "source_file"), "new"),
                 **{"batch_id": "b", "dataset": "d", "format": "csv", "verdict": "accepted"},
                 **{"reason": "", "records": 1, "size_bytes": 1, "header": [], "location": ""},
-                "slice_date": "2026-01-01",
+                **{"slice_date": "2026-01-01", "kind": "file"},
             },
         )
-        last = owner.execute("SELECT max(delivery_number) FROM ops.batch_file").fetchone()
+        last = owner.execute("SELECT max(delivery_number) FROM ops.batch_slice").fetchone()
     assert found == [*reversed(names.items())]
     assert last == (len(names) + 1,)
     midnight = 1772409599  # the last second of 2026-03-01

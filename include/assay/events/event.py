@@ -62,7 +62,7 @@ class FileRefused(Event):
 
     dataset: str
     source_file: str
-    file_id: str
+    slice_id: str
     verdict: str
     reason: str
 

@@ -88,8 +88,8 @@ def _frozen(plan: Plan, summary: str, *, is_new: bool) -> PlanFrozen:
     return PlanFrozen(
         batch=plan.batch_id,
         source=plan.input.source,
-        files=len(plan.files),
-        records=sum(file.records for file in plan.files),
+        files=len(plan.slices),
+        records=sum(file.records for file in plan.slices),
         summary=summary,
         is_new=is_new,
     )

@@ -30,9 +30,9 @@ from assay.storage.objects import exists, on_this_machine, remove
 from assay.words import count
 
 RELEASED_FILES = """
-    SELECT file.batch_id, file.dataset, file.file_id, file.source_file, file.location,
+    SELECT file.batch_id, file.dataset, file.slice_id, file.source_file, file.location,
            to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24')
-    FROM ops.batch_file AS file
+    FROM ops.batch_slice AS file
     JOIN ops.batch AS batch USING (batch_id)
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
@@ -40,7 +40,7 @@ RELEASED_FILES = """
     WHERE batch.pipeline = %s AND batch.state = ANY(%s)
       AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
-    ORDER BY file.batch_id, file.source_file, file.file_id
+    ORDER BY file.batch_id, file.source_file, file.slice_id
 """
 
 
@@ -50,7 +50,7 @@ class ReleasedFile:
 
     batch_id: str
     dataset: str
-    file_id: str
+    slice_id: str
     source_file: str
     location: str
     hour: str
@@ -95,7 +95,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     source = as_place(file.location)
     wanted = settings.archive / file.hour / file.batch_id / file.source_file
     plain = wanted.with_name(fit_name(wanted.name))
-    marked = wanted.with_name(fit_name(wanted.name, f".{file.file_id[:8]}"))
+    marked = wanted.with_name(fit_name(wanted.name, f".{file.slice_id[:8]}"))
     if exists(source):
         place = marked if exists(plain) and not is_copy(source, plain) else plain
         move_file(source, place)
@@ -103,7 +103,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     for place in (plain, marked):  # an attempt that was cut off before it told the ledger
         if exists(place):
             with on_this_machine(place) as path:
-                if path.is_file() and hash_file(path)[0] == file.file_id:
+                if path.is_file() and hash_file(path)[0] == file.slice_id:
                     return place
     return None
 
@@ -111,10 +111,10 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
 def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Place]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE ops.batch_file SET location = %s"
-            " WHERE batch_id = %s AND dataset = %s AND file_id = %s AND source_file = %s",
+            "UPDATE ops.batch_slice SET location = %s"
+            " WHERE batch_id = %s AND dataset = %s AND slice_id = %s AND source_file = %s",
             [
-                (str(place), file.batch_id, file.dataset, file.file_id, file.source_file)
+                (str(place), file.batch_id, file.dataset, file.slice_id, file.source_file)
                 for file, place in moved.items()
             ],
         )
@@ -131,15 +131,15 @@ def accepted_files_in_place(
     """Lend the archived files of a batch to their accepted paths, for a task that runs again."""
     with connect() as connection:
         archived = {
-            (d.dataset, d.file_id, d.source_file): d.location
+            (d.dataset, d.slice_id, d.source_file): d.location
             for d in deliveries(connection, plan.batch_id)
         }
     lent: list[Place] = []
     try:
-        for file in plan.files:
+        for file in plan.slices:
             path = as_place(file.path)
             if not exists(path):
-                link_file(as_place(archived[file.dataset, file.file_id, file.source_file]), path)
+                link_file(as_place(archived[file.dataset, file.slice_id, file.source_file]), path)
                 lent.append(path)
         yield
     finally:

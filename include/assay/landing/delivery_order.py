@@ -11,8 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.ledger.deliveries import AcceptedFile, accepted_files
+from assay.ledger.deliveries import AcceptedSlice, accepted_slices
 from assay.ledger.query import Connection
+from assay.lineage import SLICE_ID_IN_LAKE
 from assay.plan import Plan
 from assay.storage.files import written_whole
 
@@ -20,7 +21,7 @@ from assay.storage.files import written_whole
 SCHEMA = pa.schema(
     {
         "dataset": pa.string(),
-        "file_id": pa.string(),
+        SLICE_ID_IN_LAKE: pa.string(),
         "batch_id": pa.string(),
         "delivery": pa.string(),
         "is_committed": pa.bool_(),
@@ -34,22 +35,24 @@ def write_delivery_order(connection: Connection, plan: Plan) -> None:
     To be asked again before a change set is built: a batch that was stuck meets files that were
     accepted since. Files of a dry run, which the ledger does not have, come after all of their day.
     """
-    known = accepted_files(connection, plan.datasets)
-    contents = {(file.dataset, file.file_id) for file in known}
+    known = accepted_slices(connection, plan.datasets)
+    contents = {(file.dataset, file.slice_id) for file in known}
     beyond = max((file.number for file in known), default=0) + 1
     tried = [
-        AcceptedFile(f.dataset, f.file_id, plan.batch_id, f.slice_date, number, is_committed=False)
-        for number, f in enumerate(plan.files, start=beyond)
-        if (f.dataset, f.file_id) not in contents
+        AcceptedSlice(
+            f.dataset, f.slice_id, plan.batch_id, f.slice_date, number, is_committed=False
+        )
+        for number, f in enumerate(plan.slices, start=beyond)
+        if (f.dataset, f.slice_id) not in contents
     ]
     with written_whole(Path(plan.delivery_order)) as path:
         pq.write_table(pa.Table.from_pylist([_row(f) for f in (*known, *tried)], SCHEMA), path)
 
 
-def _row(file: AcceptedFile) -> dict[str, object]:
+def _row(file: AcceptedSlice) -> dict[str, object]:
     return {
         "dataset": file.dataset,
-        "file_id": file.file_id,
+        SLICE_ID_IN_LAKE: file.slice_id,
         "batch_id": file.batch_id,
         "delivery": f"{file.slice_date} {file.number:019d}",
         "is_committed": file.is_committed,

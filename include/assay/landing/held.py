@@ -32,7 +32,7 @@ def find_held(
     task that has failed is tried again, or was cleared.
     """
     goes_on = cache(is_active)
-    contents = {(delivery.dataset, delivery.file_id) for delivery in found}
+    contents = {(delivery.dataset, delivery.slice_id) for delivery in found}
     below = f"{settings.accepted}{os.sep}"
     judged = held_files(connection, run.pipeline, below, besides=run.batch_id)
     listed = {(file.batch_id, file.dataset, file.source_file): file for file in judged}
@@ -41,7 +41,7 @@ def find_held(
     return [
         file
         for file in listed.values()
-        if ((file.dataset, file.file_id) in contents or _is_asked_for(run, file))
+        if ((file.dataset, file.slice_id) in contents or _is_asked_for(run, file))
         and (file.state == ABANDONED or not goes_on(file.run_id))
     ]
 

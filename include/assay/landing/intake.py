@@ -107,7 +107,7 @@ class Landing:
         abandoned = [file for file in self._held([]) if file.state == ABANDONED]
         for batch_id in dict.fromkeys(file.batch_id for file in abandoned):
             if not self.folders.dry_run:
-                complete_return(self.settings, self.connection, self.run.pipeline, batch_id)
+                complete_return(self.settings, self.connection, batch_id)
 
     def _take(self) -> int:
         """Take what is at rest; returns how many files are not."""
@@ -147,10 +147,8 @@ class Landing:
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
-        contents = [(d.dataset, d.file_id) for d in found if d.verdict == "accepted"]
-        return batch_holding(
-            self.connection, self.run.pipeline, contents, besides=self.run.batch_id
-        )
+        contents = [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
+        return batch_holding(self.connection, contents, besides=self.run.batch_id)
 
     def _take_over(self, found: list[Delivery]) -> bool:
         """Have stuck batches give their files back to a run that is there to let them pass.
@@ -158,16 +156,14 @@ class Landing:
         Only when nothing else is there to take: the reason of the override is about them then.
         """
         params = self.run.params
-        accepted = {(d.dataset, d.file_id) for d in found if d.verdict == "accepted"}
+        accepted = {(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"}
         is_new = bool(accepted - self._holding(found).keys())
         if is_new or params.gate_policy != "override" or params.dry_run:
             return False
         held = self._held(found)
         why = f"{self.run.batch_id} takes its files over, with override: {params.override_reason}"
         for batch_id in dict.fromkeys(file.batch_id for file in held):
-            return_files(
-                self.settings, self.connection, self.run.pipeline, batch_id, self.run.user, why
-            )
+            return_files(self.settings, self.connection, batch_id, self.run.user, why)
             emit(Progress(f"took over the files of {batch_id}, which is ABANDONED now"))
         return bool(held)
 
@@ -179,7 +175,7 @@ def _refusal(delivery: Delivery) -> FileRefused:
     return FileRefused(
         dataset=delivery.dataset,
         source_file=delivery.source_file,
-        file_id=delivery.file_id,
+        slice_id=delivery.slice_id,
         verdict=delivery.verdict,
         reason=delivery.reason,
     )

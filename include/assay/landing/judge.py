@@ -54,11 +54,11 @@ def _inspect_here(taken: TakenFile, path: Path) -> Delivery:
     try:
         found = inspect_file(path, load_contract("bronze", taken.dataset))
     except FileRejectedError as error:
-        file_id, size = _hash_if_regular(path)
+        slice_id, size = _hash_if_regular(path)
         return Delivery(
             dataset=taken.dataset,
             source_file=taken.source_file,
-            file_id=file_id,
+            slice_id=slice_id,
             verdict="rejected",
             reason=str(error),
             size_bytes=size,
@@ -66,7 +66,7 @@ def _inspect_here(taken: TakenFile, path: Path) -> Delivery:
     return Delivery(
         dataset=taken.dataset,
         source_file=taken.source_file,
-        file_id=found.file_id,
+        slice_id=found.slice_id,
         verdict="accepted",
         records=found.records,
         size_bytes=found.size_bytes,
@@ -109,7 +109,7 @@ def _mark_duplicate(
     held: Mapping[tuple[str, str], str],
     first_names: dict[tuple[str, str], str],
 ) -> Delivery:
-    content = delivery.dataset, delivery.file_id
+    content = delivery.dataset, delivery.slice_id
     if content in held:
         reason = f"same content as a file of batch {held[content]}"
     elif content in first_names:
@@ -125,7 +125,7 @@ def _location(
 ) -> Place:
     if delivery.verdict == "accepted":
         suffix = matching_suffix(taken.name, load_contract("bronze", taken.dataset))
-        return folders.accepted / taken.dataset / f"{delivery.file_id}{suffix}"
+        return folders.accepted / taken.dataset / f"{delivery.slice_id}{suffix}"
     root = folders.duplicates if delivery.verdict == "duplicate" else folders.rejected
     return free_place(root / taken.dataset / batch_id, taken.source_file, used)
 

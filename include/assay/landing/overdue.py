@@ -11,7 +11,7 @@ from assay.words import count
 NEWEST = """
     SELECT dataset, max(seen_at)::date::text,
            extract(day FROM clock_timestamp() - max(seen_at))::int
-    FROM ops.batch_file WHERE dataset = ANY(%s) AND verdict = 'accepted'
+    FROM ops.batch_slice WHERE dataset = ANY(%s) AND verdict = 'accepted'
     GROUP BY dataset ORDER BY dataset
 """
 

@@ -8,16 +8,15 @@ import pyarrow.parquet as pq
 
 from assay import ledger
 from assay.inputs import (
-    Files,
     Input,
-    ManifestFile,
     Patch,
     Rebuild,
     Releases,
     Replay,
+    Slices,
     Waiver,
-    files_of,
     manifest_hash,
+    slices_of,
 )
 from assay.ledger import Delivery
 from assay.ledger.order import last_manifest
@@ -26,6 +25,7 @@ from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import select_rows
 from assay.run import Run
 from assay.settings import Settings
+from assay.slices import FileSlice, Slice
 from assay.words import count
 
 
@@ -39,7 +39,7 @@ def make_plan(
     """The plan of a run that has seen these deliveries."""
     params = run.params
     folder = settings.batches / run.batch_id
-    given = _input(connection, run, [_manifest_file(d) for d in seen if d.verdict == "accepted"])
+    given = _input(connection, run, [_slice(d) for d in seen if d.verdict == "accepted"])
     # Without files the bronze that there is gets read, also when it is only tried out.
     scratch = params.dry_run and run.takes_files
     return Plan(
@@ -70,25 +70,25 @@ def add_quarantined_rows(connection: Connection, plan: Plan) -> Plan:
     return replace(plan, active=[name for name in plan.datasets if name in found])
 
 
-def _input(connection: Connection, run: Run, files: list[ManifestFile]) -> Input:
+def _input(connection: Connection, run: Run, taken: list[Slice]) -> Input:
     kind, movement = run.kind, run.movement
     if kind is Rebuild:
         return Rebuild(ledger.bronze_batches(connection, run.pipeline))
     if kind is Releases:
         return Releases(_released_silver(connection, run))
     if movement is None:
-        return Files(files)
+        return Slices(taken)
     if kind is Patch:
-        return Patch(files, movement)
+        return Patch(taken, movement)
     return Replay(movement) if kind is Replay else Waiver(movement)
 
 
-def _manifest_file(delivery: Delivery) -> ManifestFile:
+def _slice(delivery: Delivery) -> Slice:
     """An accepted delivery as the plan lists it."""
-    return ManifestFile(
+    return FileSlice(
         dataset=delivery.dataset,
         format=delivery.format,
-        file_id=delivery.file_id,
+        slice_id=delivery.slice_id,
         path=delivery.location,
         source_file=delivery.source_file,
         records=delivery.records,
@@ -102,11 +102,11 @@ def _active(connection: Connection, datasets: list[str], given: Input) -> list[s
     """The datasets that have records to go through silver."""
     delivered = fetch_all(
         connection,
-        "SELECT DISTINCT dataset FROM ops.batch_file"
+        "SELECT DISTINCT dataset FROM ops.batch_slice"
         " WHERE batch_id = ANY(%s) AND verdict = 'accepted' AND records > 0",
         [given.batches if isinstance(given, Rebuild) else []],
     )
-    found = {file.dataset for file in files_of(given) if file.records}
+    found = {file.dataset for file in slices_of(given) if file.records}
     found |= {dataset for (dataset,) in delivered}
     return [dataset for dataset in datasets if dataset in found]
 
@@ -136,6 +136,6 @@ def describe_plan(plan: Plan) -> str:
             what = "waived" if isinstance(moving, Waiver) else "judged anew"
             return f"{count(rows, 'quarantined row')} to be {what}"
     if not plan.has_work:
-        return f"no record in {count(len(plan.files), 'file')}" if plan.files else "nothing new"
-    records = sum(file.records for file in plan.files)
-    return f"{count(len(plan.files), 'file')}, {count(records, 'record')} accepted"
+        return f"no record in {count(len(plan.slices), 'file')}" if plan.slices else "nothing new"
+    records = sum(file.records for file in plan.slices)
+    return f"{count(len(plan.slices), 'file')}, {count(records, 'record')} accepted"

@@ -27,12 +27,12 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a file that can be taken; `file_id` is the sha256 of its bytes.
+    """What is known of a file that can be taken; `slice_id` is the sha256 of its bytes.
 
     `header` are the names of its columns, of JSON those of the fields of all its records.
     """
 
-    file_id: str
+    slice_id: str
     size_bytes: int
     format: str
     records: int
@@ -44,7 +44,7 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
 
     Raises FileRejectedError, with the reason that is recorded, when the file cannot be taken.
     """
-    file_id, size = hash_file(path)
+    slice_id, size = hash_file(path)
     kind = _format_of(matching_suffix(path.name, contract))
     if not size:
         raise FileRejectedError("empty file")
@@ -58,7 +58,7 @@ def inspect_file(path: Path, contract: Contract) -> Inspection:
     if is_patch(path.name):
         check_patch_header(header)
     return Inspection(
-        file_id=file_id, size_bytes=size, format=found, records=records, header=header
+        slice_id=slice_id, size_bytes=size, format=found, records=records, header=header
     )
 
 

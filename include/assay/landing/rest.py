@@ -19,9 +19,9 @@ from assay.contracts.load import load_contract
 from assay.errors import BatchError, FileRejectedError
 from assay.events.event import FileLeft, Progress
 from assay.events.sinks import emit
-from assay.inputs import ManifestFile
 from assay.landing.survey import hash_file, open_regular
 from assay.settings import Settings
+from assay.slices import Slice
 from assay.storage.addresses import Place, as_place
 from assay.storage.file_system import SHARED, file_system
 
@@ -128,7 +128,7 @@ def _tells_of_writers(folder: Path) -> bool:
     return hasattr(fcntl, "F_SETLEASE") and not SHARED.fullmatch(file_system(folder))
 
 
-def require_unchanged(files: Sequence[ManifestFile], batch_id: str, *, every_byte: bool) -> None:
+def require_unchanged(files: Sequence[Slice], batch_id: str, *, every_byte: bool) -> None:
     """Raise BatchError when an accepted file is not what was counted, by size or by every byte.
 
     The net below all of this: where the kernel tells of no writer, one may rest for longer than
@@ -139,7 +139,7 @@ def require_unchanged(files: Sequence[ManifestFile], batch_id: str, *, every_byt
         now = look_at(place)
         if now is None or not isinstance(place, Path):
             continue
-        if now.size != file.size_bytes or (every_byte and hash_file(place)[0] != file.file_id):
+        if now.size != file.size_bytes or (every_byte and hash_file(place)[0] != file.slice_id):
             raise BatchError(
                 f"{file.source_file!r} was written to after it was counted, at {file.size_bytes:,}"
                 f" bytes, and has {now.size:,} now; run `assay batch abandon {batch_id} --why '…'`,"

@@ -27,24 +27,17 @@ from assay.storage.objects import folders_in
 
 
 def return_files(
-    settings: Settings,
-    connection: Connection,
-    pipeline: str,
-    batch_id: str,
-    who: str,
-    why: str,
+    settings: Settings, connection: Connection, batch_id: str, who: str, why: str
 ) -> int:
     """Abandon a batch of which no attempt lives; to be called while the files are held."""
     set_batch_state(connection, batch_id, ABANDONED, error=f"abandoned by {who}: {why}")
-    return complete_return(settings, connection, pipeline, batch_id)
+    return complete_return(settings, connection, batch_id)
 
 
-def complete_return(
-    settings: Settings, connection: Connection, pipeline: str, batch_id: str
-) -> int:
+def complete_return(settings: Settings, connection: Connection, batch_id: str) -> int:
     """Give back what an abandoned batch still has, and return how many files that was."""
     returned = _return_taken(settings, batch_id)
-    for delivery in _still_accepted(settings, connection, pipeline, batch_id):
+    for delivery in _still_accepted(settings, connection, batch_id):
         source = as_place(delivery.location)
         dataset = dataset_of(settings, source)
         place = place_in_landing(settings, dataset, delivery.source_file, source)
@@ -63,9 +56,7 @@ def _return_taken(settings: Settings, batch_id: str) -> int:
     return returned
 
 
-def _still_accepted(
-    settings: Settings, connection: Connection, pipeline: str, batch_id: str
-) -> list[Delivery]:
+def _still_accepted(settings: Settings, connection: Connection, batch_id: str) -> list[Delivery]:
     """Accepted files that no other batch has accepted since."""
     own = [
         delivery
@@ -73,9 +64,9 @@ def _still_accepted(
         if delivery.verdict == "accepted"
         and as_place(delivery.location).is_relative_to(settings.accepted)
     ]
-    contents = [(d.dataset, d.file_id) for d in own]
-    held = batch_holding(connection, pipeline, contents, besides=batch_id)
-    return [delivery for delivery in own if (delivery.dataset, delivery.file_id) not in held]
+    contents = [(d.dataset, d.slice_id) for d in own]
+    held = batch_holding(connection, contents, besides=batch_id)
+    return [delivery for delivery in own if (delivery.dataset, delivery.slice_id) not in held]
 
 
 def dataset_of(settings: Settings, accepted: Place) -> str:

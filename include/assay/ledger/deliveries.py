@@ -1,10 +1,12 @@
-"""Deliveries: every file that a batch saw, with its verdict."""
+"""Deliveries: every slice that a batch saw, with its verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
+
+from psycopg.errors import UniqueViolation
 
 from assay.batch_states import (
     ABANDONED,
@@ -14,22 +16,36 @@ from assay.batch_states import (
     WHOLE_IN_LAKE,
     BatchState,
 )
+from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_all
+from assay.slices import SliceKind
 
 Verdict = Literal["accepted", "duplicate", "rejected"]
 UNKNOWN_DAY = "0001-01-01"  # comes before every other
+RECORD = """
+    INSERT INTO ops.batch_slice (batch_id, dataset, slice_id, source_file, verdict, reason,
+                                records, size_bytes, header, location, format,
+                                slice_date, kind)
+    VALUES (%(batch_id)s, %(dataset)s, %(slice_id)s, %(source_file)s, %(verdict)s,
+            %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s,
+            %(slice_date)s, %(kind)s)
+    ON CONFLICT (batch_id, dataset, slice_id, source_file) DO UPDATE
+    SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
+        size_bytes = excluded.size_bytes, header = excluded.header,
+        location = excluded.location, format = excluded.format
+"""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file as it was delivered. `reason` says why it was not accepted; else it is empty.
+    """One slice as it was delivered. `reason` says why it was not accepted; else it is empty.
 
-    `slice_date` is the day that the file belongs to, see `filenames.file_date`.
+    `slice_date` is the day that it belongs to, of a file see `filenames.file_date`.
     """
 
     dataset: str
     source_file: str
-    file_id: str
+    slice_id: str
     verdict: Verdict
     reason: str = ""
     records: int = 0
@@ -38,14 +54,15 @@ class Delivery:
     location: str = ""
     format: str = ""
     slice_date: str = UNKNOWN_DAY
+    kind: SliceKind = "file"
 
 
 @dataclass(frozen=True)
-class AcceptedFile:
-    """Where an accepted file stands among all deliveries of its dataset; `number` only grows."""
+class AcceptedSlice:
+    """Where an accepted slice stands among all deliveries of its dataset; `number` only grows."""
 
     dataset: str
-    file_id: str
+    slice_id: str
     batch_id: str
     slice_date: str
     number: int
@@ -55,91 +72,87 @@ class AcceptedFile:
 def record_deliveries(
     connection: Connection, batch_id: str, deliveries: Sequence[Delivery]
 ) -> None:
-    """Record what the batch saw; a delivery that is known already gets its newer verdict."""
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,
-                                        records, size_bytes, header, location, format,
-                                        slice_date)
-            VALUES (%(batch_id)s, %(dataset)s, %(file_id)s, %(source_file)s, %(verdict)s,
-                    %(reason)s, %(records)s, %(size_bytes)s, %(header)s, %(location)s, %(format)s,
-                    %(slice_date)s)
-            ON CONFLICT (batch_id, dataset, file_id, source_file) DO UPDATE
-            SET verdict = excluded.verdict, reason = excluded.reason, records = excluded.records,
-                size_bytes = excluded.size_bytes, header = excluded.header,
-                location = excluded.location, format = excluded.format
-            """,
-            [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries],
-        )
+    """Record what the batch saw; a delivery that is known already gets its newer verdict.
+
+    Raises BatchError when another live batch has claimed one of the slices since they were judged.
+    """
+    told = [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries]
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(RECORD, told)
+    except UniqueViolation as error:
+        raise BatchError(
+            f"{batch_id}: another batch has accepted one of its slices meanwhile"
+            f" ({error.diag.message_detail}); clear accept_files to judge them anew"
+        ) from error
 
 
 def deliveries(connection: Connection, batch_id: str) -> list[Delivery]:
     """Every delivery of the batch, by name."""
     rows = fetch_all(
         connection,
-        "SELECT dataset, source_file, file_id, verdict, reason, records, size_bytes, header,"
-        " location, format, slice_date::text"
-        " FROM ops.batch_file WHERE batch_id = %s ORDER BY dataset, source_file, file_id",
+        "SELECT dataset, source_file, slice_id, verdict, reason, records, size_bytes, header,"
+        " location, format, slice_date::text, kind"
+        " FROM ops.batch_slice WHERE batch_id = %s ORDER BY dataset, source_file, slice_id",
         [batch_id],
     )
     return [Delivery(*row) for row in rows]
 
 
-def accepted_files(connection: Connection, datasets: Sequence[str]) -> list[AcceptedFile]:
+def accepted_slices(connection: Connection, datasets: Sequence[str]) -> list[AcceptedSlice]:
     """Every content that was accepted of these datasets, as its last acceptance has it."""
     rows = fetch_all(
         connection,
         """
-        SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id,
+        SELECT DISTINCT ON (file.dataset, file.slice_id) file.dataset, file.slice_id, file.batch_id,
                file.slice_date::text, file.delivery_number,
                batch.state = ANY(%s)
-        FROM ops.batch_file AS file JOIN ops.batch AS batch USING (batch_id)
+        FROM ops.batch_slice AS file JOIN ops.batch AS batch USING (batch_id)
         WHERE file.dataset = ANY(%s) AND file.verdict = 'accepted'
-        ORDER BY file.dataset, file.file_id, file.delivery_number DESC
+        ORDER BY file.dataset, file.slice_id, file.delivery_number DESC
         """,
         [[*WHOLE_IN_LAKE], list(datasets)],
     )
-    return [AcceptedFile(*row) for row in rows]
+    return [AcceptedSlice(*row) for row in rows]
 
 
 def batch_holding(
-    connection: Connection, pipeline: str, contents: Sequence[tuple[str, str]], *, besides: str
+    connection: Connection, contents: Sequence[tuple[str, str]], *, besides: str
 ) -> dict[tuple[str, str], str]:
-    """Which other live batch of the pipeline accepted each of these contents of a dataset.
+    """Which other live batch, of whatever pipeline, accepted each of these contents of a dataset.
 
-    A content is (dataset, file_id). A batch that was abandoned or rolled
-    back, or was a dry run, holds nothing.
+    A content is (dataset, slice_id). A batch that was abandoned or rolled back, or was a dry run,
+    holds nothing.
     """
     rows = fetch_all(
         connection,
         """
-        SELECT DISTINCT ON (file.dataset, file.file_id) file.dataset, file.file_id, file.batch_id
-        FROM ops.batch_file AS file
+        SELECT DISTINCT ON (file.dataset, file.slice_id) file.dataset, file.slice_id, file.batch_id
+        FROM ops.batch_slice AS file
         JOIN ops.batch AS batch USING (batch_id)
-        WHERE batch.pipeline = %s AND file.file_id = ANY(%s) AND file.batch_id <> %s
+        WHERE file.slice_id = ANY(%s) AND file.batch_id <> %s
           AND file.verdict = 'accepted'
           AND batch.state <> ALL(%s)
-        ORDER BY file.dataset, file.file_id, batch.number
+        ORDER BY file.dataset, file.slice_id, batch.number
         """,
-        [pipeline, [file_id for _, file_id in contents], besides, [*HOLDS_NOTHING]],
+        [[slice_id for _, slice_id in contents], besides, [*HOLDS_NOTHING]],
     )
-    return {(dataset, file_id): batch for dataset, file_id, batch in rows}
+    return {(dataset, slice_id): batch for dataset, slice_id, batch in rows}
 
 
 @dataclass(frozen=True)
 class HeldFile:
     """A file of a batch that did not come to its end; `run_id` and `state` are the batch's.
 
-    Of an ABANDONED batch, one that is still to be given back. `file_id` is empty when the batch was
-    cut off before it looked at the file.
+    Of an ABANDONED batch, one that is still to be given back. `slice_id` is empty when the batch
+    was cut off before it looked at the file.
     """
 
     batch_id: str
     run_id: str
     state: BatchState
     dataset: str
-    file_id: str
+    slice_id: str
     source_file: str
     location: str
 
@@ -154,18 +167,18 @@ def held_files(
     rows = fetch_all(
         connection,
         """
-        SELECT batch.batch_id, batch.run_id, batch.state, file.dataset, file.file_id,
+        SELECT batch.batch_id, batch.run_id, batch.state, file.dataset, file.slice_id,
                file.source_file, file.location
-        FROM ops.batch_file AS file
+        FROM ops.batch_slice AS file
         JOIN ops.batch AS batch USING (batch_id)
         WHERE batch.pipeline = %(pipeline)s AND batch.batch_id <> %(besides)s
           AND batch.state = ANY(%(held_in)s)
           AND file.verdict = 'accepted' AND starts_with(file.location, %(folder)s)
           AND NOT EXISTS (
-              SELECT FROM ops.batch_file AS newer
+              SELECT FROM ops.batch_slice AS newer
               JOIN ops.batch AS its USING (batch_id)
               WHERE its.pipeline = batch.pipeline AND its.batch_id <> batch.batch_id
-                AND newer.dataset = file.dataset AND newer.file_id = file.file_id
+                AND newer.dataset = file.dataset AND newer.slice_id = file.slice_id
                 AND newer.verdict = 'accepted' AND its.state <> ALL(%(not_taken_in)s)
           )
         ORDER BY batch.started_at, file.source_file

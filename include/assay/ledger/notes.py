@@ -37,11 +37,11 @@ BATCH = """
     WHERE pipeline = %s AND run_id = %s
 """
 WAITING_FILES = """
-    SELECT DISTINCT file.source_file FROM ops.batch_file AS file JOIN ops.batch USING (batch_id)
+    SELECT DISTINCT file.source_file FROM ops.batch_slice AS file JOIN ops.batch USING (batch_id)
     WHERE batch.pipeline = %(pipeline)s AND file.verdict = 'rejected'
       AND file.seen_at > clock_timestamp() - make_interval(days => %(days)s)
       AND NOT EXISTS (
-        SELECT FROM ops.batch_file AS later
+        SELECT FROM ops.batch_slice AS later
         WHERE later.dataset = file.dataset AND later.source_file = file.source_file
           AND later.verdict = 'accepted' AND later.seen_at >= file.seen_at)
     ORDER BY 1
@@ -160,7 +160,7 @@ def _loaded(connection: Connection, batch_id: str) -> list[str]:
 def _rejected(connection: Connection, batch_id: str) -> list[str]:
     rows = fetch_all(
         connection,
-        "SELECT source_file FROM ops.batch_file WHERE batch_id = %s AND verdict = 'rejected'"
+        "SELECT source_file FROM ops.batch_slice WHERE batch_id = %s AND verdict = 'rejected'"
         " ORDER BY dataset, source_file",
         [batch_id],
     )

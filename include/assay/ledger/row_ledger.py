@@ -1,4 +1,4 @@
-"""The row ledger: what became of every record of a batch, per file."""
+"""The row ledger: what became of every record of a batch, per slice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def record_row_ledger(
     generation: int,
     classes: Mapping[str, Mapping[str, int]],
 ) -> None:
-    """Write what became of every record, per file; `classes` is keyed by file_id."""
+    """Write what became of every record, per slice; `classes` is keyed by slice_id."""
     batch = {"batch_id": batch_id, "dataset": dataset, "generation": generation}
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
@@ -23,16 +23,16 @@ def record_row_ledger(
         )
         cursor.executemany(
             """
-            INSERT INTO ops.row_ledger (batch_id, dataset, generation, file_id, records,
+            INSERT INTO ops.row_ledger (batch_id, dataset, generation, slice_id, records,
                                         new, updated, duplicate, superseded, quarantined, settled)
-            VALUES (%(batch_id)s, %(dataset)s, %(generation)s, %(file_id)s, %(records)s,
+            VALUES (%(batch_id)s, %(dataset)s, %(generation)s, %(slice_id)s, %(records)s,
                     %(new)s, %(updated)s, %(duplicate)s, %(superseded)s, %(quarantined)s,
                     %(settled)s)
             """,
             [
                 # A change set that an earlier version built does not tell how many were settled.
-                {**batch, "settled": 0, **counts, "file_id": file_id}
-                for file_id, counts in classes.items()
+                {**batch, "settled": 0, **counts, "slice_id": slice_id}
+                for slice_id, counts in classes.items()
             ],
         )
 

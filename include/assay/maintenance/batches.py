@@ -40,8 +40,8 @@ SPENT_BATCHES = f"""
     ORDER BY batch_id
 """  # noqa: S608  # constants of our own
 OLD_FILES = f"""
-    SELECT batch.pipeline, file.batch_id, file.file_id, file.source_file, file.location
-    FROM ops.batch_file AS file JOIN ops.batch AS batch USING (batch_id)
+    SELECT batch.pipeline, file.batch_id, file.slice_id, file.source_file, file.location
+    FROM ops.batch_slice AS file JOIN ops.batch AS batch USING (batch_id)
     WHERE file.dataset = %(dataset)s AND file.removed_at IS NULL
       AND starts_with(file.location, %(archive)s)
       AND file.seen_at < clock_timestamp() - make_interval(days => %(days)s)
@@ -103,7 +103,7 @@ def trim_history(settings: Settings, connection: Connection, *, dry_run: bool) -
 
 def _datasets(connection: Connection) -> list[str]:
     """Every dataset of which files have been seen and that still has a contract."""
-    rows = fetch_all(connection, "SELECT DISTINCT dataset FROM ops.batch_file ORDER BY 1", [])
+    rows = fetch_all(connection, "SELECT DISTINCT dataset FROM ops.batch_slice ORDER BY 1", [])
     return [name for (name,) in rows if contract_path("bronze", name).is_file()]
 
 
@@ -112,7 +112,7 @@ def _history_days(connection: Connection) -> dict[str, int]:
     known = _datasets(connection)
     rows = fetch_all(
         connection,
-        "SELECT DISTINCT pipeline, dataset FROM ops.batch_file JOIN ops.batch USING (batch_id)",
+        "SELECT DISTINCT pipeline, dataset FROM ops.batch_slice JOIN ops.batch USING (batch_id)",
         [],
     )
     asked: dict[str, list[int | None]] = {}
@@ -142,15 +142,15 @@ def _remove_file(
     dataset: str,
     pipeline: str,
     batch_id: str,
-    file_id: str,
+    slice_id: str,
     source_file: str,
     location: str,
 ) -> None:
     """Say so first: a file that is there and told to be gone harms less than the opposite."""
     with hold_files(settings, pipeline):
         connection.execute(
-            "UPDATE ops.batch_file SET removed_at = clock_timestamp()"
-            " WHERE batch_id = %s AND dataset = %s AND file_id = %s AND source_file = %s",
-            [batch_id, dataset, file_id, source_file],
+            "UPDATE ops.batch_slice SET removed_at = clock_timestamp()"
+            " WHERE batch_id = %s AND dataset = %s AND slice_id = %s AND source_file = %s",
+            [batch_id, dataset, slice_id, source_file],
         )
         remove(as_place(location))

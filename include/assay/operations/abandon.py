@@ -29,4 +29,4 @@ def abandon_batch(
         if state in (EMPTY, DRY_RUN, ROLLED_BACK):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
         overtake(connection, pipeline, batch_id, state, f"abandon {batch_id}")
-        return return_files(settings, connection, pipeline, batch_id, who, why)
+        return return_files(settings, connection, batch_id, who, why)

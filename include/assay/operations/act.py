@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from assay.airflow_client.runs import AirflowRuns
 from assay.batch_states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
-from assay.inputs import ManifestFile
 from assay.ledger import (
     Action,
     batch_state,
@@ -28,6 +27,7 @@ from assay.operations.reject_file import reject_file
 from assay.operations.retry import retry_batch
 from assay.plan import read_plan
 from assay.settings import Settings
+from assay.slices import Slice
 from assay.words import count, on_one_line
 
 LISTED = 10
@@ -107,21 +107,21 @@ def _do(settings: Settings, connection: Connection, asked: Asked) -> str:
         verb = "is" if returned == 1 else "are"
         return f"abandoned; {count(returned, 'file')} {verb} pending again"
     file = _find_file(settings, asked)
-    name = reject_file(settings, connection, batch_id, file.file_id, asked.why, file.dataset)
+    name = reject_file(settings, connection, batch_id, file.slice_id, asked.why, file.dataset)
     return f"{name!r} was rejected"
 
 
-def _find_file(settings: Settings, asked: Asked) -> ManifestFile:
+def _find_file(settings: Settings, asked: Asked) -> Slice:
     """The file of the batch that is meant. Raises BatchError, listing its files, if there is none.
 
     Content that came twice in one batch is listed once: the second was a duplicate.
     """
-    files = read_plan(settings.batches / asked.batch_id / "plan.json").files
+    files = read_plan(settings.batches / asked.batch_id / "plan.json").slices
     named = [file for file in files if file.source_file == asked.file]
-    found = named or [file for file in files if file.file_id.startswith(asked.file)]
+    found = named or [file for file in files if file.slice_id.startswith(asked.file)]
     if len(found) == 1:
         return found[0]
-    known = _listed([f"{file.file_id[:12]} {file.source_file!r}" for file in files])
+    known = _listed([f"{file.slice_id[:12]} {file.source_file!r}" for file in files])
     raise BatchError(f"{asked.batch_id}: {asked.file!r} is not one of its files: {known or 'none'}")
 
 

@@ -20,8 +20,8 @@ from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import ExportError
 from assay.ledger.query import Connection
+from assay.lineage import LINEAGE, name_in_lake
 from assay.operations.export_formats import WRITERS, Format, write_file
-from assay.serving.evolution import LINEAGE
 from assay.settings import Settings
 from assay.storage.files import written_whole
 
@@ -117,7 +117,7 @@ def _write(
     there = {field.name for field in lake.schema().fields}
     lineage = LINEAGE if contract.layer == "silver" else ()
     # A version from before a column was added lacks it.
-    columns = [column for column in (*contract.columns, *lineage) if column.name in there]
+    columns = [column for column in (*contract.columns, *lineage) if name_in_lake(column) in there]
 
     def report(rows: int) -> None:
         if progress:

@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 
 from assay.contracts.columns import Column
 from assay.formulas import FORMULA_START, MARK
+from assay.lineage import name_in_lake
 from assay.publish.staging import arrow_schema, read_delta
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -53,8 +54,10 @@ def _shown_as_text(column: Column, form: Format) -> bool:
 
 def _selected(column: Column, form: Format) -> str:
     """An item of the SELECT. The cast is not Arrow's, which would write a zero as 0E-8."""
-    name = f'"{column.name}"'
-    return f"CAST({name} AS VARCHAR) AS {name}" if _shown_as_text(column, form) else name
+    name, stored = f'"{column.name}"', f'"{name_in_lake(column)}"'
+    if _shown_as_text(column, form):
+        stored = f"CAST({stored} AS VARCHAR)"
+    return f"{stored} AS {name}"
 
 
 def _disarm(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:

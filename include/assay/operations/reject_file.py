@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from assay.batch_states import BEFORE_COMMIT, EMPTY
 from assay.errors import BatchError
-from assay.inputs import Files, ManifestFile
+from assay.inputs import Slices
 from assay.landing.filenames import fit_name
 from assay.landing.judge import reason_path, write_reason
 from assay.landing.moves import hold_files, move_file, sync_folders
@@ -23,6 +23,7 @@ from assay.ledger import (
 from assay.ledger.query import Connection
 from assay.plan import Plan, read_plan, write_plan
 from assay.settings import Settings
+from assay.slices import Slice
 from assay.storage.addresses import as_place
 from assay.storage.objects import exists
 
@@ -31,7 +32,7 @@ def reject_file(
     settings: Settings,
     connection: Connection,
     batch_id: str,
-    file_id: str,
+    slice_id: str,
     reason: str,
     dataset: str = "",
 ) -> str:
@@ -48,7 +49,7 @@ def reject_file(
         if state not in BEFORE_COMMIT:
             raise BatchError(f"{batch_id}: is {state}; a file is rejected before its batch commits")
         plan = read_plan(settings.batches / batch_id / "plan.json")
-        file = _file_of_plan(plan, file_id, dataset)
+        file = _file_of_plan(plan, slice_id, dataset)
         delivery = _mark_rejected(settings, connection, batch_id, file, reason)
         source, place = as_place(file.path), as_place(delivery.location)
         write_reason(place, reason)
@@ -67,39 +68,39 @@ def reject_file(
     return delivery.source_file
 
 
-def _file_of_plan(plan: Plan, file_id: str, dataset: str) -> ManifestFile:
+def _file_of_plan(plan: Plan, slice_id: str, dataset: str) -> Slice:
     listed = [
         file
-        for file in plan.files
-        if file_id and file.file_id.startswith(file_id) and dataset in ("", file.dataset)
+        for file in plan.slices
+        if slice_id and file.slice_id.startswith(slice_id) and dataset in ("", file.dataset)
     ]
-    if len({file.file_id for file in listed}) == 1 < len(listed):
+    if len({file.slice_id for file in listed}) == 1 < len(listed):
         names = ", ".join(sorted(file.dataset for file in listed))
         raise BatchError(
-            f"{plan.batch_id}: {file_id!r} was delivered to several datasets; name one with"
+            f"{plan.batch_id}: {slice_id!r} was delivered to several datasets; name one with"
             f" --dataset: {names}"
         )
     if len(listed) != 1:
-        names = ", ".join(f"{f.file_id[:12]} {f.source_file!r}" for f in plan.files[:10])
-        raise BatchError(f"{plan.batch_id}: {file_id!r} is not one of its files: {names}")
+        names = ", ".join(f"{f.slice_id[:12]} {f.source_file!r}" for f in plan.slices[:10])
+        raise BatchError(f"{plan.batch_id}: {slice_id!r} is not one of its files: {names}")
     return listed[0]
 
 
-def _without(plan: Plan, gone: ManifestFile) -> Plan:
+def _without(plan: Plan, gone: Slice) -> Plan:
     """The plan of the other files; a dataset without one has nothing more to do in it."""
-    files = [file for file in plan.files if file != gone]
+    files = [file for file in plan.slices if file != gone]
     delivered = {file.dataset for file in files}
-    given = replace(plan.input, files=files) if isinstance(plan.input, Files) else plan.input
+    given = replace(plan.input, slices=files) if isinstance(plan.input, Slices) else plan.input
     return replace(plan, input=given, active=[d for d in plan.active if d in delivered])
 
 
 def _mark_rejected(
-    settings: Settings, connection: Connection, batch_id: str, file: ManifestFile, reason: str
+    settings: Settings, connection: Connection, batch_id: str, file: Slice, reason: str
 ) -> Delivery:
     delivery = next(
         d
         for d in deliveries(connection, batch_id)
-        if (d.dataset, d.file_id, d.source_file) == (file.dataset, file.file_id, file.source_file)
+        if (d.dataset, d.slice_id, d.source_file) == (file.dataset, file.slice_id, file.source_file)
     )
     if delivery.verdict == "rejected":  # an earlier attempt came this far
         return delivery
@@ -107,7 +108,7 @@ def _mark_rejected(
     place = folder / file.source_file
     place = place.with_name(fit_name(place.name))
     if exists(place) or exists(reason_path(place)):
-        place = place.with_name(fit_name(place.name, f".{file.file_id[:8]}"))
+        place = place.with_name(fit_name(place.name, f".{file.slice_id[:8]}"))
     rejected = replace(delivery, verdict="rejected", reason=reason, location=str(place))
     record_deliveries(connection, batch_id, [rejected])
     return rejected

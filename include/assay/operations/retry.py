@@ -44,8 +44,8 @@ def _bronze_differs(settings: Settings, batch_id: str) -> bool:
         ingested = read_ingest(str(folder)).datasets
     except BatchError:
         return False
-    found = {file_id for dataset in ingested.values() for file_id in dataset.records}
-    return not found <= {file.file_id for file in plan.files}
+    found = {slice_id for dataset in ingested.values() for slice_id in dataset.records}
+    return not found <= {file.slice_id for file in plan.slices}
 
 
 def _first_unfinished(run: RunState) -> str:

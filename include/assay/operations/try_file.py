@@ -13,10 +13,10 @@ from uuid import uuid4
 from assay.contracts.load import load_contract
 from assay.errors import StackError
 from assay.home.paths import child_environment
-from assay.inputs import ManifestFile
 from assay.landing.records import Inspection, matching_suffix
 from assay.results import read_failure, read_result
 from assay.settings import JOB_PROGRAMS, Settings
+from assay.slices import FileSlice
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.launch import launch
 from assay.spark_runtime.server import is_ready
@@ -30,7 +30,7 @@ SHOWN_LINES = 15
 class Request:
     """A file, and the silver table that it would come into."""
 
-    file: ManifestFile
+    file: FileSlice
     silver: str
 
 
@@ -56,14 +56,14 @@ def try_file(
         spark = replace(settings, spark_master="local[1]")
     folder = settings.home / "tmp" / f"try-{uuid4().hex}"
     suffix = matching_suffix(path.name, load_contract("bronze", dataset))
-    copy = folder / f"{found.file_id}{suffix}"
+    copy = folder / f"{found.slice_id}{suffix}"
     folder.mkdir(parents=True)
     try:
         shutil.copyfile(path, copy)
-        file = ManifestFile(
+        file = FileSlice(
             dataset=dataset,
             format=found.format,
-            file_id=found.file_id,
+            slice_id=found.slice_id,
             path=str(copy),
             source_file=path.name,
             records=found.records,
@@ -82,7 +82,7 @@ def try_file(
 
 def read_request(path: str) -> Request:
     facts = json.loads(Path(path).read_text())
-    return Request(ManifestFile(**facts["file"]), facts["silver"])
+    return Request(FileSlice(**facts["file"]), facts["silver"])
 
 
 def _run(settings: Settings, request: Path) -> None:

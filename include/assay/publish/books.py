@@ -8,7 +8,7 @@ from decimal import Decimal
 from assay.contracts.load import load_contract
 from assay.events.event import Progress
 from assay.events.sinks import emit
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.publish.change import Change
 from assay.publish.measures import measure_delta
 from assay.publish.quarantine import check_moves
@@ -28,8 +28,8 @@ def check_books(change: Change) -> None:
     check_moves(plan, change.silver)
     for dataset, built in change.silver.items():
         contract = load_contract("silver", dataset)
-        files = plan.files_of(dataset)
-        counted = {f.file_id: f.records for f in files} if isinstance(plan.input, Files) else None
+        files = plan.slices_of(dataset)
+        counted = {f.slice_id: f.records for f in files} if isinstance(plan.input, Slices) else None
         check_ledger(plan.batch_id, built.classes, counted)
         after = read_measures(commit.after(contract.table))
         before = {name: Decimal(0) for name in after}

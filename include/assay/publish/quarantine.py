@@ -14,6 +14,7 @@ from assay.contracts.columns import Column
 from assay.errors import ReconciliationError
 from assay.inputs import Movement, Rebuild, Replay, Waiver
 from assay.ledger.query import fetch_all
+from assay.lineage import SLICE_ID
 from assay.plan import Plan
 from assay.publish.reconciliation import require_equal
 from assay.publish.staging import staging_of
@@ -23,7 +24,7 @@ from assay.stage_results import SilverBuild
 from assay.words import count
 
 COLUMNS = (
-    Column("file_id"),
+    SLICE_ID,
     Column("source_file"),
     Column("record_number", "bigint"),
     Column("reasons", "array<string>"),
@@ -98,9 +99,9 @@ def replace_rows(
     for dataset, target in rows.items():
         connection.execute(
             sql.SQL(
-                "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, file_id,"
+                "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, slice_id,"
                 " source_file, record_number, reasons, raw)"
-                " SELECT file_id || ':' || record_number, %s, %s, %s, file_id, source_file,"
+                " SELECT slice_id || ':' || record_number, %s, %s, %s, slice_id, source_file,"
                 " record_number, reasons, raw FROM {} ORDER BY 1"
             ).format(staging_of(target)),
             [dataset, plan.batch_id, generation],

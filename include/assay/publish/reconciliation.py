@@ -45,18 +45,18 @@ def check_ledger(
 
     `counted` holds the records of each file as accept_files counted them, independent of Spark.
     """
-    for file_id, counts in classes.items():
-        where = f"batch {batch_id}, file {file_id}"
+    for slice_id, counts in classes.items():
+        where = f"batch {batch_id}, file {slice_id}"
         _check_balance(where, counts)
         if counted is not None:
-            records = counted.get(file_id, 0)
+            records = counted.get(slice_id, 0)
             require_equal(
                 f"{where}: records in silver = records counted", counts["records"], records
             )
     if counted is not None:
-        for file_id in counted.keys() - classes.keys():
-            where = f"batch {batch_id}, file {file_id}"
-            require_equal(f"{where}: records in silver = records counted", 0, counted[file_id])
+        for slice_id in counted.keys() - classes.keys():
+            where = f"batch {batch_id}, file {slice_id}"
+            require_equal(f"{where}: records in silver = records counted", 0, counted[slice_id])
     _check_balance(f"batch {batch_id}", sum_classes(classes))
 
 

@@ -23,6 +23,7 @@ from psycopg.rows import tuple_row
 from assay.contracts.columns import Column
 from assay.errors import StagingLostError
 from assay.ledger.query import fetch_all
+from assay.lineage import name_in_lake
 from assay.publish.targets import DELETED, Staged, Target
 from assay.words import count
 
@@ -129,8 +130,9 @@ def _arrow_type(column: Column) -> pa.DataType:
 def read_batches(target: Target) -> pa.RecordBatchReader:
     """The rows of a target, batch by batch, under exact types."""
     schema = arrow_schema(target.staged_columns)
-    batches = _read_delta(target) if target.reload else _read_parquet(target, schema.names)
-    cast = (batch.select(schema.names).cast(schema) for batch in batches)
+    names = [name_in_lake(column) for column in target.staged_columns]
+    batches = _read_delta(target) if target.reload else _read_parquet(target, names)
+    cast = (batch.select(names).rename_columns(schema.names).cast(schema) for batch in batches)
     return pa.RecordBatchReader.from_batches(schema, cast)
 
 
@@ -151,13 +153,13 @@ def _read_delta(target: Target) -> Iterator[pa.RecordBatch]:
     table = DeltaTable(path, version=version)
     there = {field.name for field in table.schema().fields}
     # A version from before a column was added lacks it.
-    names = ", ".join(f'"{n}"' if n in there else f'NULL AS "{n}"' for n in target.names)
+    names = ", ".join(f'"{n}"' if n in there else f'NULL AS "{n}"' for n in target.names_in_lake)
     deleted = ", false AS deleted" if target.has_deletions else ""
     return read_delta(table, f"{names}{deleted}")
 
 
 def read_delta(table: DeltaTable, columns: str) -> Iterator[pa.RecordBatch]:
-    """Stream a Delta table at its version; `columns` is an SQL list made of contract names."""
+    """Stream a Delta table at its version; `columns` is an SQL list made of its names."""
     query = f"SELECT {columns} FROM source"  # noqa: S608  # names from the contract
     return iter(
         pa.RecordBatchReader.from_stream(QueryBuilder().register("source", table).execute(query))

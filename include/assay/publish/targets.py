@@ -8,7 +8,7 @@ from pathlib import Path
 from assay.contracts.columns import Column
 from assay.contracts.load import measured_columns
 from assay.contracts.model import Contract
-from assay.serving.evolution import LINEAGE
+from assay.lineage import LINEAGE, name_in_lake
 
 DELETED = Column("deleted", "boolean", nullable=False)
 
@@ -45,6 +45,10 @@ class Target:
     @property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
+
+    @property
+    def names_in_lake(self) -> list[str]:
+        return [name_in_lake(column) for column in self.columns]
 
     @property
     def staged_columns(self) -> tuple[Column, ...]:

@@ -21,6 +21,7 @@ from assay.errors import BatchError
 from assay.inputs import Movement, Rebuild, Replay
 from assay.landing.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
+from assay.lineage import SLICE_ID_IN_LAKE
 from assay.plan import Plan
 from assay.stage_results import SilverBuild, read_silver
 from assay.storage.files import written_whole
@@ -31,27 +32,27 @@ SCHEMA = pa.schema(
     {
         "dataset": pa.string(),
         "row_id": pa.string(),
-        "file_id": pa.string(),
+        SLICE_ID_IN_LAKE: pa.string(),
         "record_number": pa.int64(),
         "from_batch": pa.string(),
         "how": pa.string(),
         "to_batch": pa.string(),
     }
 )
-# The batch in whose bronze a row lies is the one that accepted its file: a rebuild has its own id.
+# The batch in whose bronze a row lies is the one that accepted its slice: a rebuild has its own id.
 ROWS = """
-    SELECT row.dataset, row.row_id, row.file_id, row.record_number, file.batch_id,
+    SELECT row.dataset, row.row_id, row.slice_id, row.record_number, own.batch_id,
            moved.how, moved.to_batch
     FROM ops.quarantine_row AS row
     LEFT JOIN ops.quarantine_movement AS moved
         ON moved.dataset = row.dataset AND moved.row_id = row.row_id
     JOIN LATERAL (
-        SELECT batch_file.batch_id FROM ops.batch_file
+        SELECT taken.batch_id FROM ops.batch_slice AS taken
         JOIN ops.batch USING (batch_id)
-        WHERE batch_file.dataset = row.dataset AND batch_file.file_id = row.file_id
-          AND batch_file.verdict = 'accepted' AND batch.state = ANY(%(in_lake)s)
+        WHERE taken.dataset = row.dataset AND taken.slice_id = row.slice_id
+          AND taken.verdict = 'accepted' AND batch.state = ANY(%(in_lake)s)
         ORDER BY batch.commit_epoch LIMIT 1
-    ) AS file ON true
+    ) AS own ON true
     WHERE row.dataset = ANY(%(datasets)s) AND CASE %(purpose)s
         WHEN 'rebuild' THEN moved.how IN ('patched', 'waived')
         ELSE (moved.row_id IS NULL OR moved.to_batch = %(batch_id)s)

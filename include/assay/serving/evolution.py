@@ -17,14 +17,9 @@ from assay.contracts.columns import Column
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.ledger.query import fetch_all
+from assay.lineage import LINEAGE
 
 POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz", "int": "integer"}
-LINEAGE = (
-    Column("batch_id", nullable=False, description="The batch that brought the row"),
-    Column("file_id", nullable=False, description="The SHA-256 of the file that it is from"),
-    Column("source_file", nullable=False, description="The name of that file as delivered"),
-    Column("record_number", "bigint", nullable=False, description="Its record, from 1"),
-)
 
 
 @dataclass(frozen=True)

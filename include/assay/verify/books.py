@@ -19,8 +19,8 @@ GAVE_BACK = ("ABANDONED", "DRY_RUN", *UNDONE)
 NO_RECORDS = ("bronze", "silver")  # sources of batches that bring no record of their own
 QUERIES = {
     "batches": "SELECT * FROM ops.batch ORDER BY commit_epoch NULLS LAST, number",
-    "files": "SELECT * FROM ops.batch_file ORDER BY batch_id, source_file, file_id",
-    "ledger": "SELECT * FROM ops.row_ledger ORDER BY batch_id, dataset, file_id",
+    "files": "SELECT * FROM ops.batch_slice ORDER BY batch_id, source_file, slice_id",
+    "ledger": "SELECT * FROM ops.row_ledger ORDER BY batch_id, dataset, slice_id",
     "releases": "SELECT * FROM ops.release ORDER BY release_id",
     "movements": "SELECT * FROM ops.quarantine_movement ORDER BY row_id",
     "leases": "SELECT pipeline, epoch FROM ops.pipeline_lease",

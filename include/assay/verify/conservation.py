@@ -42,21 +42,21 @@ def _check_files(evidence: Evidence, check: Check, delivered: Delivered, bronze:
     expected = Counter[tuple[str, str]]()
     for file in delivered.files():
         where = {"batch": file["batch_id"], "file": file["source_file"]}
-        found, numbers = bronze.get((file["batch_id"], file["file_id"]), (0, 0))
+        found, numbers = bronze.get((file["batch_id"], file["slice_id"]), (0, 0))
         check.equal("rows in bronze = records in the file", file["records"], found, **where)
         check.equal("bronze numbers its records 1 to n", found, numbers, **where)
-        expected[file["batch_id"], file["file_id"]] += 1
+        expected[file["batch_id"], file["slice_id"]] += 1
         check.saw(f"files of {dataset}")
         check.saw(f"records of {dataset}", file["records"])
-    for batch_id, file_id in bronze.keys() - expected.keys():
+    for batch_id, slice_id in bronze.keys() - expected.keys():
         known = books.batches.get(batch_id)
         stray = known is None or (known["state"] in LIVE and known["source"] == "files")
         if known is None and f"bronze.{dataset}" in books.adopted:
             stray = False
         if stray and evidence.in_scope(batch_id):
-            found = bronze[batch_id, file_id][0]
+            found = bronze[batch_id, slice_id][0]
             check.broken(
-                "rows in bronze of no accepted file", 0, found, batch=batch_id, file=file_id
+                "rows in bronze of no accepted file", 0, found, batch=batch_id, file=slice_id
             )
 
 
@@ -69,37 +69,37 @@ def _check_ledger(
 ) -> None:
     books, dataset = evidence.books, table.contract.name
     sources = Counter[str]()
-    for (batch_id, file_id), (rows, _) in bronze.items():
-        sources[file_id] += rows if books.is_source(batch_id) else 0
+    for (batch_id, slice_id), (rows, _) in bronze.items():
+        sources[slice_id] += rows if books.is_source(batch_id) else 0
     told: dict[str, Counter[str]] = {}
     for row in books.ledger:
-        batch_id, file_id = row["batch_id"], row["file_id"]
+        batch_id, slice_id = row["batch_id"], row["slice_id"]
         if row["dataset"] != dataset or not evidence.in_scope(batch_id):
             continue
-        where = {"batch": batch_id, "file": file_id}
-        told.setdefault(batch_id, Counter())[file_id] += row["records"]
+        where = {"batch": batch_id, "file": slice_id}
+        told.setdefault(batch_id, Counter())[slice_id] += row["records"]
         total = sum(row[name] for name in CLASSES)
         check.equal(
             "records = sum of the classes in ops.row_ledger", total, row["records"], **where
         )
-        open_rows = quarantined.get((batch_id, file_id), 0)
+        open_rows = quarantined.get((batch_id, slice_id), 0)
         check.equal("rows in quarantine = ops.row_ledger", row["quarantined"], open_rows, **where)
         if books.batches[batch_id]["source"] == "files":
-            found = bronze.get((batch_id, file_id), (0, 0))[0]
+            found = bronze.get((batch_id, slice_id), (0, 0))[0]
             check.equal("records in ops.row_ledger = bronze", found, row["records"], **where)
         check.saw("ledger rows")
     _check_whole_batches(evidence, check, dataset, bronze, told, sources)
-    for batch_id, file_id in quarantined.keys() - {
-        (batch_id, file_id) for batch_id, files in told.items() for file_id in files
+    for batch_id, slice_id in quarantined.keys() - {
+        (batch_id, slice_id) for batch_id, files in told.items() for slice_id in files
     }:
         if evidence.in_scope(batch_id):
-            found_rows = quarantined[batch_id, file_id]
+            found_rows = quarantined[batch_id, slice_id]
             check.broken(
                 "rows in quarantine that the ledger has not",
                 0,
                 found_rows,
                 batch=batch_id,
-                file=file_id,
+                file=slice_id,
             )
 
 
@@ -118,23 +118,23 @@ def _check_whole_batches(
             continue
         files = told.get(batch_id, Counter())
         if batch["source"] == "files":
-            for (owner, file_id), (rows, _) in bronze.items():
-                if owner == batch_id and rows and file_id not in files:
+            for (owner, slice_id), (rows, _) in bronze.items():
+                if owner == batch_id and rows and slice_id not in files:
                     check.broken(
                         "ledger of the file",
                         count(rows, "record"),
                         "no row",
                         batch=batch_id,
-                        file=file_id,
+                        file=slice_id,
                     )
         elif batch["source"] == "quarantine" and files:
             check_replay(evidence, check, dataset, batch_id, files)
         elif batch["source"] == "bronze":
-            for file_id, records in files.items():
+            for slice_id, records in files.items():
                 check.equal(
                     "records of a rebuild = bronze",
-                    sources[file_id],
+                    sources[slice_id],
                     records,
                     batch=batch_id,
-                    file=file_id,
+                    file=slice_id,
                 )

@@ -57,7 +57,7 @@ class Delivered:
                 yield file
 
     def compare(self) -> None:
-        """Records in the file = `ops.batch_file`; each text in bronze = that in the file.
+        """Records in the file = `ops.batch_slice`; each text in bronze = that in the file.
 
         A file that is not there any more is left out: whether it should be is I10.
         """
@@ -90,7 +90,7 @@ class Delivered:
         except UNSOUND as error:
             records = f"an unreadable file: {error}"
         where = {"batch": file["batch_id"], "file": file["source_file"]}
-        self.check.equal("records in the file = ops.batch_file", file["records"], records, **where)
+        self.check.equal("records in the file = ops.batch_slice", file["records"], records, **where)
         self.check.saw("records read back", records if isinstance(records, int) else 0)
 
     def _keep(self, number: int, rows: pa.Table) -> None:
@@ -108,14 +108,14 @@ class Delivered:
         if not self.read:
             return []
         rows = [
-            {"file": number, "batch_id": file["batch_id"], "file_id": file["file_id"]}
+            {"file": number, "batch_id": file["batch_id"], "slice_id": file["slice_id"]}
             for number, file in self.read.items()
         ]
         self.evidence.database.register("numbers", pa.Table.from_pylist(rows))
         texts = ", ".join(text_of(name, pa.string()) for name in self.contract.column_names)
         found = self.evidence.ask(f"""
             SELECT DISTINCT file FROM {self.layers.bronze} AS bronze
-            JOIN numbers USING (batch_id, file_id)
+            JOIN numbers USING (batch_id, slice_id)
             JOIN {self.hashes} AS delivered USING (file, record_number)
             WHERE NOT is_malformed AND hash({texts}) <> delivered.texts ORDER BY file
         """)

@@ -80,7 +80,7 @@ def _pairs(
         SELECT record_number, delivered, stored, unknown_columns
         FROM (SELECT record_number, {delivered} AS delivered FROM incoming)
         JOIN (SELECT record_number, {stored} AS stored, unknown_columns FROM {layers.bronze}
-              WHERE batch_id = '{file["batch_id"]}' AND file_id = '{file["file_id"]}'
+              WHERE batch_id = '{file["batch_id"]}' AND slice_id = '{file["slice_id"]}'
               AND NOT is_malformed) USING (record_number)
         WHERE delivered <> stored ORDER BY record_number
     """)

@@ -23,7 +23,9 @@ from assay.storage.objects import folders_in
 from assay.verify.books import Books, Row
 from assay.verify.delta_log import LOG, LogEntry, read_log
 
-LINEAGE = ("batch_id", "file_id", "source_file", "record_number")
+# The lake calls the slice of a row by this name, everything else by `slice_id`.
+SLICE_IN_LAKE = "file_id"
+LINEAGE = ("batch_id", "slice_id", "source_file", "record_number")
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,14 @@ class Evidence:
         return self.dataset in ("", dataset)
 
     def load(self, table: str, version: int | None, select: str = "*") -> str:
-        """A Delta table as one of DuckDB's, read once; returns its quoted name."""
+        """A Delta table as one of DuckDB's, read once; returns its quoted name.
+
+        `select` is about its columns under the names that Postgres has for them.
+        """
         name = f"{table}@{'head' if version is None else version}"
         if name not in self.made:
             delta = DeltaTable(self.path(table), version=version)
-            query = f"SELECT {select} FROM source"
+            query = f"SELECT {select} FROM (SELECT {_renamed(table, delta)} FROM source)"
             rows = QueryBuilder().register("source", delta).execute(query)
             self._create(name, pa.RecordBatchReader.from_stream(rows), "*")
         return f'"{name}"'
@@ -185,6 +190,13 @@ class Evidence:
 
     def ask_one(self, query: str) -> Any:
         return self.ask(query)[0][0]
+
+
+def _renamed(table: str, delta: DeltaTable) -> str:
+    """All columns, the slice of a row as `slice_id`; a gold table has its own columns alone."""
+    stored = [field.name for field in delta.schema().fields]
+    told = {} if table.startswith("gold.") else {SLICE_IN_LAKE: "slice_id"}
+    return ", ".join(f'"{name}" AS "{told.get(name, name)}"' for name in stored)
 
 
 def exact(columns: Sequence[Column]) -> str:

@@ -95,7 +95,7 @@ def _check_acceptances(evidence: Evidence, check: Check) -> None:
         live = books.batches[file["batch_id"]]["state"] not in GAVE_BACK
         if file["verdict"] != "accepted" or not live or not evidence.has_dataset(file["dataset"]):
             continue
-        key = (file["dataset"], file["file_id"])
+        key = (file["dataset"], file["slice_id"])
         first = holders.setdefault(key, file["batch_id"])
         if first != file["batch_id"]:
             check.broken(

@@ -9,8 +9,8 @@ from assay.contracts.load import load_contract
 from assay.verify.evidence import Evidence, ReleasedTable
 from assay.verify.text import deciding_columns, typed
 
-LINEAGE = "batch_id, file_id, source_file, record_number"
-ROW_ID = "file_id || ':' || record_number"
+LINEAGE = "batch_id, slice_id, source_file, record_number"
+ROW_ID = "slice_id || ':' || record_number"
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Layers:
                     AND from_batch = held.batch_id AND how = 'replayed')
                 UNION SELECT row_id FROM {self.movements} WHERE how <> 'replayed'
             )
-            SELECT file_id, source_file, record_number, {", ".join(values)},
+            SELECT slice_id, source_file, record_number, {", ".join(values)},
                    {ROW_ID} NOT IN (SELECT row_id FROM bad) AS is_good
             FROM {self.bronze} WHERE batch_id IN {listed(self.sources)}
         """)
@@ -103,7 +103,7 @@ class Layers:
     def count_bronze(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Rows by batch and file, and how many of the numbers 1 to n these rows have."""
         rows = self.evidence.ask(f"""
-            SELECT batch_id, file_id, count(*),
+            SELECT batch_id, slice_id, count(*),
                    CASE WHEN min(record_number) = 1 AND max(record_number) = count(*)
                         THEN count(DISTINCT record_number) ELSE 0 END
             FROM {self.bronze} GROUP BY ALL
@@ -113,7 +113,7 @@ class Layers:
     def count_quarantine(self) -> dict[tuple[str, str], int]:
         """Quarantined rows by released batch and file, whatever became of them since."""
         rows = self.evidence.ask(f"""
-            SELECT batch_id, file_id, count(*) FROM {self.quarantine}
+            SELECT batch_id, slice_id, count(*) FROM {self.quarantine}
             WHERE batch_id IN {listed(self.evidence.books.released)} GROUP BY ALL
         """)
         return {(batch, file): count for batch, file, count in rows}

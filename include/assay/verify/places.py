@@ -78,9 +78,9 @@ def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
             f"{file['verdict']} file", f"in {' or '.join(map(str, roots))}", place, **where
         )
     with on_this_machine(place) as path:
-        if file["file_id"] and path.is_file() and not path.is_symlink():
+        if file["slice_id"] and path.is_file() and not path.is_symlink():
             check.equal("size", file["size_bytes"], path.stat().st_size, **where)
-            check.equal("sha256", file["file_id"], hash_file(path), **where)
+            check.equal("sha256", file["slice_id"], hash_file(path), **where)
     is_archived = file["verdict"] == "accepted" and place.is_relative_to(settings.archive)
     has_nothing = state == "EMPTY" and not file["records"]
     is_past = file["batch_id"] in evidence.books.released or state in UNDONE or has_nothing
@@ -97,14 +97,14 @@ def _place_while_taken(evidence: Evidence, file: Row) -> Place:
 def _check_strays(
     evidence: Evidence, check: Check, known: dict[Place, Row], reasons: set[Place]
 ) -> None:
-    contents = {file["file_id"]: place for place, file in known.items() if file["file_id"]}
+    contents = {file["slice_id"]: place for place, file in known.items() if file["slice_id"]}
     for path in _files_below(evidence):
         check.saw("files found")
         if path in known or _is_reason(path, reasons) or _is_being_taken(evidence, path):
             continue
         twin = contents.get(_identity(path))
         if twin is None:
-            check.broken("file in the ledger", "a row of ops.batch_file", "none", file=str(path))
+            check.broken("file in the ledger", "a row of ops.batch_slice", "none", file=str(path))
         elif not _is_one_file(twin, path):  # a file lent to a task that runs again
             file = known[twin]
             check.broken(

@@ -15,7 +15,7 @@ ROWS = [
     Column("dataset"),
     Column("row_id"),
     Column("batch_id"),
-    Column("file_id"),
+    Column("slice_id"),
     Column("source_file"),
     Column("record_number", "bigint"),
     Column("reasons", "VARCHAR[]"),
@@ -90,12 +90,12 @@ def check_replay(
     for row in books.ledger:
         is_rebuild = books.batches[row["batch_id"]]["source"] == "bronze"
         if row["dataset"] == dataset and is_rebuild and row["generation"] > own:
-            back[row["file_id"]] += row["quarantined"]
-    for file_id, records in files.items():
-        found = moved.get(file_id, 0)
+            back[row["slice_id"]] += row["quarantined"]
+    for slice_id, records in files.items():
+        found = moved.get(slice_id, 0)
         check.saw("records taken out of quarantine", records)
-        if not records - back[file_id] <= found <= records:
-            check.broken("records = movements", records, found, batch=batch_id, file=file_id)
+        if not records - back[slice_id] <= found <= records:
+            check.broken("records = movements", records, found, batch=batch_id, file=slice_id)
 
 
 def _report(evidence: Evidence, check: Check, query: str, what: str) -> None:

@@ -46,13 +46,13 @@ def _check_effective(
     brought: dict[object, int] = {}
     for row in ledger:
         won = int(str(row["new"])) + int(str(row["updated"]))
-        brought[row["file_id"]] = brought.get(row["file_id"], 0) + won
-    query = f"SELECT file_id, any_value(source_file), count(*) FROM {layers.silver} GROUP BY 1"
-    for file_id, name, rows in evidence.ask(query):
-        if rows > brought.get(file_id, 0):
+        brought[row["slice_id"]] = brought.get(row["slice_id"], 0) + won
+    query = f"SELECT slice_id, any_value(source_file), count(*) FROM {layers.silver} GROUP BY 1"
+    for slice_id, name, rows in evidence.ask(query):
+        if rows > brought.get(slice_id, 0):
             check.broken(
                 f"rows of {layers.table.contract.table} from this file",
-                f"at most {brought.get(file_id, 0):,}, its winners in ops.row_ledger",
+                f"at most {brought.get(slice_id, 0):,}, its winners in ops.row_ledger",
                 f"{rows:,}",
                 file=name,
             )
@@ -64,7 +64,7 @@ def _check_origin(evidence: Evidence, check: Check, layers: Layers) -> None:
     twice = f"SELECT {ROW_ID} FROM {layers.silver} GROUP BY ALL HAVING count(*) > 1"
     wrong = f"""
         SELECT {ROW_ID} FROM {layers.silver} AS s
-        LEFT JOIN {layers.typed} AS t USING (file_id, record_number)
+        LEFT JOIN {layers.typed} AS t USING (slice_id, record_number)
         WHERE t.is_good IS NOT true
     """
     for what, query in (("in two rows", twice), ("of no good record in bronze", wrong)):

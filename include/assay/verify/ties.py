@@ -15,7 +15,7 @@ from assay.verify.text import content_hash
 SHOWN = 5
 DELIVERED = pa.schema(
     {
-        "file_id": pa.string(),
+        "slice_id": pa.string(),
         "of_batch": pa.string(),
         "slice_date": pa.date32(),
         "number": pa.int64(),
@@ -39,31 +39,31 @@ def check_ties(evidence: Evidence, check: Check, layers: Layers, today: Set[str]
         CREATE OR REPLACE TEMP TABLE tied AS
         WITH best AS (
             SELECT typed.*, of_batch FROM {layers.typed} AS typed
-            LEFT JOIN {delivered} USING (file_id) WHERE is_good
+            LEFT JOIN {delivered} USING (slice_id) WHERE is_good
             QUALIFY row_number() OVER (
                 PARTITION BY {keys} ORDER BY {version} DESC, slice_date DESC NULLS LAST,
                 number DESC NULLS LAST, record_number DESC) = 1
         )
-        SELECT {keys}, best.file_id AS last_file, best.record_number AS last_number,
-               s.file_id, s.record_number, s.batch_id, s.source_file
+        SELECT {keys}, best.slice_id AS last_file, best.record_number AS last_number,
+               s.slice_id, s.record_number, s.batch_id, s.source_file
         FROM best JOIN {layers.silver} AS s USING ({keys})
         WHERE best.{version} IS NOT DISTINCT FROM s.{version}
-          AND (best.file_id, best.record_number) <> (s.file_id, s.record_number)
+          AND (best.slice_id, best.record_number) <> (s.slice_id, s.record_number)
           AND (s.batch_id IN {listed(today)} OR of_batch IN {listed(today)})
     """)
     check.saw("versions settled by delivery", evidence.ask_one("SELECT count(*) FROM tied"))
     content = content_hash(contract, load_contract("bronze", layers.dataset))
     wrong = f"""
         WITH read AS (
-            SELECT DISTINCT file_id, record_number, {content} AS content FROM {layers.bronze}
-            WHERE (file_id, record_number) IN (
-                SELECT (file_id, record_number) FROM tied
+            SELECT DISTINCT slice_id, record_number, {content} AS content FROM {layers.bronze}
+            WHERE (slice_id, record_number) IN (
+                SELECT (slice_id, record_number) FROM tied
                 UNION SELECT (last_file, last_number) FROM tied)
         )
         SELECT tied.batch_id, tied.source_file, {keys}
-        FROM tied JOIN read AS mine USING (file_id, record_number)
+        FROM tied JOIN read AS mine USING (slice_id, record_number)
         JOIN read AS last
-          ON (last.file_id, last.record_number) = (tied.last_file, tied.last_number)
+          ON (last.slice_id, last.record_number) = (tied.last_file, tied.last_number)
         WHERE mine.content <> last.content ORDER BY ALL
     """
     found = evidence.ask(wrong)
@@ -86,8 +86,8 @@ def _load_deliveries(evidence: Evidence, dataset: str) -> str:
         files = [f for f in evidence.books.files if f["dataset"] == dataset]
         for file in sorted(files, key=lambda f: int(f["delivery_number"])):
             if file["verdict"] == "accepted":
-                last[file["file_id"]] = {
-                    "file_id": file["file_id"],
+                last[file["slice_id"]] = {
+                    "slice_id": file["slice_id"],
                     "of_batch": file["batch_id"],
                     "slice_date": file["slice_date"],
                     "number": file["delivery_number"],

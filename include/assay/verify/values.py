@@ -27,13 +27,13 @@ def _compare_values(
     silver, bronze = layers.table.contract, load_contract("bronze", layers.dataset)
     names = [comparable(column) for column in columns]
     stored = f"""
-        SELECT batch_id, source_file, file_id, record_number, {exact(columns)}
+        SELECT batch_id, source_file, slice_id, record_number, {exact(columns)}
         FROM {layers.silver} WHERE {where}
     """
     values = [f'{typed(c, silver, bronze)} AS "{c.name}"' for c in columns]
     # Bronze has columns of the same names, and its texts are not to be taken for these values.
     read = f"""
-        SELECT file_id, record_number, {", ".join(values)}
+        SELECT slice_id, record_number, {", ".join(values)}
         FROM {layers.bronze} WHERE batch_id IN {listed(layers.sources)}
     """
     spelt = [
@@ -43,16 +43,16 @@ def _compare_values(
     ]
     evidence.database.execute(f"""
         CREATE OR REPLACE TEMP TABLE differing AS
-        SELECT s.file_id, s.record_number
-        FROM (SELECT file_id, record_number, hash({", ".join(names)}) AS h FROM ({stored})) AS s
-        JOIN (SELECT file_id, record_number, hash({", ".join(names)}) AS h FROM ({read})) AS t
-        USING (file_id, record_number) WHERE s.h <> t.h
+        SELECT s.slice_id, s.record_number
+        FROM (SELECT slice_id, record_number, hash({", ".join(names)}) AS h FROM ({stored})) AS s
+        JOIN (SELECT slice_id, record_number, hash({", ".join(names)}) AS h FROM ({read})) AS t
+        USING (slice_id, record_number) WHERE s.h <> t.h
     """)
     found = evidence.ask(f"""
         SELECT batch_id, source_file, count(*), min(record_number),
                list_sort(list_distinct(flatten(list([{", ".join(spelt)}]))))
-        FROM ({stored}) AS s JOIN ({read}) AS t USING (file_id, record_number)
-        SEMI JOIN differing USING (file_id, record_number) GROUP BY ALL ORDER BY ALL
+        FROM ({stored}) AS s JOIN ({read}) AS t USING (slice_id, record_number)
+        SEMI JOIN differing USING (slice_id, record_number) GROUP BY ALL ORDER BY ALL
     """)
     check.saw("values of silver", evidence.ask_one(f"SELECT count(*) FROM ({stored})") * len(names))
     for batch, file, rows, record, wrong in found:

@@ -60,13 +60,13 @@ def _file_counts(
 ) -> list[dict[str, Any]]:
     """One row per file of the manifest or of bronze; counted once, for every expectation."""
     found = count_files(path, plan.batch_id, expected)
-    manifest = {file.file_id: file for file in plan.files_of(dataset)}
+    manifest = {file.slice_id: file for file in plan.slices_of(dataset)}
     rows = []
-    for file_id in sorted(manifest.keys() | found.keys()):
-        file, count = manifest.get(file_id), found.get(file_id, FileCount())
+    for slice_id in sorted(manifest.keys() | found.keys()):
+        file, count = manifest.get(slice_id), found.get(slice_id, FileCount())
         rows.append(
             {
-                "source_file": file.source_file if file else file_id,
+                "source_file": file.source_file if file else slice_id,
                 "records_counted": file.records if file else 0,
                 "records_in_bronze": count.records,
                 "unknown_columns": count.unknown_columns,

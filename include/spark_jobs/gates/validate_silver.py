@@ -77,4 +77,4 @@ def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
             return bronze.where(F.col("batch_id").isin(batches)).count()
         case Replay():
             return quarantined_rows(spark, plan, dataset).count()
-    return sum(file.records for file in plan.files_of(dataset))
+    return sum(file.records for file in plan.slices_of(dataset))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from functools import reduce
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,15 +23,14 @@ from pyspark.sql.types import (
 )
 
 from assay.contracts.model import Contract
-from assay.inputs import ManifestFile
 from assay.landing.filenames import is_patch
 from assay.landing.header import match_header, spellings
+from assay.slices import Slice
 from assay.storage.addresses import as_place
 from assay.storage.objects import on_this_machine
 from spark_jobs.lakehouse.json_records import read_json
 from spark_jobs.lakehouse.session import local_frame
 
-FILE_ID_LENGTH = 64
 MALFORMED = "malformed_record"
 # One file per partition: the running number of a row is then its number in the file.
 WHOLE_FILES = {
@@ -52,7 +52,7 @@ ENCODINGS_OF_SPARK = ("UTF-8", "UTF-16", "ISO-8859-1")
 
 
 def read_files(
-    spark: SparkSession, files: list[ManifestFile], contract: Contract, batch_id: str
+    spark: SparkSession, files: list[Slice], contract: Contract, batch_id: str
 ) -> DataFrame:
     """One row per record: contract columns as text, unknown columns in a map, lineage.
 
@@ -62,24 +62,32 @@ def read_files(
     """
     for setting, value in WHOLE_FILES.items():
         spark.conf.set(setting, value)
-    alike: dict[tuple[str, ...], list[ManifestFile]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
     for file in [file for file in files if file.records] or files:
         alike[_read_alike(file, contract)].append(file)
     frames = [_read(spark, same, contract) for same in alike.values()]
     names = local_frame(
         spark,
-        [{"file_id": file.file_id, "source_file": file.source_file} for file in files],
-        pa.schema({"file_id": pa.string(), "source_file": pa.string()}),
+        [
+            {
+                "file_name": PurePosixPath(file.path).name,
+                "file_id": file.slice_id,
+                "source_file": file.source_file,
+            }
+            for file in files
+        ],
+        pa.schema(dict.fromkeys(("file_name", "file_id", "source_file"), pa.string())),
     )
     return (
         reduce(DataFrame.unionByName, frames)
-        .join(F.broadcast(names), on="file_id", how="inner")
+        .join(F.broadcast(names), on="file_name", how="inner")
+        .drop("file_name")
         .withColumn("batch_id", F.lit(batch_id))
         .withColumn("ingested_at", F.current_timestamp())
     )
 
 
-def _read_alike(file: ManifestFile, contract: Contract) -> tuple[str, ...]:
+def _read_alike(file: Slice, contract: Contract) -> tuple[str, ...]:
     """Files that agree in this are read together.
 
     Of JSON that is where the columns are found; of Parquet files also the types must be the same.
@@ -92,7 +100,7 @@ def _read_alike(file: ManifestFile, contract: Contract) -> tuple[str, ...]:
         return (file.format, str(pq.read_schema(path)), *file.header)
 
 
-def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:
+def _read(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFrame:
     header, paths = files[0].header, [file.path for file in files]
     delivered = {name: header[at] for name, at in match_header(header, contract).items()}
     if files[0].format.startswith("json"):
@@ -105,19 +113,15 @@ def _read(spark: SparkSession, files: list[ManifestFile], contract: Contract) ->
     else:
         read = _read_csv(spark, files, contract)
         rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
-    return (
-        rows.withColumn("file_id", F.substring("file_name", 1, FILE_ID_LENGTH))
-        .drop("file_name")
-        .coalesce(WRITE_TASKS)
-    )
+    return rows.coalesce(WRITE_TASKS)
 
 
-def _has_header(file: ManifestFile, contract: Contract) -> bool:
+def _has_header(file: Slice, contract: Contract) -> bool:
     """Whether the first record is none: a patch has a header even where no other file has one."""
     return contract.dialect.header or is_patch(file.source_file)
 
 
-def _read_csv(spark: SparkSession, files: list[ManifestFile], contract: Contract) -> DataFrame:
+def _read_csv(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFrame:
     header, dialect = files[0].header, contract.dialect
     schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
     encoding = JAVA_ENCODINGS[dialect.encoding]

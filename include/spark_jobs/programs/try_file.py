@@ -56,7 +56,7 @@ def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[st
     there = read_unless_empty(spark, request.silver, silver, base_of(request.silver, NAME).version)
     read_files(spark, [request.file], bronze, NAME).write.parquet(bronze_rows)
     records = spark.read.parquet(bronze_rows)
-    order = local_frame(spark, [{"file_id": request.file.file_id, "delivery": NEWEST}], ORDER)
+    order = local_frame(spark, [{"file_id": request.file.slice_id, "delivery": NEWEST}], ORDER)
     classified = classify(silver_function(dataset)(records, silver), silver, there, order)
     counted = classified.groupBy("class", "reasons").agg(F.count("*").alias("records")).collect()
     classes, reasons = dict.fromkeys(RECORD_CLASSES, 0), dict[str, int]()

@@ -36,12 +36,12 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
         batches = count(len(plan.input.batches), "batch")
         return _result(epoch, {}, f"rebuilding from {batches} already in bronze")
     datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.active}
-    require_unchanged(plan.files, plan.batch_id, every_byte=True)
+    require_unchanged(plan.slices, plan.batch_id, every_byte=True)
     for dataset in plan.datasets:
         if dataset not in plan.active:
             _take_back(spark, plan, epoch, dataset)
     told = count(sum(sum(each.records.values()) for each in datasets.values()), "record")
-    return _result(epoch, datasets, f"{told} of {count(len(plan.files), 'file')}")
+    return _result(epoch, datasets, f"{told} of {count(len(plan.slices), 'file')}")
 
 
 def _result(epoch: int, datasets: dict[str, Ingested], summary: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> Ingest
     )
     fence = Fence(plan.batch_id, epoch, plan.input.identity(), contract.version, digest="")
     add_columns(spark, path, contract, fence)
-    rows = read_files(spark, plan.files_of(dataset), contract, plan.batch_id)
+    rows = read_files(spark, plan.slices_of(dataset), contract, plan.batch_id)
     version = commit(spark, path, fence, lambda: replace_batch(path, rows, plan.batch_id))
     counted = count_files(path, plan.batch_id)
     records = {file: count.records for file, count in counted.items()}

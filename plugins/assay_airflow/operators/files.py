@@ -14,7 +14,7 @@ from assay import ledger
 from assay.errors import AssayError, BatchError, SettingsError
 from assay.events.event import Failed, Progress, TaskFinished
 from assay.events.sinks import emit, gathered
-from assay.inputs import Files
+from assay.inputs import Slices
 from assay.params import RunParams, resolve_params
 from assay.plan import Plan, read_plan
 from assay.results import next_epoch
@@ -191,7 +191,7 @@ class ArchiveFilesOperator(BaseOperator):
             moved = archive_files(load_settings(), connection, plan)
             now.summary = f"archive_files: {count(moved, 'file')}"
         emit(TaskFinished(now.summary, now.metrics))
-        if type(plan.input) is Files:
+        if type(plan.input) is Slices:
             with connect() as connection:
                 overdue = describe_overdue(connection, plan.datasets)
                 ledger.keep_error(connection, plan.batch_id, overdue or None)

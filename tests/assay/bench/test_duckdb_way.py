@@ -13,8 +13,9 @@ from assay.bench.commands import PROGRAMS, run_timed
 from assay.generate.options import SetOptions
 from assay.generate.truth import content_hash
 from assay.generate.write import generate
-from assay.inputs import Files, ManifestFile
+from assay.inputs import Slices
 from assay.plan import GatePolicy, Plan, write_plan
+from assay.slices import FileSlice
 
 
 def test_it_finds_the_rows_the_hash_and_the_sums_of_the_truth(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_it_finds_the_rows_the_hash_and_the_sums_of_the_truth(tmp_path: Path) ->
 
 def make_plan(folder: Path, files: list[Path]) -> Plan:
     manifest = [
-        ManifestFile("trades", "csv", path.stem, str(path), path.name, 400, 1, []) for path in files
+        FileSlice("trades", "csv", path.stem, str(path), path.name, 400, 1, []) for path in files
     ]
     return Plan(
         batch_id="bench",
@@ -46,7 +47,7 @@ def make_plan(folder: Path, files: list[Path]) -> Plan:
         datasets=["trades"],
         run_id="bench",
         batch_date="2026-01-01",
-        input=Files(manifest),
+        input=Slices(manifest),
         active=["trades"],
         commit=True,
         generation=1,

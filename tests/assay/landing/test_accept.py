@@ -17,7 +17,7 @@ import pytest
 from deltalake import CommitProperties, write_deltalake
 
 from assay.errors import BatchError
-from assay.inputs import Files, Rebuild
+from assay.inputs import Rebuild, Slices
 from assay.landing import accept, intake, judge
 from assay.landing.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, set_batch_state
@@ -93,14 +93,14 @@ def test_whole_corpus_gets_its_verdicts_and_nothing_is_lost(
         else:
             assert (delivery.verdict, delivery.reason) == (case.verdict, case.reason), name
             assert delivery.records == case.records, name
-    assert {file.source_file for file in plan.files} == {
+    assert {file.source_file for file in plan.slices} == {
         name for name, delivery in seen.items() if delivery.verdict == "accepted"
     }
     assert files_below(settings.landing) == []
     assert not (settings.accepted / "taking" / run.batch_id).exists()
     reason = settings.rejected / "trades" / run.batch_id / "latin1.csv.reason.txt"
     assert reason.read_text() == "not UTF-8: byte 0xe9 at line 3\n"
-    assert f"{len(plan.files)} files, " in said[-1]
+    assert f"{len(plan.slices)} files, " in said[-1]
 
 
 def test_plan_lists_the_accepted_file_under_its_content(
@@ -109,10 +109,10 @@ def test_plan_lists_the_accepted_file_under_its_content(
     land(settings, "a.csv.gz", gzip.compress(text(HEADER, *rows())))
     run = a_run(gate_policy="override", override_reason="known gap")
     plan = accept_files(settings, connect, run)
-    (file,) = plan.files
-    assert file.path == str(settings.accepted / "trades" / f"{file.file_id}.csv.gz")
+    (file,) = plan.slices
+    assert file.path == str(settings.accepted / "trades" / f"{file.slice_id}.csv.gz")
     assert (file.source_file, file.records, file.header) == ("a.csv.gz", 3, HEADER.split(","))
-    assert (plan.commit, type(plan.input), plan.lake) == (True, Files, plan.bronze_lake)
+    assert (plan.commit, type(plan.input), plan.lake) == (True, Slices, plan.bronze_lake)
     assert (plan.gate_policy.mode, plan.gate_policy.user) == ("override", "ann")
     assert read_plan(f"{plan.folder}/plan.json") == plan
     with connect() as connection:
@@ -157,7 +157,7 @@ def test_same_name_with_other_content_is_a_new_delivery(
     accept_files(settings, connect, a_run("one"))
     land(settings, "a.csv", text(HEADER, row(7)))
     plan = accept_files(settings, connect, a_run("two"))
-    assert [file.records for file in plan.files] == [1]
+    assert [file.records for file in plan.slices] == [1]
 
 
 def test_rejected_content_is_checked_again(settings: Settings, connect: Connect) -> None:
@@ -229,8 +229,8 @@ def test_attempt_that_is_cut_off_is_completed_by_the_next(
         with pytest.raises(CutOffError):
             accept_files(settings, connect, a_run())
     plan = accept_files(settings, connect, a_run())
-    assert [file.source_file for file in plan.files] == ["a.csv"]
-    assert Path(plan.files[0].path).is_file()
+    assert [file.source_file for file in plan.slices] == ["a.csv"]
+    assert Path(plan.slices[0].path).is_file()
     assert verdicts(connect, plan.batch_id) == {
         "a.csv": "accepted", "b.csv": "duplicate", "c.csv": "rejected",
     }  # fmt: skip
@@ -272,7 +272,7 @@ def test_nothing_pending_is_an_empty_batch(
 
 
 def names_of(plan: Plan) -> list[str]:
-    return [file.source_file for file in plan.files]
+    return [file.source_file for file in plan.slices]
 
 
 def test_day_and_glob_choose_the_files(settings: Settings, connect: Connect) -> None:
@@ -296,8 +296,8 @@ def test_dry_run_leaves_landing_and_ledger_alone(
     assert not settings.accepted.exists()
     assert not plan.commit
     assert plan.bronze_lake == f"{plan.folder}/scratch/lake"
-    assert Path(plan.files[0].path).is_relative_to(f"{plan.folder}/scratch/accepted")
-    assert Path(plan.files[0].path).read_bytes() == text(HEADER, *rows())
+    assert Path(plan.slices[0].path).is_relative_to(f"{plan.folder}/scratch/accepted")
+    assert Path(plan.slices[0].path).read_bytes() == text(HEADER, *rows())
     assert said[-1] == "1 file, 3 records accepted; 1 rejected (empty file)"
     assert verdicts(connect, plan.batch_id) == {}
     real = accept_files(settings, connect, a_run("real"))

@@ -62,7 +62,7 @@ def test_published_files_move_to_the_hour_of_their_release(
     earlier, plan, waiting = accept("zero"), accept("one"), accept("two")
     release(loader, earlier, "2026-01-31T20:00:00Z")
     release(loader, plan, "2026-02-01T00:30:00+02:00")
-    contents = {file.source_file: Path(file.path).read_bytes() for file in plan.files}
+    contents = {file.source_file: Path(file.path).read_bytes() for file in plan.slices}
     loader.execute("SET timezone TO 'Asia/Tokyo'")
 
     said.clear()
@@ -73,7 +73,7 @@ def test_published_files_move_to_the_hour_of_their_release(
     locations = [d.location for d in deliveries(loader, plan.batch_id)]
     assert locations == [str(folder / "a.csv"), str(folder / "sub/b.csv")]
     assert (settings.archive / "2026-01-31-20" / earlier.batch_id / "a.csv").is_file()
-    assert all(Path(file.path).is_file() for file in waiting.files)
+    assert all(Path(file.path).is_file() for file in waiting.slices)
 
     assert archive_files(settings, loader, plan) == 0
     assert said[-1] == "no file to archive"
@@ -86,7 +86,7 @@ def test_unpublished_files_stay(
     plan = accept("one")
     bring_to(loader, plan.batch_id, state)
     assert archive_files(settings, loader, plan) == 0
-    assert all(Path(file.path).is_file() for file in plan.files)
+    assert all(Path(file.path).is_file() for file in plan.slices)
 
 
 def test_attempt_that_was_cut_off_before_the_ledger_knew_is_completed(
@@ -118,8 +118,8 @@ def test_taken_name_in_the_archive_is_never_overwritten(
     other.write_text("other")
     archive_files(settings, loader, plan)
     assert other.read_text() == "other"
-    file = plan.files[0]
-    assert other.with_name(f"a.csv.{file.file_id[:8]}").is_file()
+    file = plan.slices[0]
+    assert other.with_name(f"a.csv.{file.slice_id[:8]}").is_file()
 
 
 def test_file_that_is_nowhere_is_named_and_the_others_move(
@@ -127,7 +127,7 @@ def test_file_that_is_nowhere_is_named_and_the_others_move(
 ) -> None:
     plan = accept("one")
     release(loader, plan, "2026-01-31T20:00:00Z")
-    Path(plan.files[0].path).unlink()
+    Path(plan.slices[0].path).unlink()
     with pytest.raises(BatchError, match=r"1 file neither .* delivered as 'a.csv'"):
         archive_files(settings, loader, plan)
     assert (settings.archive / "2026-01-31-20" / plan.batch_id / "sub/b.csv").is_file()

@@ -65,7 +65,7 @@ def stuck(settings: Settings, accept: Accept, loader: Connection) -> str:
 
 
 def names(plan: Plan) -> list[str]:
-    return [file.source_file for file in plan.files]
+    return [file.source_file for file in plan.slices]
 
 
 def test_a_run_that_takes_nothing_fails_and_names_the_ways_out(
@@ -96,7 +96,7 @@ def test_an_empty_run_with_nothing_held_stays_green(accept: Accept, loader: Conn
 def test_a_run_that_asks_for_other_files_is_not_concerned(
     accept: Accept, stuck: str, params: dict[str, Any]
 ) -> None:
-    assert not accept("next", **params).files
+    assert not accept("next", **params).slices
 
 
 def test_a_day_concerns_the_files_of_that_day(accept: Accept, stuck: str) -> None:
@@ -118,7 +118,7 @@ def test_an_override_takes_over_what_is_held(
     plan = accept("next", **OVERRIDE)
     assert names(plan) == ["a.csv", "b_2026-01-03.csv"]
     assert (plan.gate_policy.mode, plan.gate_policy.user) == ("override", "ann")
-    assert all(Path(file.path).is_file() for file in plan.files)
+    assert all(Path(file.path).is_file() for file in plan.slices)
     assert f"took over the files of {stuck}, which is ABANDONED now" in said
     assert said[-1] == "2 files, 2 records accepted"
     assert loader.execute(
@@ -210,7 +210,7 @@ def test_a_batch_whose_run_is_under_way_is_not_stuck(
 ) -> None:
     land(settings, "a.csv", 1)
     bring_to(loader, accept("one").batch_id, state)
-    assert not accept("next", active=True, **OVERRIDE).files
+    assert not accept("next", active=True, **OVERRIDE).slices
     assert batch_state(loader, id_of("one")) == state
     with pytest.raises(BatchError, match=rf"1 file is held by .* \({state}\)"):
         accept("last", active=False)

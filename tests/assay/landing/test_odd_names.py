@@ -32,6 +32,6 @@ def test_ledger_holds_the_fields_of_a_file_whatever_one_record_calls_its_own(
     with database.connect() as connection:
         (delivery,) = deliveries(connection, batch_id)
     assert (delivery.verdict, delivery.records) == ("accepted", 2)
-    assert delivery.header == plan.files[0].header
+    assert delivery.header == plan.slices[0].header
     assert {*JSON.good.headers} <= {*delivery.header}
     assert len(delivery.header) == 1_000

@@ -97,7 +97,7 @@ def test_unfinished_names_stay_and_odd_ones_are_taken_and_given_back(
     for number, name in enumerate((ODD, "b.csv.part", "_c/d.csv", ".e.csv")):
         land(settings, name, text(HEADER, row(number)))
     plan = accept("one")
-    assert [file.source_file for file in plan.files] == [ODD]
+    assert [file.source_file for file in plan.slices] == [ODD]
     assert names(settings.landing) == ["trades/.e.csv", "trades/_c/d.csv", "trades/b.csv.part"]
     assert abandon_batch(settings, loader, plan.batch_id, "ann", "a test") == 1
     assert f"trades/{ODD}" in names(settings.landing)
@@ -107,7 +107,7 @@ def test_a_dry_run_leaves_landing_as_it_was(settings: Settings, accept: Accept) 
     land(settings, "a.csv", text(HEADER, row(1)))
     before = stored_below(settings.landing)
     plan = accept("one", dry_run=True)
-    assert Path(plan.files[0].path).read_bytes() == text(HEADER, row(1))
+    assert Path(plan.slices[0].path).read_bytes() == text(HEADER, row(1))
     assert stored_below(settings.landing) == before
 
 
@@ -121,7 +121,7 @@ def test_accepting_that_was_cut_off_is_completed(
         accept("one")
     plan = accept("one")
     assert names(settings.landing) == names(settings.accepted / "taking") == []
-    assert names(settings.accepted) == [f"trades/{plan.files[0].file_id}.csv"]
+    assert names(settings.accepted) == [f"trades/{plan.slices[0].slice_id}.csv"]
     assert not accept("two").has_work
 
 
@@ -143,7 +143,7 @@ def test_archiving_that_was_cut_off_is_completed_and_lends_its_file(
     assert archived.endswith(f"/{plan.batch_id}/a.csv")
     assert names(settings.accepted) == []
     with accepted_files_in_place(database.connect, plan):
-        assert read_bytes(as_place(plan.files[0].path)) == text(HEADER, row(1))
+        assert read_bytes(as_place(plan.slices[0].path)) == text(HEADER, row(1))
     assert names(settings.accepted) == []
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_its_sender_overwrites_meanwhile_is_not_taken(
         with pytest.raises(BatchError, match="was overwritten while it was taken"):
             accept("one")
     plan = accept("one")
-    assert read_bytes(as_place(plan.files[0].path)) == text(HEADER, row(2))
+    assert read_bytes(as_place(plan.slices[0].path)) == text(HEADER, row(2))
 
 
 def test_a_rejected_file_lies_beside_its_reason(
@@ -170,7 +170,7 @@ def test_a_rejected_file_lies_beside_its_reason(
 ) -> None:
     land(settings, "a.csv", text(HEADER, row(1)))
     plan = accept("one")
-    assert reject_file(settings, loader, plan.batch_id, plan.files[0].file_id, "not ours")
+    assert reject_file(settings, loader, plan.batch_id, plan.slices[0].slice_id, "not ours")
     folder = settings.rejected / "trades" / plan.batch_id
     assert names(folder) == ["a.csv", "a.csv.reason.txt"]
     assert read_bytes(folder / "a.csv.reason.txt") == b"not ours\n"

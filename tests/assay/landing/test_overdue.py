@@ -26,8 +26,8 @@ def test_feed_is_overdue_when_its_newest_file_is_older_than_agreed(
 
     def age(days: int, which: str) -> None:
         loader.execute(
-            "UPDATE ops.batch_file SET seen_at = clock_timestamp() - make_interval(days => %s)"
-            " WHERE file_id = ANY(%s)",
+            "UPDATE ops.batch_slice SET seen_at = clock_timestamp() - make_interval(days => %s)"
+            " WHERE slice_id = ANY(%s)",
             [days, which.split()],
         )
 

@@ -85,7 +85,7 @@ def test_a_dataset_without_a_record_does_not_hold_up_the_other(
     files = {**QUIET, "trades": {"full.csv": text(HEADER, *rows())}}
     plan, _ = take(settings, database, "half", files)
     assert plan.active == ["trades"]
-    assert len(plan.files) == 4
+    assert len(plan.slices) == 4
     assert batch_state(loader, plan.batch_id) == "RUNNING"
 
 
@@ -118,7 +118,7 @@ def test_log_says_which_day_an_unclear_name_was_given(
     params = resolve_params({"batch_date": "2026-01-05"})
     run = Run("trades", ["trades"], "day", "manual", batch_id, "2026-01-05", params)
     plan = accept_files(settings, database.connect, run)
-    assert {file.source_file for file in plan.files} == {*names[:2]}
+    assert {file.source_file for file in plan.slices} == {*names[:2]}
     assert said[:-1] == [
         "'t_05-01-2026.csv': left, as it is not of 2026-01-05; its day is the day that it landed:"
         " no date in its name, such as 2026-01-31 or 20260131",

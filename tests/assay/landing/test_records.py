@@ -38,7 +38,7 @@ def test_every_case_of_the_corpus_gets_its_verdict(case: Case, tmp_path: Path) -
     else:
         found = inspect_file(path, contract)
         assert found.records == case.records
-        assert found.file_id == hash_file(path)[0]
+        assert found.slice_id == hash_file(path)[0]
         assert found.size_bytes == len(case.content)
 
 

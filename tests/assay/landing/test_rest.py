@@ -100,12 +100,12 @@ def test_case_24_a_slow_writer_is_waited_for_and_its_file_taken_whole(
     with slow_writer(writing, b"".join(lines[:11]), b"".join(lines[11:])) as finish:
         age(writing).rename(path)
         plan = accept("early")
-        assert (plan.files, path.exists()) == ([], True)
+        assert (plan.slices, path.exists()) == ([], True)
         assert said[-1] == f"nothing new; {LEFT}"
         assert any("a process has it open for writing" in line for line in said)
         finish()
     age(path)
-    (file,) = accept("later").files
+    (file,) = accept("later").slices
     assert (file.records, Path(file.path).read_bytes()) == (40, WHOLE)
 
 
@@ -119,7 +119,7 @@ def test_the_other_files_are_taken_and_the_summary_names_the_one_that_is_left(
         age(path)
     with paths[1].open("ab"):
         plan = accept("one")
-    assert [file.source_file for file in plan.files] == ["a.csv"]
+    assert [file.source_file for file in plan.slices] == ["a.csv"]
     assert said[-1] == f"1 file, 1 record accepted; {LEFT}"
 
 
@@ -261,7 +261,7 @@ def test_a_file_that_changes_while_it_is_read_goes_back(
     with monkeypatch.context() as patch:
         patch.setattr(intake, "inspect_taken", write_meanwhile)
         plan = accept("one", dry_run=dry_run)
-    assert [file.source_file for file in plan.files] == ["b.csv"]
+    assert [file.source_file for file in plan.slices] == ["b.csv"]
     assert "'a.csv' was written to while it was taken: back in landing" in said
     assert said[-1].endswith(f"; {LEFT}")
     assert place(settings, "a.csv").read_bytes().endswith(b"more\n")

@@ -42,7 +42,7 @@ def settings(tmp_path: Path, loader: psycopg.Connection[Any]) -> Settings:
         "UPDATE ops.batch SET finished_at = finished_at - interval '30 days',"
         " committed_at = committed_at - interval '30 days'"
     )
-    loader.execute("UPDATE ops.batch_file SET seen_at = seen_at - interval '30 days'")
+    loader.execute("UPDATE ops.batch_slice SET seen_at = seen_at - interval '30 days'")
     return settings
 
 
@@ -77,7 +77,7 @@ def test_archive_and_history_are_kept_for_ever_unless_the_contract_says_otherwis
 
     monkeypatch.setattr(batches, "load_contract", short)
     assert trim() == "archive: 1 file removed; history: 4 folders removed, 0.0 MB"
-    gone = "SELECT batch_id FROM ops.batch_file WHERE removed_at IS NOT NULL"
+    gone = "SELECT batch_id FROM ops.batch_slice WHERE removed_at IS NOT NULL"
     assert loader.execute(gone).fetchall() == [("old",)]
     left = {path.parent.name for path in settings.archive.glob("*/*/a.csv")}
     assert left == {"newest", "failed", "dry"}

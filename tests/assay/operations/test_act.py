@@ -74,8 +74,8 @@ def test_file_is_rejected_by_its_name_or_its_hash(
     settings: Settings, stuck: Stuck, loader: Connection, by_name: bool
 ) -> None:
     plan = stuck("one", 2)
-    bad = plan.files[0]
-    file = bad.source_file if by_name else bad.file_id[:10]
+    bad = plan.slices[0]
+    file = bad.source_file if by_name else bad.slice_id[:10]
     done = act(settings, loader, Asked(plan.batch_id, "reject-file", "ada", "cut short", file))
     assert f"{bad.source_file!r} was rejected" in done
     kept = (plan.batch_id, "reject-file", bad.source_file, "ada", "cut short")
@@ -87,7 +87,7 @@ def test_unknown_file_lists_those_of_the_batch_and_does_nothing(
     settings: Settings, stuck: Stuck, loader: Connection
 ) -> None:
     plan = stuck("one", 2)
-    known = ".*".join(f"{f.file_id[:12]} '{f.source_file}'" for f in plan.files)
+    known = ".*".join(f"{f.slice_id[:12]} '{f.source_file}'" for f in plan.slices)
     with pytest.raises(BatchError, match=f"'nope' is not one of its files: {known}"):
         act(settings, loader, Asked(plan.batch_id, "reject-file", "ada", "why", "nope"))
     for action, file in (("reject-file", ""), ("abandon", "a.csv"), ("retry", "a.csv")):

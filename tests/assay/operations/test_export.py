@@ -19,6 +19,7 @@ from assay.operations.export import export_release, export_table
 from assay.publish.staging import arrow_schema
 from assay.settings import Settings, load_settings
 from builders.ledger_rows import release, start_batch
+from builders.published_lake import IN_LAKE
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -133,6 +134,30 @@ def test_every_format_has_the_same_exact_values(
     assert {row["volume"] for row in in_csv} == {"-1"}
     assert in_json[0]["symbol"] == "-NULL", "only CSV is opened by spreadsheets"
     assert sorted(tmp_path.glob("gold*")) == sorted([csv_file, parquet, jsonl])
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
+def test_an_export_of_silver_names_the_slice_of_each_row(
+    settings: Settings, loader: psycopg.Connection[Any], tmp_path: Path, form: str
+) -> None:
+    """The lake has it under a name of its own."""
+    path = settings.lake / "silver" / "mutual_funds"
+    path.parent.mkdir(parents=True)
+    lineage = {"batch_id": "b", "file_id": "c0ffee", "source_file": "x.jsonl", "record_number": 7}
+    schema = arrow_schema((*load_contract("silver", "mutual_funds").columns, *IN_LAKE))
+    row = dict.fromkeys(schema.names) | lineage
+    write_deltalake(str(path), pa.Table.from_pylist([row], schema=schema))
+    start_batch(loader, "b", "PUBLISHED", pipeline="finance")
+    release(loader, "b", {"silver.mutual_funds": 0}, "finance")
+    done = export_table(settings, loader, "silver.mutual_funds", form, tmp_path).path
+    if form == "parquet":
+        (found,) = pq.read_table(done).to_pylist()
+    elif form == "csv":
+        (found,) = csv.DictReader(done.read_text().splitlines())
+    else:
+        (found,) = map(json.loads, done.read_text().splitlines())
+    assert [*found][-4:] == ["batch_id", "slice_id", "source_file", "record_number"]
+    assert (found["slice_id"], int(found["record_number"])) == ("c0ffee", 7)
 
 
 def test_release_is_exported_with_all_its_gold_tables(

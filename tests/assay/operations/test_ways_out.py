@@ -77,7 +77,7 @@ def test_abandoned_batch_gives_its_files_back_and_they_are_taken_again(
     assert second.with_name("b.returned-2.csv").read_bytes() == content(2)
     with pytest.raises(BatchError, match="is ABANDONED; trigger a new run"):
         accept("one")
-    assert [file.source_file for file in accept("two").files] == [
+    assert [file.source_file for file in accept("two").slices] == [
         "b.csv", "b.returned-2.csv", "sub/a.csv",
     ]  # fmt: skip
 
@@ -109,9 +109,9 @@ def test_abandoning_that_was_cut_off_is_completed_and_takes_nothing_of_others(
         assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 1
         assert (settings.landing / "trades" / "b.csv").read_bytes() == content(2)
     again = accept("two")
-    assert [file.source_file for file in again.files] == ["a.csv", "b.csv"]
+    assert [file.source_file for file in again.slices] == ["a.csv", "b.csv"]
     assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 0
-    assert all(Path(file.path).is_file() for file in again.files)
+    assert all(Path(file.path).is_file() for file in again.slices)
 
 
 def test_abandoning_a_batch_that_was_cut_off_while_taking_loses_nothing(
@@ -181,8 +181,8 @@ def test_batch_that_the_lake_holds_has_no_such_way_out(
     with pytest.raises(BatchError, match=state):
         abandon_batch(settings, loader, plan.batch_id, "ann", "x")
     with pytest.raises(BatchError, match=state):
-        reject_file(settings, loader, plan.batch_id, plan.files[0].file_id, "x")
-    assert Path(plan.files[0].path).is_file()
+        reject_file(settings, loader, plan.batch_id, plan.slices[0].slice_id, "x")
+    assert Path(plan.slices[0].path).is_file()
     with loader.transaction():
         require_epoch(loader, "trades", epoch)  # whoever publishes it is left alone
 
@@ -194,18 +194,18 @@ def test_rejected_file_leaves_the_plan_and_its_reason_stays(
     land(settings, "b.csv", content(2))
     plan = accept("one")
     set_batch_state(loader, plan.batch_id, "FAILED", error="gate")
-    spoilt, kept = plan.files
-    assert reject_file(settings, loader, plan.batch_id, spoilt.file_id[:12], "bad feed") == "a.csv"
+    spoilt, kept = plan.slices
+    assert reject_file(settings, loader, plan.batch_id, spoilt.slice_id[:12], "bad feed") == "a.csv"
 
-    assert read_plan(f"{plan.folder}/plan.json").files == [kept]
+    assert read_plan(f"{plan.folder}/plan.json").slices == [kept]
     assert batch_state(loader, plan.batch_id) == "FAILED"
     (rejected,) = [d for d in deliveries(loader, plan.batch_id) if d.verdict == "rejected"]
-    assert (rejected.file_id, rejected.reason) == (spoilt.file_id, "bad feed")
+    assert (rejected.slice_id, rejected.reason) == (spoilt.slice_id, "bad feed")
     assert Path(rejected.location).read_bytes() == content(1)
     assert Path(f"{rejected.location}.reason.txt").read_text() == "bad feed\n"
     assert not Path(spoilt.path).exists()
     land(settings, "a.csv", content(1))
-    assert [file.file_id for file in accept("two").files] == [spoilt.file_id]
+    assert [file.slice_id for file in accept("two").slices] == [spoilt.slice_id]
 
 
 def test_batch_without_its_only_file_is_empty(
@@ -213,7 +213,7 @@ def test_batch_without_its_only_file_is_empty(
 ) -> None:
     land(settings, "a.csv", content(1))
     plan = accept("one")
-    reject_file(settings, loader, plan.batch_id, plan.files[0].file_id, "bad feed")
+    reject_file(settings, loader, plan.batch_id, plan.slices[0].slice_id, "bad feed")
     assert batch_state(loader, plan.batch_id) == "EMPTY"
     assert not accept("one").has_work
 
@@ -232,12 +232,12 @@ def test_dataset_without_a_file_has_nothing_more_to_do(
     )  # fmt: skip
     plan = accept_files(settings, database.connect, run)
     assert plan.active == ["stocks", "mutual_funds"]
-    spoilt, kept = plan.files_of("stocks")[0], plan.files_of("mutual_funds")[0]
-    reject_file(settings, loader, batch_id, spoilt.file_id, "bad feed")
+    spoilt, kept = plan.slices_of("stocks")[0], plan.slices_of("mutual_funds")[0]
+    reject_file(settings, loader, batch_id, spoilt.slice_id, "bad feed")
     rest = read_plan(f"{plan.folder}/plan.json")
-    assert (rest.active, rest.files) == (["mutual_funds"], [kept])
+    assert (rest.active, rest.slices) == (["mutual_funds"], [kept])
     assert {table.name for table in rest.gold} < {table.name for table in plan.gold}
-    reject_file(settings, loader, batch_id, kept.file_id, "bad feed")
+    reject_file(settings, loader, batch_id, kept.slice_id, "bad feed")
     assert read_plan(f"{plan.folder}/plan.json").active == []
     assert batch_state(loader, batch_id) == "EMPTY"
 
@@ -249,9 +249,9 @@ def test_unknown_batch_and_unknown_file_are_named(
     plan = accept("one")
     with pytest.raises(BatchError, match="nope: no such batch"):
         abandon_batch(settings, loader, "nope", "ann", "x")
-    for file_id in ("beef", ""):
-        with pytest.raises(BatchError, match=f"{file_id!r} is not one of its files: .*'a.csv'"):
-            reject_file(settings, loader, plan.batch_id, file_id, "x")
+    for slice_id in ("beef", ""):
+        with pytest.raises(BatchError, match=f"{slice_id!r} is not one of its files: .*'a.csv'"):
+            reject_file(settings, loader, plan.batch_id, slice_id, "x")
 
 
 def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
@@ -267,10 +267,10 @@ def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
     batch_id = batch_id_of("finance", "one", "2026-01-01")
     run = Run("finance", names, "one", "manual", batch_id, "2026-01-01", resolve_params({}))
     plan = accept_files(settings, database.connect, run)
-    file_id = plan.files[0].file_id
-    assert [(file.dataset, file.file_id) for file in plan.files] == [(n, file_id) for n in names]
+    slice_id = plan.slices[0].slice_id
+    assert [(file.dataset, file.slice_id) for file in plan.slices] == [(n, slice_id) for n in names]
     with pytest.raises(BatchError, match=r"name one with --dataset: mutual_funds, stocks"):
-        reject_file(settings, loader, batch_id, file_id, "not a feed of quotes")
-    assert reject_file(settings, loader, batch_id, file_id, "no quotes", "stocks") == "both.jsonl"
-    kept = read_plan(settings.batches / batch_id / "plan.json").files
+        reject_file(settings, loader, batch_id, slice_id, "not a feed of quotes")
+    assert reject_file(settings, loader, batch_id, slice_id, "no quotes", "stocks") == "both.jsonl"
+    kept = read_plan(settings.batches / batch_id / "plan.json").slices
     assert [file.dataset for file in kept] == ["mutual_funds"]

@@ -219,7 +219,7 @@ def test_books_that_do_not_balance_publish_nothing(
     plan = lake.commit([trade(1), trade(2)])
 
     def put(result: dict[str, Any]) -> None:
-        *parents, last = path.replace("FILE", plan.files[0].file_id).split(" ")
+        *parents, last = path.replace("FILE", plan.slices[0].slice_id).split(" ")
         for parent in parents:
             result = result[parent]
         if last == "records":

@@ -47,5 +47,5 @@ def site(past: Past, postgres: Database, database_numbers: Iterator[int], tmp_pa
         )
     site = Site(load_settings({"ASSAY_HOME": str(home)}), copy)
     moved = f"location = replace(location, '{old}', '{home}')"
-    site.execute(f"UPDATE ops.batch_file SET {moved}")  # noqa: S608
+    site.execute(f"UPDATE ops.batch_slice SET {moved}")  # noqa: S608
     return site

@@ -100,7 +100,7 @@ FORGED_RELEASE = """
     FROM ops.current_release"""
 FORGED_MOVEMENT = """
     INSERT INTO ops.quarantine_movement (dataset, row_id, from_batch, how, who, why)
-    SELECT dataset, file_id || ':9999', batch_id, 'waived', 'me', 'why' FROM ops.batch_file
+    SELECT dataset, slice_id || ':9999', batch_id, 'waived', 'me', 'why' FROM ops.batch_slice
     WHERE verdict = 'accepted' LIMIT 1"""
 FORGED_ROW = """
     INSERT INTO serving.trade_event

@@ -30,7 +30,7 @@ def test_rolled_back_batches_leave_a_past_that_is_sound(site: Site) -> None:
     take_back(site, 1, gives_back=True)
     assert broken(site.audit()) == {}, "the files of the second are pending again"
     site.execute(
-        f"INSERT INTO ops.row_ledger SELECT '{batch_of(site, 'second')}', dataset, 1, file_id,"  # noqa: S608
+        f"INSERT INTO ops.row_ledger SELECT '{batch_of(site, 'second')}', dataset, 1, slice_id,"  # noqa: S608
         " records, new, updated, duplicate, superseded, quarantined FROM ops.row_ledger LIMIT 1"
     )
     assert "I6" in broken(site.audit()), "its ledger is gone with it"

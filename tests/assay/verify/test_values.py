@@ -165,11 +165,11 @@ def test_batch_retried_under_a_corrected_contract_is_compared_by_that(site: Site
 def test_files_of_a_batch_that_was_cut_off_and_given_up_went_back(site: Site) -> None:
     given_up = "(SELECT batch_id FROM ops.batch WHERE run_id = 'given up')"
     site.execute(
-        "INSERT INTO ops.batch_file (batch_id, dataset, file_id, source_file, verdict, reason,"  # noqa: S608
-        " records, size_bytes, header, location, format, slice_date)"
+        "INSERT INTO ops.batch_slice (batch_id, dataset, slice_id, source_file, verdict, reason,"  # noqa: S608
+        " records, size_bytes, header, location, format, slice_date, kind, batch_is_live)"
         " SELECT batch_id, 'trades', 'f', 'bad.csv',"
         f" 'rejected', 'why', 0, 1, '{{}}', '{site.settings.rejected}/trades/x/bad.csv', '',"
-        " '2026-01-01'"
+        " '2026-01-01', 'file', false"
         f" FROM ops.batch WHERE batch_id = {given_up}"
     )
     assert "rejected file" in broken(site.audit())["I10"][0], "its plan was made: it had moved all"

@@ -152,7 +152,7 @@ def write_bronze(
 def main(plan_path: str, out: str) -> None:
     """Run the three layers and tell what they took."""
     contract = load_contract("silver", "trades")
-    files = [file.path for file in read_plan(plan_path).files]
+    files = [file.path for file in read_plan(plan_path).slices]
     moments = [time.monotonic()]
     with duckdb.connect(config={"threads": THREADS, "temp_directory": out}) as connection:
         write_bronze(connection, contract, files, Path(out, "bronze"))

@@ -134,7 +134,7 @@ def _files(
     """Batch → verdict → how many files, and their records."""
     rows = fetch_all(
         connection,
-        "SELECT batch_id, verdict, count(*), sum(records)::bigint FROM ops.batch_file"
+        "SELECT batch_id, verdict, count(*), sum(records)::bigint FROM ops.batch_slice"
         " WHERE batch_id = ANY(%s) GROUP BY batch_id, verdict",
         [[*batch_ids]],
     )

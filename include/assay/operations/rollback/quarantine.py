@@ -34,16 +34,16 @@ def put_quarantine_back(
             sql.SQL(
                 "DELETE FROM ops.quarantine_row AS row WHERE dataset = %s AND NOT EXISTS"
                 " (SELECT FROM {} AS stood WHERE stood.batch_id = row.batch_id AND"
-                " stood.file_id = row.file_id AND stood.record_number = row.record_number"
+                " stood.slice_id = row.slice_id AND stood.record_number = row.record_number"
                 " AND stood.reasons = row.reasons AND stood.batch_id = ANY(%s))"
             ).format(source),
             [dataset, kept],
         )
         connection.execute(
             sql.SQL(
-                "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, file_id,"
+                "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, slice_id,"
                 " source_file, record_number, reasons, raw)"
-                " SELECT file_id || ':' || record_number, %s, batch_id, %s, file_id, source_file,"
+                " SELECT slice_id || ':' || record_number, %s, batch_id, %s, slice_id, source_file,"
                 " record_number, reasons, raw FROM {} WHERE batch_id = ANY(%s)"
                 " ON CONFLICT DO NOTHING"
             ).format(source),

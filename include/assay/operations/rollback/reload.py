@@ -21,6 +21,7 @@ from assay.events.sinks import emit
 from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.ledger.row_ledger import batches_in_row_ledger
+from assay.lineage import LINEAGE
 from assay.operations.rollback.quarantine import put_quarantine_back
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.quarantine import COLUMNS, check_conservation
@@ -30,7 +31,6 @@ from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import Target, gold_measures
 from assay.results import epochs_of
-from assay.serving.evolution import LINEAGE
 from assay.settings import Settings
 from assay.stage_results import read_commit
 
