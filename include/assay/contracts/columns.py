@@ -18,6 +18,7 @@ TYPE = Field(
     pattern=rf"^({'|'.join(TYPES)}|decimal\([0-9]+,[0-9]+\))$",
     json_schema_extra={"patternErrorMessage": f"is not one of {', '.join(TYPES)}, decimal(18,2)"},
 )
+MOST_ROUNDED = 36  # digits: while a number is rounded it has two more, and 38 are all there are
 Bound = Annotated[
     str | None, Field(description="The least or greatest value, of the column's type, in quotes.")
 ]
@@ -67,6 +68,10 @@ class Value(Facts):
     max_length: Annotated[
         int | None, Field(gt=0, description="The most bytes of a text in an index.")
     ] = None
+    round: Annotated[
+        Literal["half_even"] | None,
+        Field(description="How a decimal with more digits is rounded; without it, it is bad."),
+    ] = None
     when: Annotated[
         tuple[Condition, ...], Field(description="Stricter rules where another column has a value.")
     ] = ()
@@ -87,6 +92,11 @@ class Value(Facts):
         return bool(self.allowed or self.categories)
 
     @property
+    def precision(self) -> int:
+        """Digits of a `decimal(precision,scale)`."""
+        return int(self.type.removeprefix("decimal(").split(",")[0])
+
+    @property
     def scale(self) -> int:
         """Decimals of a `decimal(precision,scale)`."""
         return int(self.type.rstrip(")").split(",")[1])
@@ -94,6 +104,8 @@ class Value(Facts):
     def faults(self) -> Iterator[Fault]:
         if self.max_length is not None and self.type != "string":
             yield ("max_length",), "is a number of bytes, and of a string only"
+        if self.round and not (self.is_decimal and self.precision <= MOST_ROUNDED):
+            yield ("round",), f"is of decimals with up to {MOST_ROUNDED} digits, not of {self.type}"
         for bound in ("minimum", "maximum"):
             if not self._is_bound(getattr(self, bound)):
                 yield (bound,), f"{getattr(self, bound)!r} is no value of {self.type}"
@@ -147,6 +159,8 @@ class GoldColumn(Value):
     def faults(self) -> Iterator[Fault]:
         yield from super().faults()
         yield from expect_faults(self, self.expect)
+        if self.round:
+            yield ("round",), "is of delivered texts, and a gold table has none"
 
 
 @dataclass(frozen=True)
