@@ -3,8 +3,8 @@
 
 COMMENT ON VIEW gold.daily_trade_summary_averages IS
     'Averages of gold.daily_trade_summary; they do not add, so no table holds them.';
-COMMENT ON COLUMN gold.daily_trade_summary_averages.average_from_cost IS 'Cost per trade in the currency sold.';
-COMMENT ON COLUMN gold.daily_trade_summary_averages.average_to_cost IS 'Cost per trade in the currency bought.';
+COMMENT ON COLUMN gold.daily_trade_summary_averages.average_from_cost IS 'Amount sold per trade, in from_currency.';
+COMMENT ON COLUMN gold.daily_trade_summary_averages.average_to_cost IS 'Amount bought per trade, in to_currency.';
 COMMENT ON COLUMN gold.daily_trade_summary_averages.average_from_pip IS
     'Mean of the pips of the currency sold, over trades that have them; null where none has.';
 COMMENT ON COLUMN gold.daily_trade_summary_averages.average_to_pip IS
