@@ -11,12 +11,18 @@ from decimal import Decimal
 
 from assay.contracts.dialect import TextForms
 from assay.profile.sample import TABLE, Sample
-from assay.profile.texts import WHOLE, ZERO_PADDED, matches, number_pattern, plain_number
+from assay.profile.texts import (
+    WHOLE,
+    ZERO_PADDED,
+    float_pattern,
+    matches,
+    number_pattern,
+    plain_number,
+)
 
 SMALL = 10**6  # above it, the sum or the next value may not fit an int
 LARGE = 1 << 62
 FLOAT_DIGITS = 6  # more decimals than these are no more than a float happens to have
-EXPONENT = r"([eE][+-]?\d{1,3})?"
 HEADROOM = 4
 LEAST_PRECISION, MOST_PRECISION = 12, 28  # ten digits more are for the sum
 
@@ -42,16 +48,17 @@ def has_zero_padded(sample: Sample, text: str) -> bool:
 
 def read_number(sample: Sample, text: str, forms: TextForms) -> Reading:
     """Whole numbers, also when all of them end in .0, as floats do; else decimals."""
-    pattern = number_pattern(forms.decimal, forms.thousands)
-    plain = plain_number(text, forms)
-    is_number, digits = matches(text, pattern), f"split_part({plain}, '.', 2)"
-    is_float = matches(text, pattern + EXPONENT)
+    marks = forms.decimal, forms.thousands
+    plain, is_number = plain_number(text, forms), matches(text, number_pattern(*marks))
+    is_float = matches(text, float_pattern(*marks))
+    without_exponent = f"rtrim(CAST({as_number(plain)} AS VARCHAR), '0')"
+    spelt = f"CASE WHEN {is_number} THEN {plain} ELSE {without_exponent} END"
+    digits = f"split_part({spelt}, '.', 2)"
     whole, written, used, largest, exponents = sample.one(
-        f"SELECT coalesce(max(length(split_part(ltrim({plain}, '+-0'), '.', 1))), 0),"
+        f"SELECT coalesce(max(length(split_part(ltrim({spelt}, '+-0'), '.', 1))), 0),"
         f" coalesce(max(length({digits})), 0), coalesce(max(length(rtrim({digits}, '0'))), 0),"
-        f" max(abs({as_number(plain)})),"
-        f" (SELECT count(*) FROM {TABLE} WHERE {is_float} AND NOT {is_number})"
-        f" FROM {TABLE} WHERE {is_number}"
+        f" max(abs({as_number(plain)})), count(*) FILTER (WHERE NOT {is_number})"
+        f" FROM {TABLE} WHERE {is_float}"
     )
     decimals = int(str(used))
     if decimals == 0 and int(str(written)) <= 1 and not exponents:
@@ -64,16 +71,12 @@ def read_number(sample: Sample, text: str, forms: TextForms) -> Reading:
         return Reading("whole", is_whole, as_number(plain))
     scale = int(str(written)) if int(str(written)) <= FLOAT_DIGITS else decimals
     if decimals >= FLOAT_DIGITS:
-        scale = _scale_behind_noise(sample, plain, is_number)
+        scale = _scale_behind_noise(sample, plain, is_float)
     precision = min(MOST_PRECISION, max(LEAST_PRECISION, int(str(whole)) + HEADROOM + scale))
     kind = f"decimal({precision},{scale})"
     if decimals <= scale and not exponents:
         return Reading(kind, is_number, as_number(plain))
-    number = f"TRY_CAST({plain} AS DOUBLE)"
-    has_more = (
-        f"CASE WHEN {is_number} THEN length(rtrim({digits}, '0')) > {scale}"
-        f" WHEN {is_float} THEN {number} <> round({number}, {scale}) END"
-    )
+    has_more = f"({is_float} AND length(rtrim({digits}, '0')) > {scale})"
     return Reading(kind, is_float, as_number(plain), inexact=has_more)
 
 
@@ -81,7 +84,7 @@ def as_number(plain: str) -> str:
     return f"TRY_CAST({plain} AS DECIMAL(38, 18))"
 
 
-def _scale_behind_noise(sample: Sample, plain: str, is_number: str) -> int:
+def _scale_behind_noise(sample: Sample, plain: str, is_float: str) -> int:
     """The fewest decimals that all floats were made from, as far as their digits tell.
 
     Noise is small beside the value, and beside the last decimal that is meant.
@@ -90,7 +93,7 @@ def _scale_behind_noise(sample: Sample, plain: str, is_number: str) -> int:
     for scale in range(FLOAT_DIGITS):
         least = f"least(greatest(1e-9, 2e-6 * abs({value})), 1e-{scale + 1})"
         digits = f"abs({value} - round({value}, {scale})) > {least}"
-        if sample.one(f"SELECT count(*) FROM {TABLE} WHERE {is_number} AND {digits}") == (0,):
+        if sample.one(f"SELECT count(*) FROM {TABLE} WHERE {is_float} AND {digits}") == (0,):
             return max(scale, 2)
     return FLOAT_DIGITS
 
