@@ -37,7 +37,9 @@ def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
     datasets = {name: _build(spark, plan, epoch, name) for name in plan.active}
     result = SilverResult(epoch=epoch, datasets=datasets, rules=rules_version(plan.datasets))
-    return {**asdict(result), "summary": _summary([*datasets.values()])}
+    rounded = {name: built.rounded for name, built in datasets.items() if built.rounded}
+    told = {"rounded": rounded} if rounded else {}
+    return {**asdict(result), **told, "summary": _summary([*datasets.values()])}
 
 
 def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverBuild:

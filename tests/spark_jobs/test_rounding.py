@@ -131,7 +131,7 @@ def test_rounded_values_are_counted_from_the_stage_to_the_books_and_audited(
     write(landing / "returns_2026-01-03.csv", returns([0.125, 1.5, 99999999999.0, -0.125]))
     write(landing / "returns_2026-01-04.parquet", returns([0.1 + 0.2, 2.25], prefix="p"))
     plan, built = load(pipeline, "first")
-    assert built["datasets"][RETURNS]["rounded"] == {"amount": 2}
+    assert built["rounded"] == {RETURNS: {"amount": 2}}
     assert built["summary"].endswith("2 values rounded: 2 of amount")
     served = ask(pipeline, "SELECT return_id, amount FROM serving.product_return ORDER BY 1")
     assert served == [

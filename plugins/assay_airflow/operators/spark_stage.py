@@ -26,7 +26,10 @@ from assay_airflow.connections import SPARK, connect
 if TYPE_CHECKING:
     from assay.stack.launch import SparkLaunch
 
-RECORDED = ("seconds", "queries", "commits", "versions", "rules", "contracts", "executors")
+RECORDED = (
+    *("seconds", "queries", "executors"),
+    *("commits", "versions", "rules", "contracts", "rounded"),
+)
 
 
 class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped
