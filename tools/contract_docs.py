@@ -165,6 +165,8 @@ def _origin(column: Column) -> Iterator[str]:
         yield f"from `{column.source}`"
     if column.standardise in ("upper", "lower"):
         yield (f"{column.standardise} case")
+    if column.round:
+        yield "rounded half to even"
     if column.hash_of:
         yield (f"else the hash of {_code(column.hash_of)}")
     for text, value in (column.synonyms | column.categories).items():

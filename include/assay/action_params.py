@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from assay.forms import Params, Reason, form_of, text
+from assay.forms import Params, Reason, form_of, narrowed, text
 from assay.ledger.actions import Action
 
 WHY = Field(title="Reason", description="Why, for the books; 3 to 200 characters.")
@@ -109,4 +109,5 @@ ROLLBACK_PARAMS = form_of(RollbackParams)
 def action_params(pipelines: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The form of actions, which offers the open batches of these pipelines."""
     form = form_of(ActionParams)
-    return {**form, "pipeline": {**form["pipeline"], "enum": [None, *pipelines]}}
+    offered = narrowed(form["pipeline"], pipelines, none="that of the batch")
+    return {**form, "pipeline": offered}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
@@ -38,9 +38,30 @@ Reason = Annotated[str, text(*REASON_LENGTH)]
 
 
 def form_of(params: type[Params]) -> dict[str, dict[str, Any]]:
-    """The fields of the form, in its order, as JSON Schemas that Airflow shows and checks."""
+    """The fields of the form, in its order, as JSON Schemas that Airflow shows and checks.
+
+    A title ends in the name by which errors, documents and the command line call the param.
+    """
     shown = _adapter(params).json_schema()["properties"]
-    return {name: _as_airflow_shows(schema) for name, schema in shown.items()}
+    return {
+        name: _as_airflow_shows({**schema, "title": f"{schema['title']} ({name})"})
+        for name, schema in shown.items()
+    }
+
+
+def in_section(name: str, **more: Any) -> dict[str, Any]:
+    """For `json_schema_extra` of a param: Airflow shows a section closed, below what is in none."""
+    return {"section": name, **more}
+
+
+def narrowed(schema: dict[str, Any], values: Sequence[str], none: str) -> dict[str, Any]:
+    """The schema of a param that is one of these values; `none` is shown for an empty one."""
+    return {**schema, "enum": [None, *values], **shown_as(none)}
+
+
+def shown_as(none: str) -> dict[str, Any]:
+    """What a form shows for an empty value among others; without it, the word null."""
+    return {"values_display": {"null": none}}
 
 
 def read_params(params: type[T], given: Mapping[str, Any]) -> T:

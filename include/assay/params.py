@@ -10,10 +10,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from assay.errors import SettingsError
-from assay.forms import Allowed, Params, Reason, form_of, read_params, refusal
+from assay.forms import (
+    Allowed,
+    Params,
+    Reason,
+    form_of,
+    in_section,
+    narrowed,
+    read_params,
+    refusal,
+    shown_as,
+)
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 INSIDE_LANDING = r"^(?![/~])(?!(.*/)?\.\.(/|$)).+$"
+SELDOM, QUARANTINE = "Rebuild, export, dry run", "Rows in quarantine"
 FILTERS = ("quarantine_dataset", "quarantine_batch", "quarantine_reason")
 # What means something to a pipeline that takes no files but the releases of others.
 OF_RELEASES = ("gate_policy", "override_reason", "full_rebuild", "export_format", "dry_run")
@@ -71,6 +82,7 @@ class RunParams(Params):
             title="Landing files",
             description="Names to take, such as *2026-01*, below the landing folder of the dataset:"
             " not '..', and no / or ~ at the beginning. Not with a full rebuild.",
+            examples=["*", "*2026-01-31*", "patch-*"],
         ),
         Allowed("a name pattern inside landing, of 1 to 200 characters: relative and without '..'"),
     ] = "*"
@@ -96,6 +108,7 @@ class RunParams(Params):
         Field(
             title="Full rebuild",
             description="Take no new file; build silver and gold again from all of bronze.",
+            json_schema_extra=in_section(SELDOM),
         ),
     ] = False
     export_format: Annotated[
@@ -103,6 +116,7 @@ class RunParams(Params):
         Field(
             title="Export",
             description="Write the gold tables of the release to files as well; empty for none.",
+            json_schema_extra=in_section(SELDOM, **shown_as("none")),
         ),
     ] = None
     dry_run: Annotated[
@@ -110,6 +124,7 @@ class RunParams(Params):
         Field(
             title="Dry run",
             description="Take no file and change nothing; run up to the last gate on a copy.",
+            json_schema_extra=in_section(SELDOM),
         ),
     ] = False
     source: Annotated[
@@ -118,21 +133,31 @@ class RunParams(Params):
             title="Source",
             description="files takes what has landed; quarantine judges quarantined rows anew,"
             " patch takes files named patch-*, waive leaves quarantined rows out for good.",
+            json_schema_extra=in_section(QUARANTINE),
         ),
     ] = "files"
     quarantine_dataset: Annotated[
         Filter | None,
-        Field(title="Quarantine: dataset", description=_filter("of this dataset")),
+        Field(
+            title="Dataset",
+            description=_filter("of this dataset"),
+            json_schema_extra=in_section(QUARANTINE),
+        ),
     ] = None
     quarantine_batch: Annotated[
         Filter | None,
-        Field(title="Quarantine: batch", description=_filter("that this batch quarantined")),
+        Field(
+            title="Batch",
+            description=_filter("that this batch quarantined"),
+            json_schema_extra=in_section(QUARANTINE),
+        ),
     ] = None
     quarantine_reason: Annotated[
         Filter | None,
         Field(
-            title="Quarantine: reason",
+            title="Reason",
             description=_filter("with this reason, such as from_cost.unparseable"),
+            json_schema_extra=in_section(QUARANTINE),
         ),
     ] = None
     movement_reason: Annotated[
@@ -140,6 +165,7 @@ class RunParams(Params):
         Field(
             title="Reason for the movement",
             description="Why rows leave quarantine, 3 to 200 characters; patch and waive need it.",
+            json_schema_extra=in_section(QUARANTINE),
         ),
     ] = None
 
@@ -150,8 +176,8 @@ USUAL = RunParams()
 
 def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The form of the pipeline with these datasets; it offers these and no other."""
-    narrowed = {**PARAM_SCHEMAS["quarantine_dataset"], "enum": [None, *datasets]}
-    return {**PARAM_SCHEMAS, "quarantine_dataset": narrowed}
+    offered = narrowed(PARAM_SCHEMAS["quarantine_dataset"], datasets, none="all")
+    return {**PARAM_SCHEMAS, "quarantine_dataset": offered}
 
 
 def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> RunParams:

@@ -19,9 +19,10 @@ class SilverBuild:
     """What build_silver made of one dataset.
 
     `change_set` is the folder of the classified records. `classes` are, by slice_id, the numbers of
-    records by class, and `records` and `settled`. `sums` are those of money by class and of the
-    rows that are `replaced`, as text. `moves` is the folder of the rows that leave quarantine, if
-    the batch is there to move some: `moved` of them do, and `stay` stay.
+    records by class, and `records` and `settled`, and of `rounded` values where a column has
+    `round`. `rounded` are these by column. `sums` are those of money by class and of the rows that
+    are `replaced`, as text. `moves` is the folder of the rows that leave quarantine, if the batch
+    is there to move some: `moved` of them do, and `stay` stay.
     """
 
     change_set: str
@@ -31,6 +32,7 @@ class SilverBuild:
     sums: dict[str, dict[str, str]]
     digest: str
     reasons: dict[str, int] = field(default_factory=dict)
+    rounded: dict[str, int] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=dict)
     moves: str = ""
     moved: int = 0

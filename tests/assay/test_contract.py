@@ -76,6 +76,22 @@ def test_a_column_is_in_the_layers_that_it_belongs_to() -> None:
         ),
         ({"columns": [{"name": "a"}, {"name": "a"}]}, "columns.a.name: a is given twice"),
         (
+            {"columns": [{"name": "a", "type": "int", "round": "half_even"}]},
+            "columns.a.round: is of decimals with up to 36 digits, not of int",
+        ),
+        (
+            {"columns": [{"name": "a", "type": "decimal(37,2)", "round": "half_even"}]},
+            r"columns.a.round: is of decimals with up to 36 digits, not of decimal\(37,2\)",
+        ),
+        (
+            {"columns": [{"name": "a", "type": "decimal(9,2)", "round": "half_up"}]},
+            "columns.a.round: 'half_up' is not one of",
+        ),
+        (
+            {"columns": [{"name": "a", "only": "bronze", "round": "half_even"}]},
+            "columns.a.round: the column is bronze only, so round has no meaning",
+        ),
+        (
             {"columns": [{"name": "a", "standardise": "Upper"}]},
             "'Upper' is not one of 'trim', 'upper'",
         ),

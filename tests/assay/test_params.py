@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -134,17 +135,37 @@ def test_every_refusal_is_told_at_once() -> None:
         resolve_params({"source": "waive", "landing_glob": "a*", "movement_reason": None})
 
 
+FORMS = {
+    "finance": schemas_of(["stocks", "mutual_funds"]),
+    "lakehouse_maintenance": MAINTENANCE_PARAMS,
+    "batch_actions": action_params(["finance", "trades"]),
+    "release_rollback": ROLLBACK_PARAMS,
+}
+
+
 def test_the_forms_show_what_they_have_shown() -> None:
     """A change of a form is meant: people and their scripts know it."""
-    forms = {
-        "finance": schemas_of(["stocks", "mutual_funds"]),
-        "lakehouse_maintenance": MAINTENANCE_PARAMS,
-        "batch_actions": action_params(["finance", "trades"]),
-        "release_rollback": ROLLBACK_PARAMS,
-    }
     shown = json.loads(Path(__file__).with_name("trigger_forms.json").read_text())
-    assert forms == shown
-    assert [[*form] for form in forms.values()] == [[*form] for form in shown.values()]
+    assert shown == FORMS
+    assert [[*form] for form in FORMS.values()] == [[*form] for form in shown.values()]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_form_calls_a_param_as_errors_do_and_shows_no_null(form: dict[str, Any]) -> None:
+    for name, facts in form.items():
+        assert facts["title"].endswith(f" ({name})")
+        if None in facts.get("enum", ()):
+            assert facts["values_display"]["null"] not in ("", "null")
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_form_has_what_is_rare_in_sections_below_the_rest(form: dict[str, Any]) -> None:
+    sections = [facts.get("section", "") for facts in form.values()]
+    runs = [name for name, _ in itertools.groupby(sections)]
+    assert runs[0] == ""
+    assert len(runs) == len({*runs}), "what is of one section stands together"
+    for facts in form.values():  # a closed section would hide what has to be filled in
+        assert "default" in facts or "section" not in facts
 
 
 def test_the_forms_of_actions_are_read_by_what_they_show() -> None:

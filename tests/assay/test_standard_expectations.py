@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from assay.contracts.load import DATASET_FILE, GOLD_FILE, load_contract
 from assay.contracts.model import Expectation
@@ -86,6 +87,20 @@ def test_gold_is_unique_and_adds_up() -> None:
     found = expected("gold", keys=["a", "b"], one_row_per="day and pair", totals={"n": "rows"})
     assert [*found] == ["one row per day and pair", "totals equal silver"]
     assert found["one row per day and pair"].kwargs == {"column_list": ["a", "b"]}
+
+
+def test_a_column_of_gold_knows_no_rule_of_delivered_texts() -> None:
+    for key, value in (("minimum", "0"), ("standardise", "upper"), ("round", "half_even")):
+        with pytest.raises(ValidationError, match=rf"columns\.0\.{key}\s+Unexpected keyword"):
+            expected("gold", columns=[{"name": "a", key: value}])
+
+
+def test_texts_of_a_gold_key_fit_an_index_by_their_lengths() -> None:
+    keys = [*"abcdef"]
+    with pytest.raises(ValidationError):
+        expected("gold", keys=keys, columns=[{"name": name} for name in keys])
+    short = [{"name": name, "max_length": 40} for name in keys]
+    assert [*expected("gold", keys=keys, columns=short)] == [f"one row per {' and '.join(keys)}"]
 
 
 def test_a_written_expectation_stands_in_the_place_of_a_derived_one() -> None:

@@ -47,6 +47,70 @@ DECIMALS = {
     None: None,
 }
 
+# Of a column that says `round: half_even`; those in the second are not what their text says.
+ROUNDED = Column("rate", "decimal(5,2)", round="half_even")
+EXACT_TEXTS: dict[str | None, str | None] = {
+    "12.5": "12.50",
+    "-.5000": "-0.50",
+    "0007.": "7.00",
+    "1.5e2": "150.00",
+    "+25E-2": "0.25",
+    "0.000000000e5": "0.00",
+    "0e999": "0.00",
+    "999.99": "999.99",
+}
+ROUNDED_TEXTS: dict[str | None, str | None] = {
+    # a half goes to the even neighbour
+    "0.125": "0.12",
+    "0.135": "0.14",
+    "-0.125": "-0.12",
+    "-0.135": "-0.14",
+    "1.005": "1.00",
+    "12.345000": "12.34",
+    "2.675": "2.68",
+    # what is not a half to the nearer one, however far behind it that is told
+    f"0.125{'0' * 60}1": "0.13",
+    f"0.134{'9' * 60}": "0.13",
+    f"-0.125{'0' * 60}1": "-0.13",
+    "0.30000000000000004": "0.30",
+    "12.999999": "13.00",
+    "989.98499999999999": "989.98",
+    # with the exponents that floats have
+    "1e-7": "0.00",
+    "-1.0E-7": "0.00",
+    "1.0E-324": "0.00",
+    "5e-3": "0.00",
+    "15E-3": "0.02",
+    "123.455e0": "123.46",
+    "1234555E-4": "123.46",
+    "999.994999": "999.99",
+}
+UNROUNDED_TEXTS: dict[str | None, str | None] = {
+    # no room for it, once it is rounded
+    "999.995": None,
+    "-999.995": None,
+    "1000": None,
+    "1e3": None,
+    "1.7976931348623157E308": None,
+    "9e999": None,
+    # no number
+    "1e": None,
+    "e5": None,
+    ".": None,
+    ".e1": None,
+    "1e5.5": None,
+    "1e1000": None,
+    "NaN": None,
+    "Infinity": None,
+    "-inf": None,
+    "0x1p3": None,
+    "1.5d": None,
+    "1_0.5": None,
+    "1,5": None,
+    "\uff11.5": None,
+    None: None,
+}
+
 # In UTC.
 TIMESTAMPS = {
     "2026-01-01T06:43:15.370174": "2026-01-01 06:43:15.370174",
@@ -101,6 +165,15 @@ CONTINENTAL = TextForms(
     true_values=("J", "Ja"),
     false_values=("N",),
 )
+ROUNDED_CONTINENTAL: dict[str | None, str | None] = {
+    "0,125": "0.12",
+    "1.000,00": None,
+    "0,30000000000000004": "0.30",
+    "1,5E-03": "0.00",
+    "0.125": "125.00",
+    "1.5": None,
+    "1.50e1": None,
+}
 NUMBER, DAY, ANSWER = Column("n", "int"), Column("day", "date"), Column("is_so", "boolean")
 CONTINENTAL_TEXTS: list[tuple[Column, dict[str, str | None]]] = [
     (

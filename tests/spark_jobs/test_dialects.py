@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from assay.contracts.dialect import Dialect
 from assay.verify.evidence import exact
 from assay.verify.records import read_records
+from assay.verify.rounding import add_rounding
 from assay.verify.text import typed
 from builders.batches import take
 from builders.feeds import DIALECTS, HEADER, RECORDS, Feed, as_csv, make_feed, name_of
@@ -87,6 +88,7 @@ def differing(feed: Feed, texts: pa.Table, good: pa.Table) -> list[Any]:
     values = ", ".join(f'{typed(c, feed.silver, feed.bronze)} AS "{c.name}"' for c in columns)
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
+        add_rounding(database)
         database.register("texts", texts)
         database.register("good", good)
         query = f"""

@@ -41,13 +41,14 @@ def test_json_files_with_fields_of_their_own_are_read_as_one(
 def test_values_of_parquet_are_spelt_as_they_were_delivered(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    floats = pa.array([59.97, 1.0, 1.5e7, 1e-05, float("nan")])
-    table = pa.Table.from_pylist(PARQUET.good.records(5))
+    floats = pa.array([59.97, 1.0, 1.5e7, 1e-05, float("nan"), 1.2345e-15, 1.2345678e-12])
+    table = pa.Table.from_pylist(PARQUET.good.records(7))
     at = table.column_names.index("amount")
-    table = table.set_column(at, "amount", floats).append_column("bytes", pa.array([b"\xff"] * 5))
+    table = table.set_column(at, "amount", floats).append_column("bytes", pa.array([b"\xff"] * 7))
     path = tmp_path / "a.parquet"
     path.write_bytes(as_parquet(table))
     rows = read_files(spark, [take(tmp_path, path, "product_returns")], RETURNS, "batch")
     found = rows.orderBy("record_number").select("amount", "unknown_columns").collect()
-    assert [row["amount"] for row in found] == ["59.97", "1.0", "15000000", "0.00001", "NaN"]
+    plain = ["59.97", "1.0", "15000000", "0.00001", "NaN", "1.2345E-15", "1.2345678E-12"]
+    assert [row["amount"] for row in found] == plain
     assert found[0]["unknown_columns"] == {"bytes": "ff"}

@@ -139,6 +139,7 @@ def _columns(silver: Contract) -> Table:
         rules += [f"one of {len(column.allowed)}"] if column.allowed else []
         rules += [f"at least {column.minimum}"] if column.minimum else []
         rules += [f"at most {column.maximum}"] if column.maximum else []
+        rules += ["rounded"] if column.round else []
         source = headers.get(column.source or column.name, "")
         table.add_row(column.name, source, column.type, ", ".join(rules))
     return table

@@ -104,5 +104,6 @@ def _tell(name: str, accepted: Acceptance, outcome: Outcome | None) -> None:
     if outcome:
         lines += [f"{number:>9,}  {each}" for each, number in outcome.classes.items()]
         lines += [f"{number:>9,}    {reason}" for reason, number in outcome.reasons.items()]
+        lines += [f"{number:>9,}  values of {c} rounded" for c, number in outcome.rounded.items()]
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)

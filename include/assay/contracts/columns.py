@@ -18,6 +18,7 @@ TYPE = Field(
     pattern=rf"^({'|'.join(TYPES)}|decimal\([0-9]+,[0-9]+\))$",
     json_schema_extra={"patternErrorMessage": f"is not one of {', '.join(TYPES)}, decimal(18,2)"},
 )
+MOST_ROUNDED = 36  # digits: while a number is rounded it has two more, and 38 are all there are
 Bound = Annotated[
     str | None, Field(description="The least or greatest value, of the column's type, in quotes.")
 ]
@@ -36,18 +37,37 @@ class Condition(Facts):
 
 @dataclass(frozen=True)
 class Value(Facts):
-    """What holds of the values of a column. `type` is a Spark SQL type; bounds stay exact as texts.
+    """What holds of the values of a column in any layer. `type` is a Spark SQL type.
 
-    `synonyms` are other spellings of a value; `categories` is a strict lookup, which finds nothing
-    or a category. A value that was not delivered is the hash of the columns in `hash_of`, where
-    there are any. `max_length` bounds the bytes of a text; the columns of a key have one in any
-    case.
+    `max_length` bounds the bytes of a text; the columns of a key have one in any case.
     """
 
     name: Annotated[Text, Field(description="The column in the tables.")]
     type: Annotated[str, TYPE] = "string"
     nullable: Annotated[bool, Field(description="Whether a row may be without it.")] = True
     description: Annotated[str, Field(description="What it means; shown in the docs.")] = ""
+    max_length: Annotated[
+        int | None, Field(gt=0, description="The most bytes of a text in an index.")
+    ] = None
+    sensitive: Annotated[
+        bool, Field(description="Whether it is about a person; kept out of recorded verdicts.")
+    ] = False
+
+    def faults(self) -> Iterator[Fault]:
+        if self.max_length is not None and self.type != "string":
+            yield ("max_length",), "is a number of bytes, and of a string only"
+
+
+@dataclass(frozen=True)
+class Read(Value):
+    """How a value is made of a text that was delivered, and judged. Bounds stay exact as texts.
+
+    `synonyms` are other spellings of a value; `categories` is a strict lookup, which finds nothing
+    or a category. A value that was not delivered is the hash of the columns in `hash_of`, where
+    there are any. `round` is for feeds that send floats: a decimal may have an exponent, and more
+    digits than its scale.
+    """
+
     standardise: Annotated[
         Literal["trim", "upper", "lower", "as_delivered"],
         Field(description="What is made of the text before it is compared or typed."),
@@ -64,17 +84,15 @@ class Value(Facts):
     allowed: Annotated[tuple[str, ...], Field(description="The only values of a good record.")] = ()
     minimum: Bound = None
     maximum: Bound = None
-    max_length: Annotated[
-        int | None, Field(gt=0, description="The most bytes of a text in an index.")
+    round: Annotated[
+        Literal["half_even"] | None,
+        Field(description="How a decimal with more digits is rounded; without it, it is bad."),
     ] = None
     when: Annotated[
         tuple[Condition, ...], Field(description="Stricter rules where another column has a value.")
     ] = ()
     money: Annotated[
         bool, Field(description="Whether its sum has to agree from silver to Postgres.")
-    ] = False
-    sensitive: Annotated[
-        bool, Field(description="Whether it is about a person; kept out of recorded verdicts.")
     ] = False
 
     @property
@@ -87,13 +105,19 @@ class Value(Facts):
         return bool(self.allowed or self.categories)
 
     @property
+    def precision(self) -> int:
+        """Digits of a `decimal(precision,scale)`."""
+        return int(self.type.removeprefix("decimal(").split(",")[0])
+
+    @property
     def scale(self) -> int:
         """Decimals of a `decimal(precision,scale)`."""
         return int(self.type.rstrip(")").split(",")[1])
 
     def faults(self) -> Iterator[Fault]:
-        if self.max_length is not None and self.type != "string":
-            yield ("max_length",), "is a number of bytes, and of a string only"
+        yield from super().faults()
+        if self.round and not (self.is_decimal and self.precision <= MOST_ROUNDED):
+            yield ("round",), f"is of decimals with up to {MOST_ROUNDED} digits, not of {self.type}"
         for bound in ("minimum", "maximum"):
             if not self._is_bound(getattr(self, bound)):
                 yield (bound,), f"{getattr(self, bound)!r} is no value of {self.type}"
@@ -110,7 +134,7 @@ class Value(Facts):
 
 
 @dataclass(frozen=True)
-class Column(Value):
+class Column(Read):
     """One column of a contract, in any layer.
 
     `header` is that of the file, if it differs from the name. Of a silver column, `source` is the
@@ -135,20 +159,6 @@ class Expect(Facts):
     in_range: Annotated[Text | None, Field(description="Name: it is within its bounds.")] = None
 
 
-EXPECT = Field(description="What the gate expects of it, by the name of each expectation.")
-
-
-@dataclass(frozen=True)
-class GoldColumn(Value):
-    """A column of a `table.yaml`."""
-
-    expect: Annotated[Expect, EXPECT] = Expect()
-
-    def faults(self) -> Iterator[Fault]:
-        yield from super().faults()
-        yield from expect_faults(self, self.expect)
-
-
 @dataclass(frozen=True)
 class DatasetColumn(Column):
     """A column of a `dataset.yaml`: what holds of its text, and of its value."""
@@ -159,11 +169,13 @@ class DatasetColumn(Column):
     only: Annotated[Literal["bronze"] | None, Field(description="Silver has no such column.")] = (
         None
     )
-    expect: Annotated[Expect, EXPECT] = Expect()
+    expect: Annotated[
+        Expect, Field(description="What the gate expects of it, by the name of each expectation.")
+    ] = Expect()
 
     def faults(self) -> Iterator[Fault]:
         yield from super().faults()
-        yield from expect_faults(self, self.expect)
+        yield from _expect_faults(self, self.expect)
         for is_so, why, without in (
             (bool(self.source), "is taken from another one", OF_TEXT),
             (self.only is not None, "is bronze only", (*OF_VALUE, "source")),
@@ -173,7 +185,7 @@ class DatasetColumn(Column):
                     yield (key,), f"the column {why}, so {key} has no meaning"
 
 
-def expect_faults(column: Value, expect: Expect) -> Iterator[Fault]:
+def _expect_faults(column: Read, expect: Expect) -> Iterator[Fault]:
     """What is expected has to be a fact of the column: a gate asks for no more than silver does."""
     grounds = {
         "not_null": (not column.nullable, "nullable: false"),
@@ -186,5 +198,5 @@ def expect_faults(column: Value, expect: Expect) -> Iterator[Fault]:
 
 
 OF_TEXT = ("header", "headers", "required")
-OF_VALUE = (*(each.name for each in fields(Value)[1:]), "expect")
+OF_VALUE = (*(each.name for each in fields(Read)[1:]), "expect")
 USUAL = vars(DatasetColumn(""))

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assay.contracts.columns import DatasetColumn, GoldColumn
+from assay.contracts.columns import DatasetColumn, Value
 from assay.contracts.delivery import DatasetSource
 from assay.contracts.facts import Facts, Fault, Text, nearest
 from assay.contracts.model import Expectation, Keys, OfFiles, OfGold, OfSilver, OfTable
@@ -108,14 +108,14 @@ class GoldFile(OfTable, OfGold):
 
     keys: Keys
     one_row_per: OneRowPer = None
-    columns: Annotated[tuple[GoldColumn, ...], Field(description="Its columns, in order.")]
+    columns: Annotated[tuple[Value, ...], Field(description="Its columns, in order.")]
     expectations: Annotated[Written, Field(description="What does not follow from other keys.")] = (
         None
     )
 
     @property
     def all_expectations(self) -> tuple[Expectation, ...]:
-        derived = of_gold(self.keys, self.one_row_per, bool(self.totals), self.columns)
+        derived = of_gold(self.keys, self.one_row_per, bool(self.totals))
         return with_written(derived, self.expectations)
 
     def faults(self) -> Iterator[Fault]:
@@ -123,7 +123,6 @@ class GoldFile(OfTable, OfGold):
         yield from twice_named(self.columns, names)
         yield from key_faults(self.keys, self.columns)
         yield from unless_one_of(("partition_by",), self.partition_by, names)
-        yield from reference_faults(self.columns, names)
         for total in self.totals:
             yield from unless_one_of(("totals", total), total, names)
         yield from twice_expected(self.all_expectations)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from assay.contracts.columns import Column, Value
+from assay.contracts.columns import Column, DatasetColumn, Read, Value
 from assay.contracts.delivery import Delivery, Source
 from assay.contracts.dialect import Dialect, TextForms
 from assay.contracts.files import DatasetFile, GoldFile
@@ -76,7 +76,7 @@ def _silver(file: DatasetFile) -> dict[str, Any]:
         **_facts_of(OfSilver, file),
         "keys": file.keys,
         "touched_by": file.keys,
-        "columns": tuple(_typed(column, file.keys) for column in file.silver_columns),
+        "columns": tuple(_read(column, file.keys) for column in file.silver_columns),
         "expectations": file.silver_expectations,
         "forms": TextForms(**_facts_of(TextForms, file.source)),
     }
@@ -88,14 +88,18 @@ def _gold(file: GoldFile) -> dict[str, Any]:
         **_facts_of(OfGold, file),
         "keys": file.keys,
         "touched_by": file.touched_by or file.keys,
-        "columns": tuple(_typed(column, file.keys) for column in file.columns),
+        "columns": tuple(_made(column, file.keys) for column in file.columns),
         "expectations": file.all_expectations,
     }
 
 
-def _typed(column: Value, keys: Sequence[str]) -> Column:
-    facts = _facts_of(Value, column) | {"max_length": length_in_index(column, keys)}
-    return Column(**facts, source=getattr(column, "source", ""))
+def _read(column: DatasetColumn, keys: Sequence[str]) -> Column:
+    facts = _facts_of(Read, column) | {"max_length": length_in_index(column, keys)}
+    return Column(**facts, source=column.source)
+
+
+def _made(column: Value, keys: Sequence[str]) -> Column:
+    return Column(**_facts_of(Value, column) | {"max_length": length_in_index(column, keys)})
 
 
 def _facts_of(kind: type[Any], facts: Any) -> dict[str, Any]:

@@ -155,6 +155,11 @@ class Contract(OfTable, OfFiles, OfSilver, OfGold):
         return {gold: column for gold, (of, _, column) in named.items() if of == dataset}
 
     @property
+    def rounded(self) -> list[Column]:
+        """Columns whose values are rounded where they have more decimals."""
+        return [column for column in self.columns if column.round]
+
+    @property
     def money(self) -> list[str]:
         """Columns whose sums must agree through every stage."""
         return [column.name for column in self.columns if column.money]

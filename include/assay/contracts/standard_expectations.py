@@ -11,10 +11,8 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from assay.contracts.columns import DatasetColumn, Expect, GoldColumn
+from assay.contracts.columns import DatasetColumn, Expect
 from assay.contracts.model import Expectation
-
-Expecting = DatasetColumn | GoldColumn
 
 EQUAL = "expect_column_pair_values_to_be_equal"
 BETWEEN = "expect_column_values_to_be_between"
@@ -83,17 +81,16 @@ def of_silver(
 
 
 def of_gold(
-    keys: Sequence[str], one_row_per: str | None, has_totals: bool, columns: Sequence[GoldColumn]
+    keys: Sequence[str], one_row_per: str | None, has_totals: bool
 ) -> Iterator[Expectation]:
-    """What follows from the key, the columns and the totals."""
+    """What follows from the key and the totals."""
     yield _unique(keys, one_row_per)
-    yield from _of_values([(column, column.expect) for column in columns], {*keys})
     if has_totals:
         pair = {"column_A": "gold", "column_B": "silver"}
         yield _strict("totals equal silver", "totals", EQUAL, **pair)
 
 
-def _of_key(column: Expecting) -> Expect:
+def _of_key(column: DatasetColumn) -> Expect:
     name = column.expect.not_null or f"every row has {column.name}"
     return replace(column.expect, not_null=name)
 
@@ -106,7 +103,7 @@ def _unique(keys: Sequence[str], one_row_per: str | None) -> Expectation:
 
 
 def _of_values(
-    named: Sequence[tuple[Expecting, Expect]], never_null: set[str]
+    named: Sequence[tuple[DatasetColumn, Expect]], never_null: set[str]
 ) -> Iterator[Expectation]:
     """What a column's `expect` names: that it is there, in its vocabulary, within its bounds.
 

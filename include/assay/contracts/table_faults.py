@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from assay.contracts.columns import Value
+from assay.contracts.columns import Read, Value
 from assay.contracts.facts import Fault, nearest
 from assay.contracts.model import Expectation
 
@@ -37,7 +37,7 @@ def key_faults(keys: Sequence[str], columns: Sequence[Value]) -> Iterator[Fault]
         )
 
 
-def reference_faults(columns: Sequence[Value], names: Collection[str]) -> Iterator[Fault]:
+def reference_faults(columns: Sequence[Read], names: Collection[str]) -> Iterator[Fault]:
     """Other columns that a column goes by have to be there."""
     for number, column in enumerate(columns):
         for position, name in enumerate(column.hash_of):

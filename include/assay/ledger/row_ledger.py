@@ -24,14 +24,16 @@ def record_row_ledger(
         cursor.executemany(
             """
             INSERT INTO ops.row_ledger (batch_id, dataset, generation, slice_id, records,
-                                        new, updated, duplicate, superseded, quarantined, settled)
+                                        new, updated, duplicate, superseded, quarantined, settled,
+                                        rounded)
             VALUES (%(batch_id)s, %(dataset)s, %(generation)s, %(slice_id)s, %(records)s,
                     %(new)s, %(updated)s, %(duplicate)s, %(superseded)s, %(quarantined)s,
-                    %(settled)s)
+                    %(settled)s, %(rounded)s)
             """,
             [
-                # A change set that an earlier version built does not tell how many were settled.
-                {**batch, "settled": 0, **counts, "slice_id": slice_id}
+                # A change set that an earlier version built does not tell how many were settled;
+                # one of a dataset without `round` does not tell that no value was rounded.
+                {**batch, "settled": 0, "rounded": 0, **counts, "slice_id": slice_id}
                 for slice_id, counts in classes.items()
             ],
         )

@@ -36,10 +36,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Records by class, and of the quarantined ones by reason; one has all of its reasons."""
+    """Records by class, and of the quarantined ones by reason; one has all of its reasons.
+
+    `rounded` are values of the others by column, of columns that may be rounded.
+    """
 
     classes: dict[str, int]
     reasons: dict[str, int]
+    rounded: dict[str, int]
 
 
 def try_file(
@@ -77,7 +81,7 @@ def try_file(
         result = read_result(str(folder), NAME, 1)
     finally:
         shutil.rmtree(folder)
-    return Outcome(result["classes"], result["reasons"])
+    return Outcome(result["classes"], result["reasons"], result["rounded"])
 
 
 def read_request(path: str) -> Request:

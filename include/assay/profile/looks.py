@@ -18,10 +18,10 @@ from assay.profile.texts import (
     Family,
     Marks,
     date_pattern,
+    float_pattern,
     is_date,
     is_one_of,
     matches,
-    number_pattern,
 )
 
 Reading = TypeVar("Reading")
@@ -62,7 +62,7 @@ def look_at(sample: Sample, column: Field, given: Given) -> Found:
         return found
     marks = MARKS if sample.is_csv else MARKS[:1]
     found.marks = _count(
-        sample, found, marks, lambda m: number_pattern(*m), lambda m: _number(slot, m)
+        sample, found, marks, lambda m: float_pattern(*m), lambda m: _number(slot, m)
     )
     formats = given.date_formats or (ISO,)
     found.dates = _count(sample, found, formats, date_pattern, lambda form: is_date(slot, form))
@@ -96,7 +96,7 @@ def _fits_half(texts: Sequence[str], pattern: str) -> bool:
 
 
 def _number(slot: str, marks: Marks) -> str:
-    return matches(slot, number_pattern(*marks))
+    return matches(slot, float_pattern(*marks))
 
 
 def _any_form(family: Family) -> str:

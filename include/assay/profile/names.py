@@ -16,7 +16,7 @@ TAKEN = (
     *("reasons", "raw", "delivered", "text", "malformed_record", "unknown_columns", "held_back"),
     *("class", "settled", "replaced", "deleted", "version", "place", "delivery", "alone", "leads"),
     *("is_copy", "first_version", "first_hash", "first_place", "base_row", "base_version"),
-    *("base_hash", "base_place", "same_as_silver", "file_name", "slice_id"),
+    *("base_hash", "base_place", "same_as_silver", "file_name", "slice_id", "rounded"),
 )
 SPELT_OUT = str.maketrans({"\u00df": "ss", "\u00e6": "ae", "\u00f8": "o", "\u0142": "l"})
 

@@ -134,6 +134,8 @@ def _evidence(sample: Sample, typed: Typed, *, is_personal: bool) -> str:
     parts = [f"{typed.values:,} of {count(sample.records, 'record')}", f"{typed.nulls:,} null"]
     if typed.unread:
         parts.append(f"{typed.unread:,} not of this type, such as {typed.example!r}")
+    if typed.inexact:
+        parts.append(f"{typed.inexact:,} rounded, such as {typed.example_rounded!r}")
     if typed.type in ("string", "boolean"):
         parts.append(f"{typed.different:,} different, up to {typed.longest:,} bytes")
     elif typed.least and not is_personal:
@@ -201,6 +203,11 @@ def _of_column(column: ProposedColumn) -> Iterator[str]:
         yield (
             f"{typed.name}: {typed.unread:,} of {typed.values:,} texts are no {typed.type}, such as"
             f" {typed.example!r}: they would be quarantined"
+        )
+    if typed.inexact:
+        yield (
+            f"{typed.name}: {typed.inexact:,} of {typed.values:,} texts have more decimals than"
+            f" {typed.type}, such as {typed.example_rounded!r}: they would be rounded and counted"
         )
     if column.sensitive:
         yield f"{typed.name}: taken for personal; look for others, and set sensitive: true"

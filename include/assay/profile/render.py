@@ -114,6 +114,8 @@ def _column(column: ProposedColumn, proposal: Proposal) -> Iterator[str]:
     if not column.nullable and proposal.dialect.header:
         yield "required: true"
     yield f"type: {scalar(typed.type)}"
+    if typed.is_rounded:
+        yield "round: half_even"
     if not column.nullable:
         yield "nullable: false"
     if column.minimum:

@@ -68,6 +68,11 @@ def number_pattern(decimal: str, thousands: str) -> str:
     return rf"[+-]?((\d+{grouped})([{decimal}]\d*)?|[{decimal}]\d+)"
 
 
+def float_pattern(decimal: str, thousands: str) -> str:
+    """As `number_pattern`, with the exponent that floats may have."""
+    return rf"{number_pattern(decimal, thousands)}([eE][+-]?\d{{1,3}})?"
+
+
 def date_pattern(form: str) -> str:
     """A date of a format, by its digits alone."""
     if form == ISO:

@@ -18,6 +18,7 @@ from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.ledger.query import fetch_all
 from assay.lineage import LINEAGE
+from assay.serving.comments import comment_served
 
 POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz", "int": "integer"}
 
@@ -38,10 +39,16 @@ class Served:
         lineage = LINEAGE if self.contract.layer == "silver" else ()
         return (*self.contract.columns, *lineage)
 
+    @property
+    def comments(self) -> dict[tuple[str, str], str]:
+        """What the contract says of the table and of each column."""
+        told = {(self.table, column.name): column.description for column in self.columns}
+        return {(self.table, ""): self.contract.description, **told}
+
 
 def evolve_tables(connection: psycopg.Connection[Any]) -> list[str]:
     """As the owner, make the tables of contracts that are not there, and add the nullable columns
-    that contracts have gained; returns the names of both.
+    that contracts have gained; returns the names of both. Comments become those of the contracts.
 
     Any other difference is left for a migration.
     """
@@ -56,6 +63,7 @@ def evolve_tables(connection: psycopg.Connection[Any]) -> list[str]:
             if column.nullable and column.name not in known:
                 _add(connection, served, column)
                 made.append(f"{served.table}.{column.name}")
+    comment_served(connection, {at: c for each in _served() for at, c in each.comments.items()})
     return made
 
 
@@ -79,19 +87,12 @@ def _served() -> Iterator[Served]:
 
 
 def _create(connection: psycopg.Connection[Any], served: Served) -> None:
-    """Columns, NOT NULLs, primary key and comments; who may use it follows from its namespace."""
+    """Columns, NOT NULLs and primary key; who may use it follows from its namespace."""
     keys = served.contract.keys
     columns = [_definition(column, is_key=column.name in keys) for column in served.columns]
     key = sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, keys)))
-    with connection.transaction():
-        connection.execute(
-            sql.SQL("CREATE TABLE {} ({})").format(served.name, sql.SQL(", ").join([*columns, key]))
-        )
-        connection.execute(
-            sql.SQL("COMMENT ON TABLE {} IS {}").format(served.name, served.contract.description)
-        )
-        for column in served.columns:
-            _comment(connection, served, column)
+    table = sql.SQL("CREATE TABLE {} ({})").format(served.name, sql.SQL(", ").join([*columns, key]))
+    connection.execute(table)
 
 
 def _definition(column: Column, *, is_key: bool) -> sql.Composed:
@@ -109,20 +110,9 @@ def _type(column: Column) -> str:
     return POSTGRES_TYPES.get(kind, kind)
 
 
-def _comment(connection: psycopg.Connection[Any], served: Served, column: Column) -> None:
-    if column.description:
-        connection.execute(
-            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
-                served.name, sql.Identifier(column.name), column.description
-            )
-        )
-
-
 def _add(connection: psycopg.Connection[Any], served: Served, column: Column) -> None:
-    with connection.transaction():
-        connection.execute(
-            sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(
-                served.name, _definition(column, is_key=False)
-            )
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(
+            served.name, _definition(column, is_key=False)
         )
-        _comment(connection, served, column)
+    )

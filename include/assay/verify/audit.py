@@ -22,6 +22,7 @@ from assay.verify.logs import check_fencing, check_logs
 from assay.verify.places import check_places
 from assay.verify.proofs import check_gates, check_readability
 from assay.verify.report import Check
+from assay.verify.rounding import add_rounding
 from assay.verify.rows import check_duplicates, check_versions
 from assay.verify.stores import check_gold, check_stores
 
@@ -87,6 +88,7 @@ def _open_evidence(settings: Settings, uri: str, dataset: str, batch: str) -> It
         database.execute("SET TimeZone = 'UTC'")
         database.execute("SET preserve_insertion_order = false")
         database.execute(f"SET memory_limit = '{MEMORY}'")
+        add_rounding(database)
         books = read_books(connection)
         _make_movements(database, books)
         yield Evidence(settings, books, uri, database, dataset, batch)

@@ -10,6 +10,7 @@ from assay.verify.evidence import Evidence, ReleasedTable
 from assay.verify.layers import Layers
 from assay.verify.quarantined import check_movements, check_quarantine, check_replay
 from assay.verify.report import Check
+from assay.verify.rounding import check_rounded
 from assay.words import count
 
 CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
@@ -31,6 +32,8 @@ def check_conservation(evidence: Evidence, check: Check) -> None:
             delivered = Delivered(evidence, check, layers)
             _check_files(evidence, check, delivered, bronze)
             delivered.compare()
+        with check.reading(f"rounded values of {layers.dataset}"):
+            check_rounded(evidence, check, layers)
         with check.reading(f"quarantine of {layers.dataset}"):
             _check_ledger(evidence, check, table, layers.count_bronze(), layers.count_quarantine())
             check_movements(evidence, check, layers)

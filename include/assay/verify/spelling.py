@@ -23,7 +23,9 @@ def text_of(name: str, kind: pa.DataType) -> str:
     """
     value = f'"{name}"'
     if pa.types.is_floating(kind):
-        exact = f"TRY_CAST({value}::VARCHAR AS DECIMAL(38, 18))::VARCHAR"
+        plain = f"TRY_CAST({value}::VARCHAR AS DECIMAL(38, 18))"
+        same = f"{plain}::{'FLOAT' if pa.types.is_float32(kind) else 'DOUBLE'} = {value}"
+        exact = f"CASE WHEN {same} THEN {plain}::VARCHAR END"  # else some digits would be lost
         no_number = f"CASE {value}::VARCHAR {' '.join(NO_NUMBERS)} ELSE {value}::VARCHAR END"
         value = f"coalesce({exact}, {no_number})"
     elif pa.types.is_timestamp(kind) and kind.tz:

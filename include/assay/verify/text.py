@@ -64,6 +64,20 @@ def _standardise(text: str, column: Column, forms: TextForms) -> str:
     return cased
 
 
+def plain_text(column: Column, silver: Contract) -> str:
+    """The text of a number as the type of its column is asked of it; its source is in bronze."""
+    text = _standardise(f'"{column.source or column.name}"', column, silver.forms)
+    return _without_marks(text, silver.forms)
+
+
+def _without_marks(text: str, forms: TextForms) -> str:
+    """A number with a point, and nothing between its thousands."""
+    for mark, plain in ((forms.thousands, ""), (forms.decimal, ".")):
+        if mark not in ("", plain):
+            text = f"replace({text}, {_quote(mark)}, {_quote(plain)})"
+    return text
+
+
 def _cast(text: str, column: Column, forms: TextForms) -> str:
     if column.type == "string":
         return text
@@ -73,9 +87,9 @@ def _cast(text: str, column: Column, forms: TextForms) -> str:
         true, false = (_listed(texts) for texts in (forms.true_values, forms.false_values))
         return f"CASE WHEN {text} IN {true} THEN true WHEN {text} IN {false} THEN false END"
     if column.type != "boolean":
-        for mark, plain in ((forms.thousands, ""), (forms.decimal, ".")):
-            if mark not in ("", plain):
-                text = f"replace({text}, {_quote(mark)}, {_quote(plain)})"
+        text = _without_marks(text, forms)
+    if column.round:
+        text = f"round_half_even({text}, {column.scale})"  # see `verify.rounding`
     return f"TRY_CAST({text} AS {duck_type(column)})"
 
 

@@ -172,14 +172,17 @@ def _field(rows: DataFrame, name: str) -> Column:
 
 
 def _plain_text(rows: DataFrame, name: str) -> Column:
-    """A typed value as a file of text would spell it: no exponent, exactly the digits there are."""
+    """A typed value as a file of text would spell it: exactly the digits that there are.
+
+    A float has an exponent only where it has more decimals than a decimal can hold.
+    """
     kind = rows.schema[name].dataType
     value = _field(rows, name)
     if isinstance(kind, FloatType | DoubleType):
         text = value.cast("string")
-        plain = text.try_cast("decimal(38,18)").cast("string")
-        trimmed = F.regexp_replace(plain, "[.]?0+$", "")
-        return F.when(text.contains("E"), F.coalesce(trimmed, text)).otherwise(text)
+        plain = text.try_cast("decimal(38,18)")
+        trimmed = F.regexp_replace(plain.cast("string"), "[.]?0+$", "")
+        return F.when(text.contains("E") & (plain.cast(kind) == value), trimmed).otherwise(text)
     if isinstance(kind, BinaryType):
         return F.lower(F.hex(value))  # bytes need not be text
     if isinstance(kind, ArrayType | MapType | StructType):

@@ -24,6 +24,7 @@ from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.programs.run_stage import die_with_parent, fail
 from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import classify
+from spark_jobs.transformations.conform import rounded_values
 
 NEWEST = "~"  # comes after every order of a delivery, as a file does that is delivered now
 
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[str, Any]:
-    """Records by class against silver as it stands, and the quarantined ones by reason.
+    """Records by class against silver as it stands, the quarantined ones by reason, rounded values.
 
     `bronze_rows` is a folder for the records as bronze would hold them: judged straight from
     the file, they would make one plan of a size that Spark does not come to the end of.
@@ -58,13 +59,18 @@ def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[st
     records = spark.read.parquet(bronze_rows)
     order = local_frame(spark, [{"file_id": request.file.slice_id, "delivery": NEWEST}], ORDER)
     classified = classify(silver_function(dataset)(records, silver), silver, there, order)
-    counted = classified.groupBy("class", "reasons").agg(F.count("*").alias("records")).collect()
+    values = [rounded_values(c) for c in silver.rounded]
+    counted = (
+        classified.groupBy("class", "reasons").agg(F.count("*").alias("records"), *values).collect()
+    )
     classes, reasons = dict.fromkeys(RECORD_CLASSES, 0), dict[str, int]()
+    good = [row for row in counted if row["class"] != "quarantined"]
+    rounded = {c.name: sum(row[f"rounded_{c.name}"] for row in good) for c in silver.rounded}
     for row in counted:
         classes[row["class"]] += row["records"]
         for reason in row["reasons"]:
             reasons[reason] = reasons.get(reason, 0) + row["records"]
-    return {"classes": classes, "reasons": dict(sorted(reasons.items()))}
+    return {"classes": classes, "reasons": dict(sorted(reasons.items())), "rounded": rounded}
 
 
 if __name__ == "__main__":

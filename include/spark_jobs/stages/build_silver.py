@@ -21,12 +21,14 @@ from assay.plan import Plan
 from assay.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.rules import rules_version
 from assay.stage_results import Bounds, SilverBuild, SilverResult
+from assay.words import count
 from spark_jobs.inputs.bronze_rows import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.inputs.deliveries import Deliveries, read_deliveries, records_of
 from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import WINNERS, classify
+from spark_jobs.transformations.conform import ROUNDED, rounded_values
 
 COUNTS = ("records", "settled", *RECORD_CLASSES)
 
@@ -35,7 +37,9 @@ def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     """Type, judge and classify every record of the batch against silver as it stands."""
     datasets = {name: _build(spark, plan, epoch, name) for name in plan.active}
     result = SilverResult(epoch=epoch, datasets=datasets, rules=rules_version(plan.datasets))
-    return {**asdict(result), "summary": _summary([*datasets.values()])}
+    rounded = {name: built.rounded for name, built in datasets.items() if built.rounded}
+    told = {"rounded": rounded} if rounded else {}
+    return {**asdict(result), **told, "summary": _summary([*datasets.values()])}
 
 
 def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverBuild:
@@ -53,7 +57,8 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
     if late is not None:
         again = classify(judged, contract, silver, order, copies=late)
         counted = _write(plan, again, contract, change_set)
-    classes, sums, reasons = _classes(counted), _sums(counted, contract), _reasons(counted)
+    classes, sums = _classes(counted, contract), _sums(counted, contract)
+    reasons = _reasons(counted)
     moved = _write_moves(spark, plan, epoch, dataset, change_set)
     content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
     return SilverBuild(
@@ -63,6 +68,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
         classes=classes,
         sums=sums,
         reasons=reasons,
+        rounded=_rounded(counted, contract),
         bounds=_bounds(counted, contract),
         digest=hashlib.sha256(content.encode()).hexdigest(),
         **moved,
@@ -117,9 +123,10 @@ def _write_moves(
 
 
 def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
-    """Per file, class and reasons: records, how many were settled, sums of money, a fingerprint."""
+    """Per file, class and reasons: records, settled ones, rounded values, sums, a fingerprint."""
     sums = [F.sum(name).alias(name) for name in contract.money]
     replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
+    rounded = [rounded_values(column) for column in contract.rounded]
     bits = F.xxhash64("row_hash").cast("decimal(20,0)")
     return (
         change_set.groupBy("file_id", "class", "reasons")
@@ -129,6 +136,7 @@ def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
             F.sum(bits).alias("fingerprint"),
             *sums,
             *replaced,
+            *rounded,
             *(
                 F.struct(F.min(key), F.max(key)).alias(f"range_{key}")
                 for key in bounded_keys(contract)
@@ -138,14 +146,23 @@ def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
     )
 
 
-def _classes(counted: list[Row]) -> dict[str, dict[str, int]]:
+def _classes(counted: list[Row], contract: Contract) -> dict[str, dict[str, int]]:
+    names = [*COUNTS, *([ROUNDED] if contract.rounded else [])]
     files: dict[str, dict[str, int]] = {}
     for row in counted:
-        file = files.setdefault(row["file_id"], dict.fromkeys(COUNTS, 0))
+        file = files.setdefault(row["file_id"], dict.fromkeys(names, 0))
         file[row["class"]] += row["records"]
         file["records"] += row["records"]
         file["settled"] += row["settled"]
+        if contract.rounded:
+            file[ROUNDED] += sum(_rounded([row], contract).values())
     return files
+
+
+def _rounded(counted: list[Row], contract: Contract) -> dict[str, int]:
+    """How many values of each column were rounded, in records that are not quarantined."""
+    good = [row for row in counted if row["class"] != "quarantined"]
+    return {c.name: sum(row[f"rounded_{c.name}"] for row in good) for c in contract.rounded}
 
 
 def _sums(counted: list[Row], contract: Contract) -> dict[str, dict[str, str]]:
@@ -190,8 +207,12 @@ def _bounds(counted: list[Row], contract: Contract) -> Bounds:
 
 def _summary(built: Sequence[SilverBuild]) -> str:
     totals = {name: sum(each.count(name) for each in built) for name in RECORD_CLASSES}
-    listed = ", ".join(f"{count:,} {name}" for name, count in totals.items())
+    listed = ", ".join(f"{number:,} {name}" for name, number in totals.items())
     settled = sum(file["settled"] for each in built for file in each.classes.values())
     listed += f"; {settled:,} settled by the order of deliveries" if settled else ""
+    rounded = sum((Counter(each.rounded) for each in built), Counter[str]())
+    if values := rounded.total():
+        columns = ", ".join(f"{number:,} of {name}" for name, number in rounded.items() if number)
+        listed += f"; {count(values, 'value')} rounded: {columns}"
     moved, stay = sum(each.moved for each in built), sum(each.stay for each in built)
     return f"{listed}; {moved:,} leave quarantine, {stay:,} stay" if moved or stay else listed

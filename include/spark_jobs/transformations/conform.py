@@ -1,8 +1,8 @@
 """Type and standardise bronze text by a silver contract, and judge every record.
 
 The contract gives types, vocabularies and bounds; each broken fact is a reason
-`<column>.<rule>`. A value is never rounded, clipped or replaced: what does not fit exactly is a
-reason, and the record goes to quarantine with all of its reasons.
+`<column>.<rule>`. A value is never clipped or replaced, and rounded only where the contract says
+`round`: what does not fit is a reason, and the record goes to quarantine with all of its reasons.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pyspark.sql import functions as F
 from assay.contracts.columns import Column as ContractColumn
 from assay.contracts.columns import Condition
 from assay.contracts.model import Contract
-from spark_jobs.transformations.text import CALENDAR, standardise, typed
+from spark_jobs.transformations.text import CALENDAR, is_rounded, standardise, typed
 
 LINEAGE = ["batch_id", "file_id", "source_file", "record_number", "ingested_at"]
 HELD_BACK = "held_back"
+ROUNDED = "rounded"
 VALUE_SEPARATOR, NULL_MARK, ESCAPE = "\u001f", "\u001e", "\u001d"
 
 
@@ -79,7 +80,8 @@ def conform(
     `row_rules` are the dataset's own named conditions over the typed columns.
     `raw` holds, for a record with reasons, its text as delivered, or its bronze columns as JSON.
     A reason in the column `held_back`, where bronze has it, keeps even a good record out.
-    Columns out: the contract's, lineage, row_hash, reasons, raw, and the struct `delivered`.
+    Columns out: the contract's, lineage, row_hash, reasons, raw, the struct `delivered`, and where
+    columns may be rounded, `rounded`: the names of those that were.
     """
     texts = {c.name: F.col(f"text.{c.name}") for c in contract.columns}
     sources = [c.source or c.name for c in contract.columns]
@@ -112,7 +114,22 @@ def conform(
         "reasons",
         F.when(is_bad, F.coalesce("malformed_record", F.to_json("delivered"))).alias("raw"),
         "delivered",
+        *_rounded(contract, texts),
     )
+
+
+def _rounded(contract: Contract, texts: Mapping[str, Column]) -> list[Column]:
+    """The column `rounded`, of a contract with such columns."""
+    asked = [
+        F.when(is_rounded(texts[c.name], c, contract.forms), F.lit(c.name))
+        for c in contract.rounded
+    ]
+    return [F.array_compact(F.array(*asked)).alias(ROUNDED)] if asked else []
+
+
+def rounded_values(column: ContractColumn) -> Column:
+    """Of judged records: how many values of the column were rounded, as `rounded_<column>`."""
+    return F.count_if(F.array_contains(ROUNDED, column.name)).alias(f"rounded_{column.name}")
 
 
 def _with_hashes(rows: DataFrame, contract: Contract) -> DataFrame:

@@ -1,4 +1,7 @@
-"""Delivered text as the value that it says: trimmed, standardised, typed, and never rounded."""
+"""Delivered text as the value that it says: trimmed, standardised, typed.
+
+A value is rounded only where the contract says so, see `rounding`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pyspark.sql import functions as F
 from assay.contracts.columns import Column as ContractColumn
 from assay.contracts.date_formats import ISO, date_parts
 from assay.contracts.dialect import TextForms
+from spark_jobs.transformations.rounding import is_inexact, rounded
 
 # Unicode's White_Space, and what has no width: U+180E, U+200B to U+200D, U+2060, U+FEFF.
 BLANKS = (
@@ -73,7 +77,10 @@ def _look_up(table: Mapping[str, str], text: Column) -> Column:
 
 
 def typed(text: Column, column: ContractColumn, forms: TextForms) -> Column:
-    """The text as the contract's type, or null when it does not say that value exactly."""
+    """The text as the contract's type, or null when it does not say such a value.
+
+    It says it exactly, but for a column with `round`.
+    """
     if column.type == "string":
         return text
     if column.type in ("date", "timestamp"):
@@ -86,10 +93,16 @@ def typed(text: Column, column: ContractColumn, forms: TextForms) -> Column:
     return text.try_cast("boolean")
 
 
+def is_rounded(text: Column, column: ContractColumn, forms: TextForms) -> Column:
+    """Whether the typed value of a column with `round` differs from what the text says."""
+    return F.coalesce(is_inexact(_plain(text, forms), column), F.lit(False))
+
+
 def _number(text: Column, column: ContractColumn) -> Column:
     if column.is_decimal:
         plain = rf"^[+-]?(?=[.]?\d)\d*([.]\d{{0,{column.scale}}}0*)?$"
-        return F.when(text.rlike(plain), text.try_cast(column.type))
+        exact = F.when(text.rlike(plain), text.try_cast(column.type))
+        return exact.otherwise(rounded(text, column)) if column.round else exact
     # A whole number may have been written as a decimal, 12.0.
     whole = F.substring_index(text, ".", 1).try_cast(column.type)
     return F.when(text.rlike(WHOLE), text.try_cast(column.type)).when(
@@ -109,7 +122,8 @@ def _moment(text: Column, column: ContractColumn) -> Column:
 def _plain(text: Column, forms: TextForms) -> Column:
     """A number with a point for its decimal mark and nothing between its thousands.
 
-    Null when a thousands mark stands anywhere but between groups of three: 1.5 is not 15.
+    Null when a thousands mark stands anywhere but between groups of three: 1.5 is not 15. An
+    exponent stays.
     """
     mark, point = forms.thousands, forms.decimal
     if (mark, point) == ("", "."):
@@ -117,7 +131,7 @@ def _plain(text: Column, forms: TextForms) -> Column:
     whole = rf"(\d*|\d{{1,3}}([{mark}]\d{{3}})+)" if mark else r"\d*"
     bare = F.replace(text, F.lit(mark), F.lit("")) if mark else text
     plain = F.replace(bare, F.lit(point), F.lit("."))
-    return F.when(text.rlike(rf"^[+-]?{whole}([{point}]\d*)?$"), plain)
+    return F.when(text.rlike(rf"^[+-]?{whole}([{point}]\d*)?([eE][+-]?\d+)?$"), plain)
 
 
 def _iso(text: Column, forms: TextForms) -> Column:

@@ -29,7 +29,10 @@ from assay_airflow.task_log import relayed
 if TYPE_CHECKING:
     from assay.spark_runtime.launch import SparkLaunch
 
-RECORDED = ("seconds", "queries", "commits", "versions", "rules", "contracts", "executors")
+RECORDED = (
+    *("seconds", "queries", "executors"),
+    *("commits", "versions", "rules", "contracts", "rounded"),
+)
 
 
 class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider is untyped

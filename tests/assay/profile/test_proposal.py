@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from assay.profile.proposal import Proposal, propose
 from assay.profile.render import render
 from builders.sample_files import (
     CITIES,
+    RECORDS,
     clickstream_csv,
     european_csv,
     nested_json,
@@ -80,9 +84,46 @@ def test_objects_in_json_become_columns_of_their_own(tmp_path: Path) -> None:
     assert silver.on_equal_version == "latest_delivery"
     assert any("--key stock_id" in line for line in proposal.decisions)
     assert types(silver)["price"] == "decimal(12,2)"
-    assert any(line.startswith("price: 2 of 240") for line in proposal.decisions)
+    assert [c.name for c in silver.rounded] == ["price"]
+    told = (
+        "price: 2 of 240 texts have more decimals than decimal(12,2), such as '0.30000000000000004'"
+    )
+    assert any(line.startswith(told) for line in proposal.decisions)
+    assert "2 rounded, such as '0.30000000000000004'" in render(proposal)
     exchange = next(c for c in silver.columns if c.name == "exchange")
     assert (exchange.nullable, exchange.allowed) == (True, ("NYSE", "XETR"))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        # The noise of sums, and of floats with half the digits.
+        (lambda n: f"{n / 10 + 0.2!r}", "decimal(12,2)"),
+        (lambda n: f"{n}.999999" if n % 80 == 12 else f"{n}.5", "decimal(12,2)"),
+        (lambda n: f"{n}.989999771118164" if n % 2 else f"{n}.99", "decimal(12,2)"),
+        # Digits that are meant, or that nobody can tell from such.
+        (lambda n: "1e-07" if n == 3 else f"{n}.5", "decimal(13,6)"),
+        (lambda n: f"{n}.{n * 3571 % 1_000_000:06}", "decimal(13,6)"),
+        (lambda n: f"{math.sin(n)!r}", "decimal(12,6)"),
+        (lambda n: f"{n / 7e6!r}", "decimal(12,6)"),
+        (lambda n: f"{n}.25", "decimal(12,2)"),
+        (lambda n: f"{n}E-2", "decimal(12,2)"),
+    ],
+)
+def test_floats_are_proposed_to_be_rounded(
+    tmp_path: Path, make: Callable[[int], str], kind: str
+) -> None:
+    path = plain_csv(tmp_path, lambda n: [f"p{n}", make(n)], "code,rate")
+    proposal = propose("rates", [path], Given())
+    _, silver = contracts(proposal, tmp_path)
+    (rate,) = (c.typed for c in proposal.columns if c.typed.name == "rate")
+    (column,) = (c for c in silver.columns if c.name == "rate")
+    texts = [make(n) for n in range(RECORDS)]
+    scale = Decimal((0, (1,), -column.scale))
+    rounded = sum(Decimal(text) != Decimal(text).quantize(scale) for text in texts)
+    assert (rate.type, rate.inexact, rate.unread) == (kind, rounded, 0)
+    has_exponent = any("e" in text.lower() for text in texts)
+    assert bool(column.round) == (rounded > 0 or has_exponent)
 
 
 def test_parquet_of_pandas_has_whole_numbers_in_floats(tmp_path: Path) -> None:

@@ -12,8 +12,21 @@ import pytest
 from assay.contracts.columns import Column
 from assay.contracts.dialect import TextForms
 from assay.contracts.load import load_contract
+from assay.verify.rounding import add_rounding, is_rounded
 from assay.verify.text import BLANK_POINTS, canonical, digest, typed
-from builders.spellings import CONTINENTAL, CONTINENTAL_TEXTS, DECIMALS, MOMENT, MONEY, TIMESTAMPS
+from builders.spellings import (
+    CONTINENTAL,
+    CONTINENTAL_TEXTS,
+    DECIMALS,
+    EXACT_TEXTS,
+    MOMENT,
+    MONEY,
+    ROUNDED,
+    ROUNDED_CONTINENTAL,
+    ROUNDED_TEXTS,
+    TIMESTAMPS,
+    UNROUNDED_TEXTS,
+)
 from spark_jobs.transformations.text import BLANKS
 
 SILVER, BRONZE = load_contract("silver", "trades"), load_contract("bronze", "trades")
@@ -23,6 +36,7 @@ SILVER, BRONZE = load_contract("silver", "trades"), load_contract("bronze", "tra
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        add_rounding(connection)
         yield connection
 
 
@@ -57,6 +71,22 @@ def test_texts_are_read_by_the_forms_of_their_feed(
     offset = "+00" if column is MOMENT else ""
     expected = {text: value and f"{value}{offset}" for text, value in taken.items()}
     assert read(database, column, list(taken), CONTINENTAL) == expected
+
+
+def test_what_silver_rounds_is_read_as_the_same_value(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    taken = {**EXACT_TEXTS, **ROUNDED_TEXTS}
+    assert read(database, ROUNDED, [*map(str, taken)]) == taken
+    assert {text for text in map(str, taken) if is_rounded(text, 2)} == {*ROUNDED_TEXTS}
+    continental = {text: value for text, value in ROUNDED_CONTINENTAL.items() if value is not None}
+    assert read(database, ROUNDED, [*map(str, continental)], CONTINENTAL) == continental
+
+
+def test_what_is_too_large_or_no_number_is_no_value(database: duckdb.DuckDBPyConnection) -> None:
+    spelt = [text for text in UNROUNDED_TEXTS if text not in (None, "1_0.5", "\uff11.5")]
+    assert {*read(database, ROUNDED, [*map(str, spelt)]).values()} == {None}
+    assert [is_rounded(text, 2) for text in ("x", "1e9999999999", "nan")] == [None, None, True]
 
 
 def test_the_same_blanks_are_trimmed(database: duckdb.DuckDBPyConnection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +19,21 @@ from pyspark.testing import assertDataFrameEqual
 from assay.contracts.columns import Column
 from assay.contracts.dialect import TextForms
 from assay.contracts.model import Contract
-from builders.spellings import CONTINENTAL, CONTINENTAL_TEXTS, DECIMALS, MOMENT, MONEY, TIMESTAMPS
+from builders.spellings import (
+    CONTINENTAL,
+    CONTINENTAL_TEXTS,
+    DECIMALS,
+    EXACT_TEXTS,
+    MOMENT,
+    MONEY,
+    ROUNDED,
+    ROUNDED_CONTINENTAL,
+    ROUNDED_TEXTS,
+    TIMESTAMPS,
+    UNROUNDED_TEXTS,
+)
 from builders.trades import PLAIN, SILVER, bronze
-from spark_jobs.transformations.conform import conform, row_hash
+from spark_jobs.transformations.conform import conform, rounded_values, row_hash
 from spark_jobs.transformations.text import BLANKS, standardise, typed
 
 USUAL = TextForms()
@@ -56,6 +69,49 @@ def contract_of(*columns: Column) -> Contract:
 
 def test_decimal_is_taken_exactly_or_not_at_all(spark: SparkSession) -> None:
     assert typed_values(spark, MONEY, list(DECIMALS)) == DECIMALS
+
+
+def test_a_column_that_says_so_is_rounded_half_to_even(spark: SparkSession) -> None:
+    texts = {**EXACT_TEXTS, **ROUNDED_TEXTS, **UNROUNDED_TEXTS}
+    assert typed_values(spark, ROUNDED, list(texts)) == texts
+    found = typed_values(spark, ROUNDED, list(ROUNDED_CONTINENTAL), CONTINENTAL)
+    assert found == ROUNDED_CONTINENTAL
+    without = typed_values(spark, replace(ROUNDED, round=None), list(texts))
+    plain = {text: value for text, value in EXACT_TEXTS.items() if "e" not in str(text).lower()}
+    assert without == {text: plain.get(text) for text in texts}
+
+
+def test_the_widest_decimal_that_may_be_rounded_keeps_all_of_its_digits(
+    spark: SparkSession,
+) -> None:
+    column = Column("rate", "decimal(36,6)", round="half_even")
+    nines = "9" * 30
+    found = typed_values(spark, column, [f"{nines}.9999985", f"{nines}.9999995", "-0.0000005"])
+    assert [*found.values()] == [f"{nines}.999998", None, "0.000000"]
+
+
+def test_a_record_tells_which_of_its_values_were_rounded(spark: SparkSession) -> None:
+    columns = [replace(c, round="half_even") if c.is_decimal else c for c in SILVER.columns]
+    contract = replace(SILVER, columns=tuple(columns))
+    texts = [
+        {"from_cost": "12.5"},
+        {"from_cost": "0.125", "to_cost": "1e-7"},
+        {"from_cost": f"{'9' * 16}.995", "to_cost": "0.135"},
+    ]
+    judged = conform(bronze(spark, *texts), contract).orderBy("record_number")
+    rows = judged.select("from_cost", "to_cost", "reasons", "rounded").collect()
+    assert [row["rounded"] for row in rows] == [
+        [],
+        ["from_cost", "to_cost"],
+        ["from_cost", "to_cost"],
+    ]
+    assert (rows[1]["from_cost"], rows[1]["to_cost"]) == (Decimal("0.12"), Decimal("0.00"))
+    assert rows[2]["reasons"] == ["from_cost.unparseable"]
+    (told,) = (
+        judged.where(F.size("reasons") == 0).agg(rounded_values(contract.rounded[0])).collect()
+    )
+    assert told["rounded_from_cost"] == 1
+    assert "rounded" not in conform(bronze(spark, {}), SILVER).columns
 
 
 def test_timestamp_is_a_moment_in_utc_or_nothing(spark: SparkSession) -> None:
