@@ -282,7 +282,6 @@ class Walk:
                 attempts.pipeline,
                 request,
                 epoch,
-                print,
             )
         )
 
