@@ -283,7 +283,6 @@ class Walk:
                 attempts.pipeline,
                 request,
                 epoch,
-                print,
             )
         )
 
