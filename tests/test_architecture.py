@@ -79,8 +79,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 # The baselines of the benchmarks are programs for spark-submit, no part of the chain.
 EXEMPT = ("include/assay/bench/programs",)
-# room of `assay` → the other rooms that it may import; what lies at the top, each may
+# room of `assay` → the other rooms that it may import; what lies at the top, and `events`, each may
 ROOMS: dict[str, set[str]] = {
+    "events": set(),
     "storage": set(),
     "contracts": set(),
     "ledger": set(),
@@ -168,7 +169,7 @@ def test_a_room_imports_no_room_above_it(room: str) -> None:
         for name in imports(path, top_only=False)
         if name.startswith("assay.")
     }
-    assert imported & rooms <= ROOMS[room]
+    assert imported & rooms - {"events"} <= ROOMS[room]
 
 
 def test_the_ledger_alone_asks_the_books() -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from assay import evolution
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
+from assay.serving import evolution
 from assay.serving.evolution import LINEAGE, evolve_tables
 
 if TYPE_CHECKING:
