@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from psycopg.errors import UniqueViolation
-
 from assay.batch_states import (
     ABANDONED,
     DRY_RUN,
@@ -76,6 +74,8 @@ def record_deliveries(
 
     Raises BatchError when another live batch has claimed one of the slices since they were judged.
     """
+    from psycopg.errors import UniqueViolation  # parsing a DAG must not load it
+
     told = [{"batch_id": batch_id, **asdict(delivery)} for delivery in deliveries]
     try:
         with connection.transaction(), connection.cursor() as cursor:

@@ -34,6 +34,7 @@ ALTER TABLE ops.batch_slice RENAME COLUMN file_id TO slice_id;
 ALTER TABLE ops.row_ledger RENAME COLUMN file_id TO slice_id;
 ALTER TABLE ops.quarantine_row RENAME COLUMN file_id TO slice_id;
 ALTER VIEW ops.quarantine_open RENAME COLUMN file_id TO slice_id;
+ALTER VIEW serving.stocks RENAME COLUMN file_id TO slice_id;
 
 -- Served tables, also those that were made from contracts of the home alone. A table with a column
 -- slice_id of its own is refused by name: rename that column in its contract and here first.

@@ -173,12 +173,14 @@ def test_attempt_that_is_overtaken_while_staging_is_fenced(
     publish(lake.commit([trade(1)]))
     before = content(database)
 
-    def overtake(line: str) -> None:
-        if "staged" in line:
-            ledger.take_epoch(lake.connection, "trades", "a newer attempt")
+    class Newer:
+        def write(self, event: Event, _: Correlation) -> None:
+            if "staged" in str(event):
+                ledger.take_epoch(lake.connection, "trades", "a newer attempt")
 
-    with pytest.raises(FencedError, match="epoch 2, but a newer attempt took epoch"):
-        publish(lake.commit([trade(2)]), overtake)
+    refused = pytest.raises(FencedError, match="epoch 2, but a newer attempt took epoch")
+    with sent_to(Newer()), refused:
+        publish(lake.commit([trade(2)]))
     assert content(database) == before
     assert staging_tables(database) == []
 
