@@ -10,7 +10,7 @@ from builders.content import GOLD, SILVER, hash_delta, hash_postgres, read_delta
 from builders.gold_oracle import require_gold_of_silver
 from builders.running_stack import STAGES, Batch, RunningStack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def test_a_second_run_waits_for_the_first_and_has_nothing_new(

@@ -28,6 +28,7 @@ from builders.warm_spark import WarmSpark
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.long
 def test_a_batch_whose_client_is_killed_at_any_time_ends_as_if_undisturbed(
     attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
 ) -> None:
