@@ -110,7 +110,7 @@ def pipeline(
 def load(pipeline: Attempts, name: str, **params: Any) -> tuple[Plan, dict[str, Any]]:
     """The batch, and what build_silver told of it."""
     plan = pipeline.accept(name, **params)
-    if plan.files:
+    if plan.slices:
         pipeline.run(plan, "ingest_bronze")
     built = pipeline.run(plan, "build_silver")
     pipeline.run(plan, "build_gold", "commit")
@@ -124,6 +124,7 @@ def ask(pipeline: Attempts, query: str, *parameters: object) -> list[Any]:
         return connection.execute(query, parameters).fetchall()  # type: ignore[call-overload, no-any-return]
 
 
+@pytest.mark.long
 def test_rounded_values_are_counted_from_the_stage_to_the_books_and_audited(
     pipeline: Attempts,
 ) -> None:
