@@ -42,7 +42,7 @@ PUBLISH = Path(__file__).with_name("publish_process.py")
 ROLLBACK = Path(__file__).with_name("rollback_process.py")
 BUILD = ("ingest_bronze", "build_silver", "build_gold", "commit")
 PIPELINE = "trades"
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @dataclass
