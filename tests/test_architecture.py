@@ -32,7 +32,7 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
     "include/assay": ("airflow", "assay_airflow", "dags", "gold"),
     "include/assay_stack": ("airflow", "assay_airflow", "dags", "gold", "spark_jobs"),
     "include/assay/verify": (
-        "assay.landing",
+        "assay.intake",
         "assay.publish",
         "assay.ledger",
         "assay.operations",
@@ -89,19 +89,19 @@ ROOMS: dict[str, set[str]] = {
     "airflow_client": {"home"},
     "serving": {"contracts", "ledger"},
     "spark_runtime": {"home", "storage"},
-    "landing": {"contracts", "ledger", "quarantine", "spark_runtime", "storage"},
-    "quarantine": {"contracts", "landing", "ledger", "storage"},
+    "intake": {"contracts", "ledger", "quarantine", "spark_runtime", "storage"},
+    "quarantine": {"contracts", "intake", "ledger", "storage"},
     "publish": {"contracts", "ledger", "quarantine", "serving"},
-    "maintenance": {"contracts", "landing", "ledger", "storage"},
+    "maintenance": {"contracts", "intake", "ledger", "storage"},
 }
 # What asks the books in SQL. The auditor has its own SQL, so that it proves that of the ledger.
 OPS = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING|SELECT|TABLE|EXISTS)\s+ops\.\w+")
 MAY_ASK_OPS = ("ledger/", "verify/", "serving/migrations.py", "bench/publishing.py")
 # Left where they join staged tables or files of slices; see docs/decisions/0025-rooms.md.
 STILL_ASK_OPS = {
-    "landing/archive.py",
-    "landing/overdue.py",
-    "landing/planning.py",
+    "intake/archive.py",
+    "intake/overdue.py",
+    "intake/planning.py",
     "maintenance/batches.py",
     "operations/rollback/quarantine.py",
     "publish/quarantine.py",

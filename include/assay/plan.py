@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def delivery_order(self) -> str:
-        """Parquet file of the order in which files were delivered; see `landing.delivery_order`."""
+        """Parquet file of the order in which files were delivered; see `intake.delivery_order`."""
         return self.work("delivery_order.parquet")
 
     @property

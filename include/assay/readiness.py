@@ -18,8 +18,8 @@ from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.gates import all_subjects, require_verdicts, subjects
 from assay.inputs import Rebuild, Releases
-from assay.landing.delivery_order import write_delivery_order
-from assay.landing.rest import require_unchanged
+from assay.intake.delivery_order import write_delivery_order
+from assay.intake.rest import require_unchanged
 from assay.ledger.query import Connection
 from assay.plan import Plan
 from assay.publish.change import require_staged

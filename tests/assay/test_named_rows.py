@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import Delivery, batch_state, fail_batch, record_deliveries
 from assay.params import resolve_params
 from assay.plan import Plan

@@ -25,7 +25,7 @@ from assay import ledger
 from assay.bench.commands import PROGRAMS
 from assay.bench.gates import pass_gates
 from assay.home.paths import child_environment
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.params import resolve_params
 from assay.plan import Plan, read_plan
 from assay.publish import publish_pending, stage_batch

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from assay import ledger
 from assay.contracts.load import gold_contracts, load_contract
-from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.landing.archive import archive_files
+from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.archive import archive_files
 from assay.operations.abandon import abandon_batch
 from assay.params import RunParams
 from assay.plan import Plan

@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.inputs import Rebuild, Slices
-from assay.landing import delivery_order
-from assay.landing.filenames import file_date
-from assay.landing.records import inspect_file, matching_suffix
+from assay.intake import delivery_order
+from assay.intake.filenames import file_date
+from assay.intake.records import inspect_file, matching_suffix
 from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import SCHEMA
 from assay.results import next_epoch, write_result

@@ -18,7 +18,7 @@ from assay import ledger
 from assay.errors import AssayError, BatchError
 from assay.gates import contracts_at, decide, require_pass, subjects
 from assay.inputs import Waiver
-from assay.landing.archive import accepted_files_in_place, archive_files
+from assay.intake.archive import accepted_files_in_place, archive_files
 from assay.ledger.releases import standing_releases
 from assay.ledger.rollbacks import open_rollback
 from assay.operations.abandon import abandon_batch

@@ -15,7 +15,7 @@ import pytest
 from assay.airflow_client.runs import RunState
 from assay.contracts.load import gold_contracts, load_contract
 from assay.generate.truth import Truth
-from assay.landing.filenames import REASONS_OF_PATCH
+from assay.intake.filenames import REASONS_OF_PATCH
 from builders.content import hash_delta, hash_postgres, read_delta
 from builders.deliveries import deliver, make_set
 from builders.gold_oracle import require_gold_of_silver

@@ -16,7 +16,7 @@ from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.gates import pass_gates
 from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.home.dsn import dsn
-from assay.landing.accept import accept_files
+from assay.intake.accept import accept_files
 from assay.params import RunParams
 from assay.plan import Plan
 from assay.run import Run

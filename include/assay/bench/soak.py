@@ -19,7 +19,7 @@ from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.errors import StackError
 from assay.events.sinks import sent_to
 from assay.home.dsn import dsn
-from assay.landing.accept import accept_files
+from assay.intake.accept import accept_files
 from assay.params import RunParams
 from assay.plan import Plan, read_plan
 from assay.publish import publish_pending, stage_batch

@@ -15,7 +15,7 @@ import psycopg
 from assay.batch_states import CLOSED, EMPTY, HOLDS_NOTHING, PUBLISHED, ROLLED_BACK
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
-from assay.landing.moves import hold_files
+from assay.intake.moves import hold_files
 from assay.ledger.query import fetch_all
 from assay.settings import Settings
 from assay.storage.addresses import as_place

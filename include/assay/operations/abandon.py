@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, ROLLED_BACK
 from assay.errors import BatchError
-from assay.landing.moves import hold_files
-from assay.landing.returns import return_files
+from assay.intake.moves import hold_files
+from assay.intake.returns import return_files
 from assay.ledger import batch_state, overtake, run_of_batch
 from assay.ledger.query import Connection
 from assay.plan import read_plan

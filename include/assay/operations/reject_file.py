@@ -7,10 +7,10 @@ from dataclasses import replace
 from assay.batch_states import BEFORE_COMMIT, EMPTY
 from assay.errors import BatchError
 from assay.inputs import Slices
-from assay.landing.filenames import fit_name
-from assay.landing.judge import reason_path, write_reason
-from assay.landing.moves import hold_files, move_file, sync_folders
-from assay.landing.returns import dataset_of
+from assay.intake.filenames import fit_name
+from assay.intake.judge import reason_path, write_reason
+from assay.intake.moves import hold_files, move_file, sync_folders
+from assay.intake.returns import dataset_of
 from assay.ledger import (
     Delivery,
     batch_state,

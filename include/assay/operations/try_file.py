@@ -13,7 +13,7 @@ from uuid import uuid4
 from assay.contracts.load import load_contract
 from assay.errors import StackError
 from assay.home.paths import child_environment
-from assay.landing.records import Inspection, matching_suffix
+from assay.intake.records import Inspection, matching_suffix
 from assay.results import read_failure, read_result
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.slices import FileSlice

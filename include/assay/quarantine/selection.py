@@ -19,7 +19,7 @@ from psycopg.rows import tuple_row
 from assay.batch_states import WHOLE_IN_LAKE
 from assay.errors import BatchError
 from assay.inputs import Movement, Rebuild, Replay
-from assay.landing.filenames import PATCH_NAME
+from assay.intake.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
 from assay.lineage import SLICE_ID_IN_LAKE
 from assay.plan import Plan

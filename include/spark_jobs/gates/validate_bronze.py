@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.inputs import Patch
-from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
+from assay.intake.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.plan import Plan
 from spark_jobs.gates.expectations import GateFrame
 from spark_jobs.gates.validate import validate

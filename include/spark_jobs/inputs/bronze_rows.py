@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from assay.errors import BatchError
 from assay.inputs import Patch, Rebuild, Replay
-from assay.landing.filenames import PATCH_NAME, PATCHED_ROW
+from assay.intake.filenames import PATCH_NAME, PATCHED_ROW
 from assay.plan import Plan
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.transformations.conform import HELD_BACK

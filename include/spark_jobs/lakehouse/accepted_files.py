@@ -23,8 +23,8 @@ from pyspark.sql.types import (
 )
 
 from assay.contracts.model import Contract
-from assay.landing.filenames import is_patch
-from assay.landing.header import match_header, spellings
+from assay.intake.filenames import is_patch
+from assay.intake.header import match_header, spellings
 from assay.slices import Slice
 from assay.storage.addresses import as_place
 from assay.storage.objects import on_this_machine

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from assay.contracts.load import load_contract
 from assay.inputs import Rebuild
-from assay.landing.rest import require_unchanged
+from assay.intake.rest import require_unchanged
 from assay.plan import Plan
 from assay.stage_results import Ingested, IngestResult
 from assay.words import count

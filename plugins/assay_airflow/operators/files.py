@@ -64,9 +64,9 @@ class AcceptFilesOperator(BaseSensorOperator):
         self.datasets = list(datasets)
 
     def execute(self, context: Context) -> str:
-        """See `assay.landing.accept.accept_files`."""
-        from assay.landing.accept import accept_files
-        from assay.landing.releases import await_releases
+        """See `assay.intake.accept.accept_files`."""
+        from assay.intake.accept import accept_files
+        from assay.intake.releases import await_releases
         from assay.storage.lake_claim import claim_lake
 
         run = self._run(context)
@@ -180,9 +180,9 @@ class ArchiveFilesOperator(BaseOperator):
     """
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.landing.archive.archive_files` and `assay.landing.overdue`."""
-        from assay.landing.archive import archive_files
-        from assay.landing.overdue import describe_overdue
+        """See `assay.intake.archive.archive_files` and `assay.intake.overdue`."""
+        from assay.intake.archive import archive_files
+        from assay.intake.overdue import describe_overdue
 
         plan = read_plan(pull_plan_path(context))
         if not plan.commit:

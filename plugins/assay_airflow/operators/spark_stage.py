@@ -119,7 +119,7 @@ class SparkStageOperator(SparkJobOperator):
     def _submit(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
-        from assay.landing.archive import accepted_files_in_place
+        from assay.intake.archive import accepted_files_in_place
         from assay.spark_runtime.launch import launch
 
         job = launch(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError, SettingsError
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, set_batch_state, summary_of_run
 from assay.operations.act import Asked, act, find_batch, goes_on
 from assay.params import resolve_params

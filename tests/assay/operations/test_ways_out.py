@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from assay.errors import BatchError
-from assay.landing import returns
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake import returns
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import (
     batch_state,
     deliveries,
@@ -123,7 +123,7 @@ def test_abandoning_a_batch_that_was_cut_off_while_taking_loses_nothing(
         raise BatchError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr("assay.landing.intake.inspect_taken", cut_off)
+        patch.setattr("assay.intake.landing.inspect_taken", cut_off)
         with pytest.raises(BatchError, match="cut off"):
             accept("one")
     assert not path.exists()
