@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from assay import ledger
-from assay.batch_states import (
-    COMMITTED,
-    COMMITTING,
-    FAILED,
-    PUBLISHED,
-    RUNNING,
-    UNRELEASED,
-    BatchState,
-)
-from assay.delta_history import commits
+from assay.batch.gates import all_subjects, require_verdicts
+from assay.batch.inputs import Rebuild, Releases
+from assay.batch.plan import Plan
+from assay.batch.states import FAILED, UNRELEASED
 from assay.errors import BatchError
-from assay.gates import all_subjects, require_verdicts, subjects
-from assay.inputs import Rebuild, Releases
 from assay.intake.delivery_order import write_delivery_order
 from assay.intake.rest import require_unchanged
 from assay.ledger.query import Connection
-from assay.plan import Plan
 from assay.publish.change import require_staged
 from assay.quarantine.selection import require_open, select_rows
-from assay.stage_results import NO_GOLD, GoldBuild, SilverBuild, read_gold, read_silver
 
 UP_TO_SILVER = ("ingest_bronze", "validate_bronze", "build_silver")
 RESOLVED_AGAINST = ("build_silver", "build_gold", "stage", "commit")
@@ -98,54 +86,3 @@ def _require_alone(connection: Connection, plan: Plan) -> None:
     for other in ledger.batches_in_state(connection, plan.pipeline, UNRELEASED):
         if other != plan.batch_id:
             raise BatchError(f"{plan.batch_id}: {ledger.still_unreleased(other)}")
-
-
-def read_builds(plan: Plan, rules: str) -> tuple[dict[str, SilverBuild], dict[str, GoldBuild]]:
-    """What the newest builds made of silver and gold. Raises BatchError unless they belong together
-    and were made under the rules of today."""
-    has_silver = plan.input.makes_silver
-    silver = read_silver(plan.folder) if has_silver else None
-    made_from = subjects(plan, "silver") if has_silver else {}
-    gold = read_gold(plan.folder) if plan.needs("build_gold") else NO_GOLD
-    if gold.made_from not in (None, made_from):
-        raise BatchError(
-            f"{plan.batch_id}: silver was built again after gold; clear build_gold and all after it"
-        )
-    if not {silver.rules if silver else None, gold.rules} <= {None, rules}:
-        raise BatchError(
-            f"{plan.batch_id}: contracts or transformations have changed since it was built and"
-            f" judged; clear {plan.input.first_build} and all after it"
-        )
-    return silver.datasets if silver else {}, gold.tables
-
-
-def settle_commit(connection: Connection, plan: Plan) -> BatchState:
-    """The state of a batch whose commit was cut off, after a look at the lake; no job may be alive.
-
-    A commit that wrote nothing takes the batch back to where it was, so that it can be given up;
-    unless a rollback was cut off, which has the batch on its list and must find it in the lake.
-    """
-    state, committed = ledger.commit_of(connection, plan.batch_id)
-    if (
-        state != COMMITTING
-        or ledger.is_rolling_back(connection, plan.pipeline)
-        or any(
-            commit.batch_id == plan.batch_id and commit.epoch > committed
-            for path in _written_by_commit(plan)
-            for commit in commits(path)
-        )
-    ):
-        return state
-    before = RUNNING if committed < 0 else COMMITTED
-    if ledger.has_standing_release(connection, plan.batch_id):
-        before = PUBLISHED
-    ledger.set_batch_state(connection, plan.batch_id, before)
-    return before
-
-
-def _written_by_commit(plan: Plan) -> Iterator[str]:
-    for dataset in plan.datasets if plan.input.makes_silver else ():
-        yield plan.table("quarantine", dataset)
-        yield plan.table("silver", dataset)
-    for contract in plan.gold:
-        yield plan.table("gold", contract.name)

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
+from assay.batch.plan import Plan
+from assay.batch.results import next_epoch
+from assay.batch.run import RunType, batch_id_of
 from assay.errors import AssayError, FencedError, ObjectStoreError
-from assay.plan import Plan
-from assay.results import next_epoch
-from assay.run import RunType, batch_id_of
 from assay_airflow.connections import connect, use_object_store
 from assay_airflow.endings import NeedsPerson, TaskEnded
 from assay_airflow.task_log import begin

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from assay.batch.params import resolve_params
 from assay.errors import SettingsError
 from assay.events import event
 from assay.events.context import VARIABLE, Correlation, about, bind, known
@@ -21,7 +22,6 @@ from assay.events.event import Event, FileLeft, FileRefused, Progress, Released,
 from assay.events.sinks import Lines, emit, gathered, sent_to
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.intake.archive import archive_files
-from assay.params import resolve_params
 from assay.settings import load_settings
 from builders.deliveries import age
 from builders.ledger_rows import bring_to

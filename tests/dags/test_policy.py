@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
-from assay.params import PARAM_SCHEMAS, resolve_params
+from assay.batch.params import PARAM_SCHEMAS, resolve_params
 from assay.pipelines import all_pipelines
 from assay.settings import REPOSITORY
 from assay.task_docs import HEADINGS, OTHERS, STAGES, doc_of

@@ -13,7 +13,7 @@ from assay import ledger
 from assay.airflow_client.api import api_client
 from assay.airflow_client.follow import follow_everything
 from assay.airflow_client.runs import AirflowRuns, RunState
-from assay.batch_states import PUBLISHED
+from assay.batch.states import PUBLISHED
 from assay.bench.figures import Breakdown
 from assay.bench.timeline import Timeline, timeline
 from assay.bench.workbench import PIPELINE, Workbench, deliver

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from statistics import median
 
-from assay.batch_states import EMPTY, PUBLISHED
+from assay.batch.states import EMPTY, PUBLISHED
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.dag_runs import DagRun, load_everything, run_dag
 from assay.bench.figures import PartResult, Ratio

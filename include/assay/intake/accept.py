@@ -11,12 +11,15 @@ from typing import Any, NoReturn
 
 import psycopg
 
-from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
+from assay.batch.inputs import Rebuild, Waiver
+from assay.batch.plan import Plan, read_plan, write_plan
+from assay.batch.run import Run, batch_id_of
+from assay.batch.states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
 from assay.contracts.load import contracts_of
 from assay.errors import BatchError
 from assay.events.event import PlanFrozen
 from assay.events.sinks import emit
-from assay.inputs import Rebuild, Waiver
+from assay.intake.cut_off_commit import settle_commit
 from assay.intake.delivery_order import write_delivery_order
 from assay.intake.held import IsActive, refusal_of
 from assay.intake.landing import Intake, Landing
@@ -35,10 +38,7 @@ from assay.ledger import (
     start_batch,
     take_epoch,
 )
-from assay.plan import Plan, read_plan, write_plan
 from assay.quarantine.selection import explain_unnamed
-from assay.readiness import settle_commit
-from assay.run import Run, batch_id_of
 from assay.settings import Settings
 from assay.spark_runtime.submit import is_locked
 

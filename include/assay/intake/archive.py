@@ -13,17 +13,17 @@ from typing import Any
 
 import psycopg
 
-from assay.batch_states import ARCHIVED, EMPTY, RUNNING
+from assay.batch.inputs import Waiver
+from assay.batch.plan import Plan
+from assay.batch.states import ARCHIVED, EMPTY, RUNNING
 from assay.errors import BatchError
 from assay.events.event import FilesArchived
 from assay.events.sinks import emit
-from assay.inputs import Waiver
 from assay.intake.filenames import fit_name
 from assay.intake.moves import hold_files, is_copy, link_file, move_file, sync_folders
 from assay.intake.survey import hash_file
 from assay.ledger import batch_state, deliveries, set_batch_state
 from assay.ledger.query import fetch_all
-from assay.plan import Plan
 from assay.settings import Settings
 from assay.storage.addresses import Place, as_place
 from assay.storage.objects import exists, on_this_machine, remove

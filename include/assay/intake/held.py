@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from assay.batch_states import ABANDONED
+from assay.batch.run import Run
+from assay.batch.states import ABANDONED
 from assay.intake.take import batch_folders, is_asked_for, taken_files
 from assay.ledger import Delivery, HeldFile, held_files, unended_batches
 from assay.ledger.query import Connection
-from assay.run import Run
 from assay.settings import Settings
 from assay.storage.addresses import as_place
 from assay.storage.objects import folders_in, stored

@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg
 
-from assay.batch_states import ABANDONED
+from assay.batch.run import Run
+from assay.batch.states import ABANDONED
 from assay.events.event import FileLeft, FileRefused, Progress
 from assay.events.sinks import emit
 from assay.intake.days import tell_days
@@ -26,7 +27,6 @@ from assay.intake.take import (
     taken_files,
 )
 from assay.ledger import Delivery, HeldFile, batch_holding, deliveries, record_deliveries
-from assay.run import Run
 from assay.settings import Settings
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 
 from assay import ledger
-from assay.inputs import (
+from assay.batch.inputs import (
     Input,
     Patch,
     Rebuild,
@@ -18,14 +18,14 @@ from assay.inputs import (
     manifest_hash,
     slices_of,
 )
+from assay.batch.plan import GatePolicy, Plan
+from assay.batch.run import Run
+from assay.batch.slices import FileSlice, Slice
 from assay.ledger import Delivery
 from assay.ledger.order import last_manifest
 from assay.ledger.query import Connection, fetch_all
-from assay.plan import GatePolicy, Plan
 from assay.quarantine.selection import select_rows
-from assay.run import Run
 from assay.settings import Settings
-from assay.slices import FileSlice, Slice
 from assay.words import count
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from assay.batch.slices import Slice
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FileRejectedError
 from assay.events.event import FileLeft, Progress
 from assay.events.sinks import emit
 from assay.intake.survey import hash_file, open_regular
 from assay.settings import Settings
-from assay.slices import Slice
 from assay.storage.addresses import Place, as_place
 from assay.storage.file_system import SHARED, file_system
 

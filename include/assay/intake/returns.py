@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.batch_states import ABANDONED
+from assay.batch.states import ABANDONED
 from assay.intake.moves import move_file, sync_folders
 from assay.intake.take import (
     batch_folders,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.batch_states import (
+from assay.batch.plan import Plan
+from assay.batch.states import (
     CLOSED,
     COMMITTED,
     DRY_RUN,
@@ -18,7 +19,6 @@ from assay.batch_states import (
 )
 from assay.errors import BatchError
 from assay.ledger.query import Connection, as_json, fetch_all, fetch_value
-from assay.plan import Plan
 
 ENDED = (*CLOSED, FAILED)  # its last attempt is over
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from assay.batch_states import CLOSED, EMPTY, HOLDS_NOTHING, PUBLISHED, ROLLED_BACK
+from assay.batch.states import CLOSED, EMPTY, HOLDS_NOTHING, PUBLISHED, ROLLED_BACK
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
 from assay.intake.moves import hold_files

@@ -10,17 +10,17 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from assay.batch.inputs import Movement, Rebuild, Replay, Waiver
+from assay.batch.plan import Plan
+from assay.batch.stage_results import SilverBuild
 from assay.contracts.columns import Column
 from assay.errors import ReconciliationError
-from assay.inputs import Movement, Rebuild, Replay, Waiver
 from assay.ledger.query import fetch_all
 from assay.lineage import SLICE_ID
-from assay.plan import Plan
 from assay.publish.reconciliation import require_equal
 from assay.publish.staging import staging_of
 from assay.publish.targets import Target, parquet_files
 from assay.quarantine.selection import moved_files
-from assay.stage_results import SilverBuild
 from assay.words import count
 
 COLUMNS = (

@@ -200,5 +200,5 @@ def _overtaken(path: str, fence: Fence, newest: Commit) -> FencedError:
 
 
 def _pipeline_of(batch_id: str) -> str:
-    """The first part of a batch's id; see `assay.run.batch_id_of`."""
+    """The first part of a batch's id; see `assay.batch.run.batch_id_of`."""
     return batch_id.rsplit("_", 2)[0] if batch_id.count("_") > 1 else ""

@@ -11,14 +11,14 @@ from airflow.sdk import BaseOperator, BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
+from assay.batch.inputs import Slices
+from assay.batch.params import RunParams, resolve_params
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import next_epoch
+from assay.batch.run import Run, batch_id_of
 from assay.errors import AssayError, BatchError, SettingsError
 from assay.events.event import Failed, Progress, TaskFinished
 from assay.events.sinks import emit, gathered
-from assay.inputs import Slices
-from assay.params import RunParams, resolve_params
-from assay.plan import Plan, read_plan
-from assay.results import next_epoch
-from assay.run import Run, batch_id_of
 from assay.settings import load_settings
 from assay.words import count
 from assay_airflow.attempts import (

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, write_deltalake
 
+from assay.batch.inputs import Rebuild, Slices
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan, read_plan
 from assay.errors import BatchError
-from assay.inputs import Rebuild, Slices
 from assay.intake import accept, judge, landing
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, set_batch_state
-from assay.params import resolve_params
-from assay.plan import Plan, read_plan
 from assay.settings import Settings, load_settings
 from builders.deliveries import age
 from builders.ledger_rows import commit

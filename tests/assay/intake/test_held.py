@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan
 from assay.errors import BatchError
 from assay.intake import returns
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, fail_batch, set_batch_state, take_epoch
 from assay.operations.abandon import abandon_batch
-from assay.params import resolve_params
-from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from builders.deliveries import age
 from builders.ledger_rows import bring_to

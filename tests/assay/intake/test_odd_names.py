@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from assay.batch.params import resolve_params
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import deliveries
-from assay.params import resolve_params
 from assay.settings import load_settings
 from corpus.json_files import JsonCases, lines
 

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan
 from assay.errors import BatchError
 from assay.intake import moves
 from assay.intake.accept import Run, accept_files, batch_id_of
@@ -16,8 +18,6 @@ from assay.intake.archive import accepted_files_in_place, archive_files
 from assay.ledger import deliveries
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
-from assay.params import resolve_params
-from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from assay.storage.addresses import ObjectPath, Place, as_place
 from assay.storage.objects import put, read_bytes, sizes_below, stored_below

@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan
 from assay.events.sinks import gathered
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.intake.archive import archive_files
 from assay.ledger import batch_state, deliveries, fail_batch, resume_batch
-from assay.params import resolve_params
-from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from assay.verify import audit
 from corpus.json_files import JsonCases

@@ -17,13 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
 from assay.intake import landing, rest
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.intake.rest import is_open_for_writing, keep_resting
 from assay.ledger import batch_state, deliveries
-from assay.params import resolve_params
-from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from builders.deliveries import age
 from corpus.trades import HEADER, row, text

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan, read_plan
 from assay.errors import BatchError
 from assay.intake import returns
 from assay.intake.accept import Run, accept_files, batch_id_of
@@ -24,8 +26,6 @@ from assay.ledger import (
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
-from assay.params import resolve_params
-from assay.plan import Plan, read_plan
 from assay.settings import REPOSITORY, Settings, load_settings
 from builders.deliveries import age, deliver
 from builders.ledger_rows import bring_to

@@ -12,7 +12,9 @@ import psycopg
 from deltalake.exceptions import DeltaError
 
 from assay import ledger
-from assay.batch_states import PUBLISHED
+from assay.batch.results import epochs_of
+from assay.batch.stage_results import read_commit
+from assay.batch.states import PUBLISHED
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
@@ -30,9 +32,7 @@ from assay.publish.release import TRANSACTION_SETTINGS, apply_target
 from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import Target, gold_measures
-from assay.results import epochs_of
 from assay.settings import Settings
-from assay.stage_results import read_commit
 
 QUARANTINE = (*COLUMNS, Column("batch_id"))
 

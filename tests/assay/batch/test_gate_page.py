@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 
 from assay import ledger
-from assay.gate_page import render, write_page
+from assay.batch.gate_page import render, write_page
+from assay.batch.verdicts import RecordedVerdict, Verdict
 from assay.settings import load_settings
-from assay.verdicts import RecordedVerdict, Verdict
 from builders.ledger_rows import start_batch
 
 NAME = "<script>alert('x')</script>.csv"

@@ -14,10 +14,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from assay.gates import MET, OVERRIDDEN, sort_records, summarise, word_for
+from assay.batch.gates import MET, OVERRIDDEN, sort_records, summarise, word_for
+from assay.batch.verdicts import RecordedVerdict
 from assay.settings import Settings
 from assay.storage.files import write_whole
-from assay.verdicts import RecordedVerdict
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from assay.contracts.load import gold_contracts
-from assay.contracts.model import Contract
-from assay.errors import BatchError
-from assay.inputs import (
+from assay.batch.inputs import (
     Input,
     Movement,
     Patch,
@@ -27,7 +24,10 @@ from assay.inputs import (
     movement_of,
     slices_of,
 )
-from assay.slices import Slice, slice_as_facts, slice_from_facts
+from assay.batch.slices import Slice, slice_as_facts, slice_from_facts
+from assay.contracts.load import gold_contracts
+from assay.contracts.model import Contract
+from assay.errors import BatchError
 from assay.storage.files import write_whole
 
 # What a plan calls a kind of input.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.results import RecordClass, from_json, latest_result, read_result
+from assay.batch.results import RecordClass, from_json, latest_result, read_result
 
 Bounds = dict[str, tuple[str, str]]  # column → least and greatest value, as text
 

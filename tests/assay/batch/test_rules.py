@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from assay import rules
+from assay.batch import rules
+from assay.batch.rules import rules_version
 from assay.contracts.model import Contract
-from assay.rules import rules_version
 from assay.settings import GOLD, SPARK_JOBS
 
 

@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import pytest
 
+from assay.batch.gates import decide, explain, require_pass, summarise
+from assay.batch.plan import GatePolicy
+from assay.batch.results import from_json
+from assay.batch.verdicts import Verdict
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import GateFailedError
-from assay.gates import decide, explain, require_pass, summarise
-from assay.plan import GatePolicy
-from assay.results import from_json
-from assay.verdicts import Verdict
 
 STRICT = GatePolicy()
 OVERRIDE = GatePolicy("override", "ada", "late correction agreed with trade desk")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay.inputs import (
+from assay.batch.inputs import (
     Input,
     Movement,
     Patch,
@@ -19,8 +19,8 @@ from assay.inputs import (
     Slices,
     Waiver,
 )
-from assay.plan import GatePolicy, Plan, read_plan, write_plan
-from assay.slices import FileSlice
+from assay.batch.plan import GatePolicy, Plan, read_plan, write_plan
+from assay.batch.slices import FileSlice
 
 FILE = FileSlice("trades", "csv", "ab" * 32, "/x/a.csv", "a.csv", 3, 120, ["TradeId"])
 FILE_OF_BEFORE = {

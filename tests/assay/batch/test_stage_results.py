@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from assay.errors import BatchError
-from assay.results import write_result
-from assay.stage_results import (
+from assay.batch.results import write_result
+from assay.batch.stage_results import (
     CommitResult,
     GoldBuild,
     GoldResult,
@@ -23,6 +22,7 @@ from assay.stage_results import (
     read_ingest,
     read_silver,
 )
+from assay.errors import BatchError
 
 COUNTS = {"new": 2, "updated": 1, "duplicate": 0, "superseded": 0, "quarantined": 1}
 SILVER = SilverBuild(

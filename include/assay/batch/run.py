@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.inputs import Input, Movement, Patch, Rebuild, Releases, Replay, Slices, Waiver
-from assay.params import RunParams
+from assay.batch.inputs import Input, Movement, Patch, Rebuild, Releases, Replay, Slices, Waiver
+from assay.batch.params import RunParams
 
 KINDS: dict[str, type[Input]] = {
     "files": Slices,

@@ -1,6 +1,6 @@
 """What a batch is made from: one of six kinds of input, each of which knows what follows from it.
 
-A new kind is a class here and in `Input`, and has a name in plans (`assay.plan.KINDS`).
+A new kind is a class here and in `Input`, and has a name in plans (`assay.batch.plan.KINDS`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import ClassVar, Literal
 
+from assay.batch.slices import Slice
 from assay.contracts.model import Contract
-from assay.slices import Slice
 
 Source = Literal["files", "bronze", "silver", "quarantine"]  # as `ops.batch` has it
 How = Literal["replayed", "patched", "waived"]

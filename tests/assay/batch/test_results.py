@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.errors import AssayError, BatchError, FencedError
-from assay.results import (
+from assay.batch.results import (
     latest_result,
     next_epoch,
     read_failure,
@@ -15,6 +14,7 @@ from assay.results import (
     write_failure,
     write_result,
 )
+from assay.errors import AssayError, BatchError, FencedError
 
 
 def test_a_fenced_attempt_that_wakes_late_is_not_believed(tmp_path: Path) -> None:

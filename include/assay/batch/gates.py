@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from assay.batch.plan import GatePolicy, Plan
+from assay.batch.stage_results import read_gold, read_ingest, read_silver
+from assay.batch.verdicts import Verdict
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract, Layer
 from assay.errors import GateFailedError
-from assay.plan import GatePolicy, Plan
-from assay.stage_results import read_gold, read_ingest, read_silver
-from assay.verdicts import Verdict
 from assay.words import count
 
 NOT_MET, WARNING, OVERRIDDEN, MET = "not met", "warning", "overridden", "met"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from assay import ledger
-from assay.batch_states import CLOSED, MOVES, OPEN, BatchState
+from assay.batch.states import CLOSED, MOVES, OPEN, BatchState
 from assay.errors import BatchError
 from assay.settings import REPOSITORY
 from builders.ledger_rows import bring_to, start_batch
@@ -21,7 +21,7 @@ Connection = psycopg.Connection[Any]
 ARCHITECTURE = (REPOSITORY / "docs" / "architecture.md").read_text()
 # The auditor has its own knowledge of states, and tasks have states of the same names.
 OF_BATCHES_ALONE = [*{*BatchState} - {BatchState.RUNNING, BatchState.FAILED}]
-EXEMPT = ("include/assay/verify/", "include/assay/batch_states.py")
+EXEMPT = ("include/assay/verify/", "include/assay/batch/states.py")
 
 
 def test_the_drawing_shows_the_moves_of_the_table_and_no_others() -> None:
