@@ -14,7 +14,7 @@ import pytest
 import typer
 
 import contract_docs
-from assay import task_docs
+from assay.airflow_ui import task_docs
 from assay.batch.params import PARAM_SCHEMAS
 from assay.cli import generate
 from assay.cli.main import app

@@ -30,7 +30,7 @@ from assay.bench.gates import pass_gates
 from assay.home.paths import child_environment
 from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.publish import publish_pending, stage_batch
-from assay.readiness import prepare_stage
+from assay.publish.readiness import prepare_stage
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.launch import launch
 from assay.verify import audit

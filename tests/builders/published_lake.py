@@ -21,8 +21,8 @@ from assay.batch.results import latest_result, write_result
 from assay.batch.slices import FileSlice
 from assay.bench.gates import pass_gates
 from assay.contracts.columns import Column
+from assay.contracts.lineage import LINEAGE, name_in_lake
 from assay.contracts.load import load_contract
-from assay.lineage import LINEAGE, name_in_lake
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED
 from builders.ledger_rows import commit

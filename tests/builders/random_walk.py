@@ -29,7 +29,7 @@ from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
 from assay.operations.rollback import Request, roll_back
 from assay.publish import stage_batch, waive_rows
-from assay.readiness import prepare_stage
+from assay.publish.readiness import prepare_stage
 from builders.attempts import Attempts
 from builders.deliveries import age
 from spark_jobs.chain import STAGES

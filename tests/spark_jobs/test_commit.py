@@ -16,8 +16,8 @@ from assay.batch.plan import Plan
 from assay.batch.results import latest_result
 from assay.batch.stage_results import read_silver
 from assay.contracts.model import Contract
-from assay.delta_history import base_of, commits
 from assay.errors import BatchError, FencedError, StaleBaseError
+from assay.storage.delta_history import base_of, commits
 from builders.batches import BUILD, LOAD, Lake
 from builders.lake_content import (
     QUARANTINE,

@@ -13,8 +13,8 @@ from assay.batch.inputs import Rebuild
 from assay.batch.plan import Plan
 from assay.batch.results import RECORD_CLASSES
 from assay.contracts.load import gold_contracts, load_contract
-from assay.delta_history import head
 from assay.generate.truth import Truth
+from assay.storage.delta_history import head
 from builders.batches import Lake
 from builders.lake_content import (
     QUARANTINE,

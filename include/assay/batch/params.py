@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from assay.errors import SettingsError
-from assay.forms import (
+from assay.airflow_ui.forms import (
     Allowed,
     Params,
     Reason,
@@ -21,6 +20,7 @@ from assay.forms import (
     refusal,
     shown_as,
 )
+from assay.errors import SettingsError
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 INSIDE_LANDING = r"^(?![/~])(?!(.*/)?\.\.(/|$)).+$"

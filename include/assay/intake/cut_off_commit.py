@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from assay import ledger
 from assay.batch.plan import Plan
 from assay.batch.states import COMMITTED, COMMITTING, PUBLISHED, RUNNING, BatchState
-from assay.delta_history import commits
 from assay.ledger.query import Connection
+from assay.storage.delta_history import commits
 
 
 def settle_commit(connection: Connection, plan: Plan) -> BatchState:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.batch.plan import Plan
+from assay.contracts.lineage import SLICE_ID_IN_LAKE
 from assay.ledger.deliveries import AcceptedSlice, accepted_slices
 from assay.ledger.query import Connection
-from assay.lineage import SLICE_ID_IN_LAKE
 from assay.storage.files import written_whole
 
 # `delivery` sorts as a text. `is_committed` says whether the lake has records of the file.

@@ -1,4 +1,4 @@
-"""Batches in the books. Every change of a state goes by the table of `batch_states`."""
+"""Batches in the books. Every change of a state goes by the table of `batch.states`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def set_batch_state(
     """Move a batch to a state; without `error`, an earlier error is cleared.
 
     Raises BatchError, with the way out, for an unknown batch and for a move that
-    `batch_states.MOVES` does not have.
+    `batch.states.MOVES` does not have.
     """
     with connection.transaction():
         current = lock_state(connection, batch_id)

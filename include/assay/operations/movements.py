@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.batch.params import resolve_params
+from assay.contracts.pipelines import pipeline_carrying
 from assay.ledger.names import batch_named
 from assay.ledger.query import Connection
 from assay.ledger.views.quarantine import require_open_rows
-from assay.pipelines import pipeline_carrying
 from assay.settings import Settings
 
 

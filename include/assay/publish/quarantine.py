@@ -14,9 +14,9 @@ from assay.batch.inputs import Movement, Rebuild, Replay, Waiver
 from assay.batch.plan import Plan
 from assay.batch.stage_results import SilverBuild
 from assay.contracts.columns import Column
+from assay.contracts.lineage import SLICE_ID
 from assay.errors import ReconciliationError
 from assay.ledger.query import fetch_all
-from assay.lineage import SLICE_ID
 from assay.publish.reconciliation import require_equal
 from assay.publish.staging import staging_of
 from assay.publish.targets import Target, parquet_files

@@ -20,10 +20,10 @@ from assay.batch.inputs import Movement, Rebuild, Replay
 from assay.batch.plan import Plan
 from assay.batch.stage_results import SilverBuild, read_silver
 from assay.batch.states import WHOLE_IN_LAKE
+from assay.contracts.lineage import SLICE_ID_IN_LAKE
 from assay.errors import BatchError
 from assay.intake.filenames import PATCH_NAME
 from assay.ledger.query import Connection, fetch_all
-from assay.lineage import SLICE_ID_IN_LAKE
 from assay.storage.files import written_whole
 
 ROWS_PER_BATCH = 8192

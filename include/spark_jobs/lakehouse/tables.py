@@ -18,9 +18,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assay import failpoints
-from assay.delta_history import Commit, commits, head
 from assay.errors import BatchError, FencedError
 from assay.storage.addresses import as_place
+from assay.storage.delta_history import Commit, commits, head
 from assay.storage.objects import remove, sizes_below
 
 TXN_APP_ID = "spark.databricks.delta.write.txnAppId"

@@ -20,7 +20,7 @@ from assay.batch.rules import rules_version
 from assay.batch.stage_results import Bounds, SilverBuild, SilverResult
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.delta_history import base_of
+from assay.storage.delta_history import base_of
 from assay.words import count
 from spark_jobs.inputs.bronze_rows import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.inputs.deliveries import Deliveries, read_deliveries, records_of

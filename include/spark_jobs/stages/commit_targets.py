@@ -14,8 +14,8 @@ from assay.batch.plan import Plan
 from assay.batch.stage_results import GoldBuild, SilverBuild, read_commit
 from assay.contracts.load import load_contract, measured_columns
 from assay.contracts.model import Contract, Layer
-from assay.delta_history import Commit
 from assay.errors import BatchError
+from assay.storage.delta_history import Commit
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import Bounds
 from spark_jobs.transformations.change_set import WINNERS

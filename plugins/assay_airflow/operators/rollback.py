@@ -7,12 +7,12 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
-from assay.action_params import RollbackParams
+from assay.airflow_ui.forms import read_params
 from assay.batch.run import batch_id_of
 from assay.errors import AssayError
 from assay.events.event import TaskFinished
 from assay.events.sinks import emit
-from assay.forms import read_params
+from assay.operations.action_params import RollbackParams
 from assay.settings import load_settings
 from assay_airflow.attempts import attempt, person_of, refuse
 from assay_airflow.connections import connect, postgres_uri

@@ -141,7 +141,7 @@ class SparkStageOperator(SparkJobOperator):
 
 def prepare(connection: Any, plan: Plan, stage: str) -> None:
     """All that must be so before a stage begins; raises, or skips the task, when it is not."""
-    from assay.readiness import prepare_stage
+    from assay.publish.readiness import prepare_stage
 
     _leave_alone_if_built_upon(connection, plan)
     prepare_stage(connection, plan, stage)

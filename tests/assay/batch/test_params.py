@@ -11,10 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, RollbackParams, action_params
+from assay.airflow_ui.forms import read_params
 from assay.batch.params import PARAM_SCHEMAS, RunParams, resolve_params, schemas_of
 from assay.errors import SettingsError
-from assay.forms import read_params
+from assay.operations.action_params import (
+    MAINTENANCE_PARAMS,
+    ROLLBACK_PARAMS,
+    RollbackParams,
+    action_params,
+)
 
 GOOD: list[dict[str, Any]] = [
     {},

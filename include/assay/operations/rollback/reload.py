@@ -16,6 +16,7 @@ from assay.batch.results import epochs_of
 from assay.batch.stage_results import read_commit
 from assay.batch.states import PUBLISHED
 from assay.contracts.columns import Column
+from assay.contracts.lineage import LINEAGE
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
 from assay.events.event import TableStaged
@@ -23,7 +24,6 @@ from assay.events.sinks import emit
 from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.ledger.row_ledger import batches_in_row_ledger
-from assay.lineage import LINEAGE
 from assay.operations.rollback.quarantine import put_quarantine_back
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.quarantine import COLUMNS, check_conservation

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from assay import ledger
+from assay.airflow_ui.notes import LONGEST_NOTE, as_note
 from assay.batch.verdicts import Verdict
 from assay.ledger import Delivery
-from assay.notes import LONGEST_NOTE, as_note
 from builders.ledger_rows import bring_to, release, start_batch
 
 Connection = psycopg.Connection[Any]

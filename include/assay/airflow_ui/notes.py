@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.markdown import escape_markdown
+from assay.airflow_ui.markdown import escape_markdown
 
 LONGEST_NOTE = 1000
 

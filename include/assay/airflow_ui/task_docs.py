@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.markdown import table
+from assay.airflow_ui.markdown import table
 from assay.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "architecture.md"
-BEGIN = "<!-- `make docs` writes this table from include/assay/task_docs.py. -->\n"
+BEGIN = "<!-- `make docs` writes this table from include/assay/airflow_ui/task_docs.py. -->\n"
 END = "<!-- The end of the table. -->"
 HEADINGS = ("Reads", "Writes", "May fail for", "Who acts")
 AIRFLOW = "Airflow, which tries again; a person only when the cause stays"

@@ -8,7 +8,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from assay.markdown import escape_markdown
+from assay.airflow_ui.markdown import escape_markdown
 
 READER = MarkdownIt("commonmark").enable(["strikethrough", "table"])
 HOSTILE = [

@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 from assay.contracts.folders import dataset_names
-from assay.errors import ContractError, SettingsError
-from assay.pipelines import (
+from assay.contracts.pipelines import (
     all_pipelines,
     find_pipeline,
     pipeline_carrying,
     pipelines_started_by,
     read_pipelines,
 )
+from assay.errors import ContractError, SettingsError
 
 ORDERS: dict[str, Any] = {
     "trigger": "files",

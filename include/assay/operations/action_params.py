@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from assay.forms import Params, Reason, form_of, narrowed, text
+from assay.airflow_ui.forms import Params, Reason, form_of, narrowed, text
 from assay.ledger.actions import Action
 
 WHY = Field(title="Reason", description="Why, for the books; 3 to 200 characters.")
