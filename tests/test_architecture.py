@@ -104,16 +104,6 @@ AT_TOP = {
 # What asks the books in SQL. The auditor has its own SQL, so that it proves that of the ledger.
 OPS = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING|SELECT|TABLE|EXISTS)\s+ops\.\w+")
 MAY_ASK_OPS = ("ledger/", "verify/", "serving/migrations.py", "bench/publishing.py")
-# Left where they join staged tables or files of slices; see docs/decisions/0025-rooms.md.
-STILL_ASK_OPS = {
-    "intake/archive.py",
-    "intake/overdue.py",
-    "intake/planning.py",
-    "maintenance/batches.py",
-    "operations/rollback/quarantine.py",
-    "publish/quarantine.py",
-    "quarantine/selection.py",
-}
 BANNED_NAMES = {"utils", "util", "helper", "helpers", "manager", "processor", "common", "misc"}
 LARGEST_DAG_FILE, LARGEST_README = 40, 150
 
@@ -192,7 +182,7 @@ def test_the_ledger_alone_asks_the_books() -> None:
             MAY_ASK_OPS
         )
     }
-    assert asking == STILL_ASK_OPS
+    assert asking == set()
 
 
 def test_dags_and_transformations_import_nothing_but_what_they_are_made_of() -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from assay.batch.inputs import Waiver
 from assay.batch.plan import Plan
-from assay.batch.states import ARCHIVED, EMPTY, RUNNING
+from assay.batch.states import EMPTY, RUNNING
 from assay.errors import BatchError
 from assay.events.event import FilesArchived
 from assay.events.sinks import emit
@@ -23,37 +22,11 @@ from assay.intake.filenames import fit_name
 from assay.intake.moves import hold_files, is_copy, link_file, move_file, sync_folders
 from assay.intake.survey import hash_file
 from assay.ledger import batch_state, deliveries, set_batch_state
-from assay.ledger.query import fetch_all
+from assay.ledger.archived import ReleasedFile, record_locations, released_files
 from assay.settings import Settings
 from assay.storage.addresses import Place, as_place
 from assay.storage.objects import exists, on_this_machine, remove
 from assay.words import count
-
-RELEASED_FILES = """
-    SELECT file.batch_id, file.dataset, file.slice_id, file.source_file, file.location,
-           to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24')
-    FROM ops.batch_slice AS file
-    JOIN ops.batch AS batch USING (batch_id)
-    LEFT JOIN (
-        SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
-    ) AS released USING (batch_id)
-    WHERE batch.pipeline = %s AND batch.state = ANY(%s)
-      AND file.verdict = 'accepted'
-      AND starts_with(file.location, %s)
-    ORDER BY file.batch_id, file.source_file, file.slice_id
-"""
-
-
-@dataclass(frozen=True)
-class ReleasedFile:
-    """An accepted file of a batch that has ended well; `hour` is when that was, in UTC."""
-
-    batch_id: str
-    dataset: str
-    slice_id: str
-    source_file: str
-    location: str
-    hour: str
 
 
 def archive_files(settings: Settings, connection: psycopg.Connection[Any], plan: Plan) -> int:
@@ -73,13 +46,11 @@ def archive_pipeline(settings: Settings, connection: psycopg.Connection[Any], pi
     Raises BatchError, after moving the others, when a file is in neither place.
     """
     with hold_files(settings, pipeline):
-        parameters = [pipeline, [*ARCHIVED], f"{settings.accepted}{os.sep}"]
-        rows = fetch_all(connection, RELEASED_FILES, parameters)
-        released = [ReleasedFile(*row) for row in rows]
+        released = released_files(connection, pipeline, f"{settings.accepted}{os.sep}")
         places = {file: _archive(settings, file) for file in released}
         sync_folders([*(place for place in places.values() if place), *_sources(released)])
-        moved = {file: place for file, place in places.items() if place}
-        _record(connection, moved)
+        moved = {file: str(place) for file, place in places.items() if place}
+        record_locations(connection, moved)
     lost = [file for file, place in places.items() if place is None]
     if lost:
         raise BatchError(
@@ -106,18 +77,6 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
                 if path.is_file() and hash_file(path)[0] == file.slice_id:
                     return place
     return None
-
-
-def _record(connection: psycopg.Connection[Any], moved: dict[ReleasedFile, Place]) -> None:
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE ops.batch_slice SET location = %s"
-            " WHERE batch_id = %s AND dataset = %s AND slice_id = %s AND source_file = %s",
-            [
-                (str(place), file.batch_id, file.dataset, file.slice_id, file.source_file)
-                for file, place in moved.items()
-            ],
-        )
 
 
 def _sources(released: list[ReleasedFile]) -> list[Place]:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.contracts.load import load_contract
-from assay.ledger.query import Connection, fetch_all
+from assay.ledger.feeds import newest_files
+from assay.ledger.query import Connection
 from assay.words import count
-
-NEWEST = """
-    SELECT dataset, max(seen_at)::date::text,
-           extract(day FROM clock_timestamp() - max(seen_at))::int
-    FROM ops.batch_slice WHERE dataset = ANY(%s) AND verdict = 'accepted'
-    GROUP BY dataset ORDER BY dataset
-"""
 
 
 def describe_overdue(connection: Connection, datasets: Sequence[str]) -> str:
@@ -23,12 +17,13 @@ def describe_overdue(connection: Connection, datasets: Sequence[str]) -> str:
     file has no feed yet.
     """
     told = []
-    for dataset, day, age in fetch_all(connection, NEWEST, [[*datasets]]):
-        expected = load_contract("bronze", dataset).expect_every_days
-        if expected is not None and age > expected:
+    for newest in newest_files(connection, datasets):
+        expected = load_contract("bronze", newest.dataset).expect_every_days
+        if expected is not None and newest.age > expected:
             told.append(
-                f"{dataset} has brought no new file for {count(age, 'day')} (the newest came on"
-                f" {day}), and its contract expects one every {count(expected, 'day')}"
+                f"{newest.dataset} has brought no new file for {count(newest.age, 'day')} (the"
+                f" newest came on {newest.day}), and its contract expects one every"
+                f" {count(expected, 'day')}"
             )
     if not told:
         return ""

@@ -22,8 +22,9 @@ from assay.batch.plan import GatePolicy, Plan
 from assay.batch.run import Run
 from assay.batch.slices import FileSlice, Slice
 from assay.ledger import Delivery
+from assay.ledger.feeds import datasets_with_records
 from assay.ledger.order import last_manifest
-from assay.ledger.query import Connection, fetch_all
+from assay.ledger.query import Connection
 from assay.quarantine.selection import select_rows
 from assay.settings import Settings
 from assay.words import count
@@ -100,14 +101,9 @@ def _slice(delivery: Delivery) -> Slice:
 
 def _active(connection: Connection, datasets: list[str], given: Input) -> list[str]:
     """The datasets that have records to go through silver."""
-    delivered = fetch_all(
-        connection,
-        "SELECT DISTINCT dataset FROM ops.batch_slice"
-        " WHERE batch_id = ANY(%s) AND verdict = 'accepted' AND records > 0",
-        [given.batches if isinstance(given, Rebuild) else []],
-    )
+    rebuilt = given.batches if isinstance(given, Rebuild) else []
     found = {file.dataset for file in slices_of(given) if file.records}
-    found |= {dataset for (dataset,) in delivered}
+    found |= datasets_with_records(connection, rebuilt)
     return [dataset for dataset in datasets if dataset in found]
 
 
