@@ -23,6 +23,7 @@ from assay.settings import load_settings
 from assay.words import count
 from assay_airflow.attempts import (
     attempt,
+    params_of,
     person_of,
     planned_attempt,
     pull_plan_path,
@@ -159,9 +160,8 @@ class AcceptFilesOperator(BaseSensorOperator):
 
     def _params(self, context: Mapping[str, Any]) -> RunParams:
         """Airflow lets unknown fields pass in silence; here they are refused by name."""
-        given = {**context["params"], **(context["dag_run"].conf or {})}
         try:
-            return resolve_params(given, from_silver=self.from_silver)
+            return resolve_params(params_of(context), from_silver=self.from_silver)
         except SettingsError as refused:
             refuse(context, self.pipeline, refused)
 
