@@ -99,7 +99,7 @@ def test_attempt_that_was_cut_off_before_the_ledger_knew_is_completed(
         raise BatchError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive, "_record", cut_off)
+        patch.setattr(archive, "record_locations", cut_off)
         with pytest.raises(BatchError, match="cut off"):
             archive_files(settings, loader, plan)
     assert archive_files(settings, loader, plan) == 2
