@@ -35,7 +35,7 @@ check: ## Lint, formatting and types
 fix: ## Repair lint and formatting
 	@$(TOOL) ruff -- check --fix . && $(TOOL) ruff -- format .
 docs: ## Write the generated pages of docs/ again
-	@$(TOOL) python -- tools/contract_docs.py && $(TOOL) python -- -m assay.task_docs && $(TOOL) python -- tools/editor_schemas.py && $(TOOL) python -- tests/corpus/document.py
+	@$(TOOL) python -- tools/contract_docs.py && $(TOOL) python -- -m assay.airflow_ui.task_docs && $(TOOL) python -- tools/editor_schemas.py && $(TOOL) python -- tests/corpus/document.py
 bench: ## Measure speed and memory (ARGS="--help" for the parts)
 	$(ASSAY) bench $(ARGS)
 golden: ## Write the golden files of the tests again

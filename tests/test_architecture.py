@@ -32,12 +32,12 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
     "include/assay": ("airflow", "assay_airflow", "dags", "gold"),
     "include/assay_stack": ("airflow", "assay_airflow", "dags", "gold", "spark_jobs"),
     "include/assay/verify": (
-        "assay.landing",
+        "assay.batch",
+        "assay.intake",
+        "assay.quarantine",
         "assay.publish",
         "assay.ledger",
         "assay.operations",
-        "assay.plan",
-        "assay.results",
         "spark_jobs",
     ),
     "include/spark_jobs": ("airflow", "assay_airflow", "dags", "psycopg", "assay_stack"),
@@ -84,29 +84,26 @@ ROOMS: dict[str, set[str]] = {
     "events": set(),
     "storage": set(),
     "contracts": set(),
-    "ledger": set(),
+    "airflow_ui": set(),
     "home": {"storage"},
-    "airflow_client": {"home"},
-    "serving": {"contracts", "ledger"},
+    "airflow_client": {"airflow_ui", "home"},
     "spark_runtime": {"home", "storage"},
-    "landing": {"contracts", "ledger", "quarantine", "spark_runtime", "storage"},
-    "quarantine": {"contracts", "landing", "ledger", "storage"},
-    "publish": {"contracts", "ledger", "quarantine", "serving"},
-    "maintenance": {"contracts", "landing", "ledger", "storage"},
+    "batch": {"airflow_ui", "contracts", "storage"},
+    "ledger": {"batch"},
+    "serving": {"contracts", "ledger"},
+    "intake": {"batch", "contracts", "ledger", "quarantine", "spark_runtime", "storage"},
+    "quarantine": {"batch", "contracts", "intake", "ledger", "storage"},
+    "publish": {"batch", "contracts", "intake", "ledger", "quarantine", "serving"},
+    "maintenance": {"batch", "contracts", "intake", "ledger", "storage"},
+}
+# What lies at the top of `assay`, since rooms of every kind use it, or it is run before all else.
+AT_TOP = {
+    *("__init__.py", "bootstrap.py"),
+    *("environment.py", "errors.py", "failpoints.py", "settings.py", "words.py"),
 }
 # What asks the books in SQL. The auditor has its own SQL, so that it proves that of the ledger.
 OPS = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING|SELECT|TABLE|EXISTS)\s+ops\.\w+")
 MAY_ASK_OPS = ("ledger/", "verify/", "serving/migrations.py", "bench/publishing.py")
-# Left where they join staged tables or files of slices; see docs/decisions/0025-rooms.md.
-STILL_ASK_OPS = {
-    "landing/archive.py",
-    "landing/overdue.py",
-    "landing/planning.py",
-    "maintenance/batches.py",
-    "operations/rollback/quarantine.py",
-    "publish/quarantine.py",
-    "quarantine/selection.py",
-}
 BANNED_NAMES = {"utils", "util", "helper", "helpers", "manager", "processor", "common", "misc"}
 LARGEST_DAG_FILE, LARGEST_README = 40, 150
 
@@ -172,6 +169,10 @@ def test_a_room_imports_no_room_above_it(room: str) -> None:
     assert imported & rooms - {"events"} <= ROOMS[room]
 
 
+def test_a_module_has_a_room_unless_rooms_of_every_kind_use_it() -> None:
+    assert {path.name for path in ASSAY.glob("*.py")} == AT_TOP
+
+
 def test_the_ledger_alone_asks_the_books() -> None:
     asking = {
         place
@@ -181,7 +182,7 @@ def test_the_ledger_alone_asks_the_books() -> None:
             MAY_ASK_OPS
         )
     }
-    assert asking == STILL_ASK_OPS
+    assert asking == set()
 
 
 def test_dags_and_transformations_import_nothing_but_what_they_are_made_of() -> None:

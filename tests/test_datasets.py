@@ -10,8 +10,8 @@ import pytest
 from assay.contracts.folders import contract_names, dataset_names
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract, Layer
+from assay.contracts.pipelines import all_pipelines, pipelines_started_by
 from assay.generate.recipes import RECIPES
-from assay.pipelines import all_pipelines, pipelines_started_by
 from assay.settings import REPOSITORY, SPARK_JOBS
 from builders.silver_rules import RULES
 

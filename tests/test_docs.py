@@ -14,13 +14,13 @@ import pytest
 import typer
 
 import contract_docs
-from assay import task_docs
+from assay.airflow_ui import task_docs
+from assay.batch.params import PARAM_SCHEMAS
 from assay.cli import generate
 from assay.cli.main import app
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.contracts.model import Expectation
-from assay.params import PARAM_SCHEMAS
 from assay.settings import REPOSITORY
 
 if TYPE_CHECKING:

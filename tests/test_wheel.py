@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import pytest
 
+from assay.batch.rules import rules_version
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Layer
-from assay.pipelines import all_pipelines
-from assay.rules import rules_version
+from assay.contracts.pipelines import all_pipelines
 from assay.serving.migrations import DDL
 from assay.settings import REPOSITORY
 
@@ -23,8 +23,8 @@ import json, pathlib
 import assay.settings
 from assay.contracts.load import all_contracts
 from assay.serving.migrations import DDL
-from assay.pipelines import all_pipelines
-from assay.rules import rules_version
+from assay.contracts.pipelines import all_pipelines
+from assay.batch.rules import rules_version
 layers = ("bronze", "silver", "gold")
 print(json.dumps({
     "code": str(pathlib.Path(assay.settings.__file__)),

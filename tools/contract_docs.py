@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from assay.airflow_ui.markdown import table
 from assay.contracts.columns import Column, Condition
 from assay.contracts.delivery import Source
 from assay.contracts.dialect import Dialect, TextForms
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract, Expectation
-from assay.markdown import table
 from assay.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "datasets.md"

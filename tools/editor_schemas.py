@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from assay.contracts.load import DATASET_FILE, GOLD_FILE
-from assay.pipelines import PIPELINES_FILE
+from assay.contracts.pipelines import PIPELINES_FILE
 from assay.settings import SCHEMAS
 
 # Name of a YAML file → what it is declared to be.

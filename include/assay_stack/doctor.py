@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 
 from assay.errors import StackError
-from assay.finding import Finding
 from assay.home.ports import load_ports
 from assay.home.processes import find_supervisor
 from assay.settings import MEMORY_BESIDE_SPARK, Settings
@@ -14,6 +13,7 @@ from assay.spark_runtime.jars import job_groups, locked_jars, sha256_of
 from assay.spark_runtime.java import ensure_java
 from assay.spark_runtime.server import find_server
 from assay.storage.file_system import lake_storage
+from assay.storage.finding import Finding
 from assay.storage.lake_claim import objects
 from assay_stack import others, preflight
 from assay_stack.programs import SPARK, log_file

@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 
 from assay.airflow_client.api import airflow_url
-from assay.finding import Finding
 from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import address
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.conf import submit_conf
 from assay.spark_runtime.launch import launch
 from assay.spark_runtime.start_cache import TROUBLE
+from assay.storage.finding import Finding
 from assay.words import count
 from assay_stack.airflow import unhealthy_parts
 from assay_stack.postgres import login_refusal

@@ -10,11 +10,11 @@ import shutil
 import sys
 
 from assay.errors import StackError
-from assay.finding import Finding
 from assay.home.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
 from assay.home.postgres_place import choose_data_folder, data_folder, server_user
 from assay.settings import MEMORY_BESIDE_SPARK, Settings
 from assay.storage.files import existing_part
+from assay.storage.finding import Finding
 
 GIB = 1 << 30
 NEEDED_DISK = 2 * GIB

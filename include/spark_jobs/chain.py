@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from assay.plan import Plan
+from assay.batch.plan import Plan
 from spark_jobs.gates.validate_bronze import validate_bronze
 from spark_jobs.gates.validate_gold import validate_gold
 from spark_jobs.gates.validate_silver import validate_silver

@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset
 
 from assay.contracts.load import gold_contracts, load_contract
 from assay.contracts.model import Contract
-from assay.pipelines import Pipeline
+from assay.contracts.pipelines import Pipeline
 
 
 def landing_asset(dataset: str) -> Asset:

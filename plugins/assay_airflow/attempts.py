@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
+from assay.batch.plan import Plan
+from assay.batch.results import next_epoch
+from assay.batch.run import RunType, batch_id_of
 from assay.errors import AssayError, FencedError, ObjectStoreError
-from assay.plan import Plan
-from assay.results import next_epoch
-from assay.run import RunType, batch_id_of
+from assay.operations.asked_by import who_asked, without_person
 from assay_airflow.connections import connect, use_object_store
 from assay_airflow.endings import NeedsPerson, TaskEnded
 from assay_airflow.task_log import begin
@@ -41,8 +42,15 @@ def run_type_of(context: Mapping[str, Any]) -> RunType:
 
 
 def person_of(context: Mapping[str, Any]) -> str:
-    """Who triggered the run; `airflow` when nobody did."""
-    return getattr(context["dag_run"], "triggering_user_name", None) or "airflow"
+    """Who triggered the run, `airflow` when nobody did; and for whom, when a command says so."""
+    dag_run = context["dag_run"]
+    user = getattr(dag_run, "triggering_user_name", None) or "airflow"
+    return who_asked(user, dag_run.conf)
+
+
+def params_of(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run was given, with the fields that Airflow lets pass in silence."""
+    return without_person({**context["params"], **(context["dag_run"].conf or {})})
 
 
 def refuse(context: Mapping[str, Any], pipeline: str, error: AssayError) -> NoReturn:

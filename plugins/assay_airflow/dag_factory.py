@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from airflow.sdk import DAG, AssetAny, BaseOperator, Param, TaskGroup, chain
 
-from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
-from assay.dags_folder import dag_file
-from assay.params import schemas_of
-from assay.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
-from assay.task_docs import doc_of
+from assay.airflow_client.dags_folder import dag_file
+from assay.airflow_ui.task_docs import doc_of
+from assay.batch.params import schemas_of
+from assay.contracts.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
+from assay.operations.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
 from assay_airflow.assets import add_lineage, silver_asset
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.manuals import manual_of

@@ -8,10 +8,10 @@ import structlog
 from airflow.listeners import hookimpl
 from sqlalchemy.orm import object_session
 
+from assay.airflow_ui.notes import as_note
 from assay.events.context import known
 from assay.events.event import Failed
 from assay.ledger import summary_of_run
-from assay.notes import as_note
 from assay_airflow.connections import connect
 from assay_airflow.endings import TaskEnded, last_line
 from assay_airflow.task_log import NAME, TaskLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.contracts.load import gold_contracts, load_contract
-from assay.pipelines import Pipeline
+from assay.contracts.pipelines import Pipeline
 
 GATES = """\
 **When a gate fails** nothing has been published: read the task's log, which names the expectation

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
+from assay.batch.params import resolve_params
 from assay.errors import SettingsError
 from assay.events import event
 from assay.events.context import VARIABLE, Correlation, about, bind, known
 from assay.events.event import Event, FileLeft, FileRefused, Progress, Released, TableStaged
 from assay.events.sinks import Lines, emit, gathered, sent_to
-from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.landing.archive import archive_files
-from assay.params import resolve_params
+from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.archive import archive_files
 from assay.settings import load_settings
 from builders.deliveries import age
 from builders.ledger_rows import bring_to

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from assay import ledger
+from assay.airflow_ui.notes import as_note
+from assay.batch.inputs import Slices
+from assay.batch.plan import GatePolicy, Plan
+from assay.batch.verdicts import Verdict
 from assay.errors import BatchError, FencedError
-from assay.inputs import Slices
 from assay.ledger import Delivery
-from assay.notes import as_note
-from assay.plan import GatePolicy, Plan
-from assay.verdicts import Verdict
 from builders.ledger_rows import bring_to, commit, release, start_batch
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan
 from assay.errors import BatchError
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import Delivery, batch_state, fail_batch, record_deliveries
-from assay.params import resolve_params
-from assay.plan import Plan
 from assay.settings import load_settings
 from builders.ledger_rows import start_batch
 

@@ -22,15 +22,15 @@ import psycopg
 from pyspark.sql import SparkSession
 
 from assay import ledger
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import write_result
 from assay.bench.commands import PROGRAMS
 from assay.bench.gates import pass_gates
 from assay.home.paths import child_environment
-from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.params import resolve_params
-from assay.plan import Plan, read_plan
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.publish import publish_pending, stage_batch
-from assay.readiness import prepare_stage
-from assay.results import write_result
+from assay.publish.readiness import prepare_stage
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.launch import launch
 from assay.verify import audit

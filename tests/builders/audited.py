@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay import ledger
+from assay.batch.params import RunParams
+from assay.batch.plan import Plan
+from assay.batch.verdicts import Verdict
 from assay.contracts.load import gold_contracts, load_contract
-from assay.landing.accept import Run, accept_files, batch_id_of
-from assay.landing.archive import archive_files
+from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.archive import archive_files
 from assay.operations.abandon import abandon_batch
-from assay.params import RunParams
-from assay.plan import Plan
 from assay.settings import Settings
-from assay.verdicts import Verdict
 from assay.verify import Check, audit
 from builders.attempts import BUILD, PIPELINE, Attempts
 from builders.deliveries import deliver, make_set

@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
+from assay.batch.inputs import Rebuild, Slices
+from assay.batch.plan import GatePolicy, Plan
+from assay.batch.results import next_epoch, write_result
+from assay.batch.slices import FileSlice, Slice
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.inputs import Rebuild, Slices
-from assay.landing import delivery_order
-from assay.landing.filenames import file_date
-from assay.landing.records import inspect_file, matching_suffix
-from assay.plan import GatePolicy, Plan
+from assay.intake import delivery_order
+from assay.intake.filenames import file_date
+from assay.intake.records import inspect_file, matching_suffix
 from assay.quarantine.selection import SCHEMA
-from assay.results import next_epoch, write_result
-from assay.slices import FileSlice, Slice
 from spark_jobs.chain import STAGES
 
 BUILD = ("build_silver", "build_gold", "commit")

@@ -13,7 +13,7 @@ from typing import Any
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from assay.plan import Plan
+from assay.batch.plan import Plan
 from builders.batches import Lake
 from spark_jobs.chain import STAGES
 

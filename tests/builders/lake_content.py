@@ -8,8 +8,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from assay.contracts.load import load_contract
-from assay.delta_history import head
 from assay.generate.truth import content_hash
+from assay.storage.delta_history import head
 from builders.batches import Lake
 from spark_jobs.lakehouse.tables import read_table
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from assay import ledger
-from assay.batch_states import COMMITTING, MOVES, BatchState
+from assay.batch.states import COMMITTING, MOVES, BatchState
 
 Connection = psycopg.Connection[Any]
 

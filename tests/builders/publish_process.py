@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 
+from assay.batch.plan import read_plan
 from assay.errors import FencedError
-from assay.plan import read_plan
 from assay.publish.batch import publish_pending
 
 FENCED = 3

@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 from deltalake import write_deltalake
 
 from assay import ledger
+from assay.batch.inputs import Rebuild, Slices
+from assay.batch.plan import GatePolicy, Plan, write_plan
+from assay.batch.results import latest_result, write_result
+from assay.batch.slices import FileSlice
 from assay.bench.gates import pass_gates
 from assay.contracts.columns import Column
+from assay.contracts.lineage import LINEAGE, name_in_lake
 from assay.contracts.load import load_contract
-from assay.inputs import Rebuild, Slices
-from assay.lineage import LINEAGE, name_in_lake
-from assay.plan import GatePolicy, Plan, write_plan
 from assay.publish.staging import arrow_schema
 from assay.publish.targets import DELETED
-from assay.results import latest_result, write_result
-from assay.slices import FileSlice
 from builders.ledger_rows import commit
 
 if TYPE_CHECKING:

@@ -15,20 +15,21 @@ from random import Random
 from typing import Any
 
 from assay import ledger
+from assay.batch.gates import contracts_at, decide, require_pass, subjects
+from assay.batch.inputs import Waiver
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import latest_result, write_result
+from assay.batch.verdicts import Verdict
 from assay.errors import AssayError, BatchError
-from assay.gates import contracts_at, decide, require_pass, subjects
-from assay.inputs import Waiver
-from assay.landing.archive import accepted_files_in_place, archive_files
+from assay.intake.archive import accepted_files_in_place, archive_files
+from assay.intake.cut_off_commit import settle_commit
 from assay.ledger.releases import standing_releases
 from assay.ledger.rollbacks import open_rollback
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
 from assay.operations.rollback import Request, roll_back
-from assay.plan import Plan, read_plan
 from assay.publish import stage_batch, waive_rows
-from assay.readiness import prepare_stage, settle_commit
-from assay.results import latest_result, write_result
-from assay.verdicts import Verdict
+from assay.publish.readiness import prepare_stage
 from builders.attempts import Attempts
 from builders.deliveries import age
 from spark_jobs.chain import STAGES

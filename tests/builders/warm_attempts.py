@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from assay.batch.plan import Plan
+from assay.batch.results import has_result
 from assay.generate.truth import Truth
-from assay.plan import Plan
-from assay.results import has_result
 from builders.attempts import PATIENCE, Attempts, Job, is_stopped, wait_until
 from builders.warm_spark import WarmSpark
 

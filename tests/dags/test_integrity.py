@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.pipelines import all_pipelines
+from assay.contracts.pipelines import all_pipelines
 from assay.settings import REPOSITORY
 
 if TYPE_CHECKING:

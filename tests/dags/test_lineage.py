@@ -8,7 +8,7 @@ import pytest
 
 from assay.contracts.folders import dataset_names
 from assay.contracts.load import all_contracts, load_contract
-from assay.pipelines import Pipeline, all_pipelines, pipelines_started_by
+from assay.contracts.pipelines import Pipeline, all_pipelines, pipelines_started_by
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

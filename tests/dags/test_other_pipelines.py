@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.dags_folder import dag_file
-from assay.pipelines import all_pipelines
+from assay.airflow_client.dags_folder import dag_file
+from assay.contracts.pipelines import all_pipelines
 from assay.profile.given import Given
 from assay.profile.home import write_dataset
 from assay.profile.proposal import propose

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
-from assay.params import PARAM_SCHEMAS, resolve_params
-from assay.pipelines import all_pipelines
+from assay.airflow_ui.task_docs import HEADINGS, OTHERS, STAGES, doc_of
+from assay.batch.params import PARAM_SCHEMAS, resolve_params
+from assay.contracts.pipelines import all_pipelines
+from assay.operations.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
 from assay.settings import REPOSITORY
-from assay.task_docs import HEADINGS, OTHERS, STAGES, doc_of
 from assay_airflow.dag_factory import SPARK_POOL
 
 if TYPE_CHECKING:

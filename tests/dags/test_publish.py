@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assay import ledger
-from assay.plan import write_plan
-from assay.verdicts import Verdict
+from assay.batch.plan import write_plan
+from assay.batch.verdicts import Verdict
 from builders.batches import make_plan
 from builders.ledger_rows import start_batch
 

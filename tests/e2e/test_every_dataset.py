@@ -15,7 +15,8 @@ import pytest
 from assay.airflow_client.runs import RunState
 from assay.contracts.load import gold_contracts, load_contract
 from assay.generate.truth import Truth
-from assay.landing.filenames import REASONS_OF_PATCH
+from assay.intake.filenames import REASONS_OF_PATCH
+from assay.operations.asked_by import ASKED_BY, person_at_terminal, who_asked
 from builders.content import hash_delta, hash_postgres, read_delta
 from builders.deliveries import deliver, make_set
 from builders.gold_oracle import require_gold_of_silver
@@ -191,6 +192,10 @@ def test_quarantined_rows_leave_by_a_patch_and_by_a_waiver(
         " AND reason = 'qty.out_of_range'"
     )
     assert balance == [(len(rows), 0, 1, len(rows) - 1)]
+    movers = stack.query(
+        "SELECT DISTINCT who FROM ops.quarantine_movement WHERE dataset = 'product_returns'"
+    )
+    assert movers == [(who_asked("admin", {ASKED_BY: person_at_terminal()}),)]
 
 
 def test_the_auditor_finds_every_promise_kept(stack: RunningStack, backfilled: Backfilled) -> None:

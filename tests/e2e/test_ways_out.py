@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.airflow_client.runs import RunState
+from assay.batch.plan import read_plan
 from assay.errors import StackError
 from assay.generate.truth import Truth
-from assay.plan import read_plan
 from builders.content import DELTA_TABLES, SILVER, delta_version, hash_delta, read_delta
 from builders.deliveries import cut_short, deliver, make_set, spoil
 from builders.running_stack import Batch, RunningStack

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from assay.batch.plan import Plan
+from assay.batch.results import latest_result, read_failure
 from assay.generate.truth import Truth
-from assay.plan import Plan
-from assay.results import latest_result, read_failure
 from assay.spark_runtime.submit import LOCK_IS_BUSY
 from builders.attempts import BUILD, PATIENCE, Attempts, Job, is_stopped, wait_for_stop, wait_until
 from builders.content import SILVER, delta_version, hash_delta

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from assay.batch.gates import decide, require_pass
+from assay.batch.plan import GatePolicy
+from assay.batch.results import from_json
+from assay.batch.verdicts import Verdict
 from assay.errors import GateFailedError
-from assay.gates import decide, require_pass
 from assay.generate.truth import Truth
-from assay.plan import GatePolicy
-from assay.results import from_json
-from assay.verdicts import Verdict
 from builders.attempts import Attempts
 from builders.content import SILVER
 from builders.deliveries import deliver, spoil

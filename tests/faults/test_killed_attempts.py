@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from assay.batch.plan import Plan
 from assay.generate.truth import Truth
-from assay.plan import Plan
 from builders.attempts import BUILD, Attempts, kill_jvm, wait_for_stop, wait_until
 from builders.content import SILVER, delta_version, hash_delta, hash_postgres, read_delta
 from builders.deliveries import deliver, truth_of_first

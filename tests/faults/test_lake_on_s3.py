@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.generate.truth import Truth
-from assay.landing.archive import archive_files
+from assay.intake.archive import archive_files
 from assay.settings import load_settings
 from assay.spark_runtime.jars import ensure_jars
 from assay.storage.addresses import ObjectPath

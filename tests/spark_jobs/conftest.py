@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from assay.batch.plan import Plan
 from assay.generate.options import SetOptions
 from assay.generate.truth import Truth
 from assay.generate.write import generate
-from assay.plan import Plan
 from builders.batches import LOAD, STAGES, Lake
 
 

@@ -12,12 +12,12 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.plan import Plan
+from assay.batch.results import latest_result
+from assay.batch.stage_results import read_silver
 from assay.contracts.model import Contract
-from assay.delta_history import base_of, commits
 from assay.errors import BatchError, FencedError, StaleBaseError
-from assay.plan import Plan
-from assay.results import latest_result
-from assay.stage_results import read_silver
+from assay.storage.delta_history import base_of, commits
 from builders.batches import BUILD, LOAD, Lake
 from builders.lake_content import (
     QUARANTINE,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from assay.inputs import Slices
-from assay.plan import Plan
+from assay.batch.inputs import Slices
+from assay.batch.plan import Plan
 from builders.batches import LOAD, Lake, take
 from builders.costs import Cost, costs_of
 from builders.deliveries import make_set

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
 from assay.operations.export_formats import write_file
-from assay.plan import Plan
 from assay.settings import load_settings
 from builders.attempts import Attempts
 from builders.contracts import changed_contracts

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from assay.batch.inputs import Rebuild, Slices
 from assay.contracts.load import gold_contracts, load_contract
-from assay.inputs import Rebuild, Slices
 from builders.batches import BUILD, LOAD, Lake, take
 from builders.content import hash_delta
 from builders.deliveries import make_set

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from assay.batch.results import from_json
+from assay.batch.verdicts import Verdict
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract, Expectation, Layer
 from assay.errors import ContractError
-from assay.results import from_json
-from assay.verdicts import Verdict
 from builders.trades import SILVER, silver
 from builders.typed_rows import silver_rows
 from spark_jobs.gates.expectations import GateFrame, open_context, run_gate

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.batch.inputs import Slices
 from assay.errors import BatchError
-from assay.inputs import Slices
-from assay.landing.rest import require_unchanged
+from assay.intake.rest import require_unchanged
 from assay.settings import REPOSITORY
 from builders.batches import LOAD, Lake, take
 from builders.lake_content import table

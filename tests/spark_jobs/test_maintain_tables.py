@@ -13,14 +13,14 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from assay import ledger
+from assay.batch.inputs import Rebuild
+from assay.batch.plan import Plan
 from assay.bench.gates import pass_gates
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, ContractError
 from assay.events.sinks import gathered
-from assay.inputs import Rebuild
 from assay.maintenance.batches import purge_work
 from assay.maintenance.tables import Request, TableUpkeep
-from assay.plan import Plan
 from assay.publish import publish_batch
 from assay.serving.evolution import evolve_tables
 from assay.settings import load_settings

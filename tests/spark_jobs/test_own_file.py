@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from assay.batch.inputs import Slices
+from assay.batch.stage_results import read_silver
 from assay.contracts.load import load_contract
-from assay.inputs import Slices
+from assay.contracts.pipelines import all_pipelines
 from assay.operations.try_file import Request
-from assay.pipelines import all_pipelines
 from assay.profile.given import Given
 from assay.profile.home import write_dataset
 from assay.profile.proposal import propose
 from assay.publish.change import read_built
-from assay.stage_results import read_silver
 from builders.batches import Lake, take
 from builders.content import read_delta
 from builders.sample_files import (

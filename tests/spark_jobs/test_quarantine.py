@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from assay.batch.plan import Plan
 from assay.contracts import folders
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError, ReconciliationError
 from assay.ledger import take_epoch
 from assay.maintenance.adoption import adopt_lake
-from assay.plan import Plan
 from assay.publish import waive_rows
 from assay.quarantine.selection import require_open
 from assay.settings import load_settings

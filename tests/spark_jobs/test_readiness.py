@@ -11,11 +11,12 @@ import psycopg
 import pytest
 
 from assay import ledger
+from assay.batch.inputs import Releases
+from assay.batch.plan import GatePolicy, Plan
 from assay.bench.gates import pass_gates
 from assay.errors import BatchError, GateFailedError
-from assay.inputs import Releases
-from assay.plan import GatePolicy, Plan
-from assay.readiness import prepare_stage, require_ready, settle_commit
+from assay.intake.cut_off_commit import settle_commit
+from assay.publish.readiness import prepare_stage, require_ready
 from assay.settings import load_settings
 from builders.attempts import Attempts
 from builders.deliveries import age

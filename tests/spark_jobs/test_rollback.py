@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from assay.batch.plan import Plan
 from assay.contracts import folders
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError
 from assay.operations.rollback import Request, find_pipeline, roll_back
-from assay.plan import Plan
 from assay.settings import load_settings
 from builders.attempts import Attempts, is_stopped, wait_until
 from builders.content import hash_delta, hash_postgres

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.plan import Plan
 from assay.settings import load_settings
 from assay.verify.rounding import add_rounding
 from assay.verify.text import typed

@@ -9,12 +9,12 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from assay.batch.inputs import Rebuild
+from assay.batch.plan import Plan
+from assay.batch.results import RECORD_CLASSES
 from assay.contracts.load import gold_contracts, load_contract
-from assay.delta_history import head
 from assay.generate.truth import Truth
-from assay.inputs import Rebuild
-from assay.plan import Plan
-from assay.results import RECORD_CLASSES
+from assay.storage.delta_history import head
 from builders.batches import Lake
 from builders.lake_content import (
     QUARANTINE,

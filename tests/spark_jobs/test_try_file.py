@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from assay.batch.plan import Plan
 from assay.operations.try_file import Request
-from assay.plan import Plan
 from builders.batches import Lake, take
 from spark_jobs.programs.try_file import try_file
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from assay.batch_states import HOLDS_NOTHING, BatchState
+from assay.batch.slices import SLICES
+from assay.batch.states import HOLDS_NOTHING, BatchState
 from assay.errors import BatchError
 from assay.ledger import Delivery, batch_holding, deliveries, record_deliveries
 from assay.serving.migrations import DDL, migrate
-from assay.slices import SLICES
 
 if TYPE_CHECKING:
     from conftest import Database

@@ -15,7 +15,7 @@ from assay.contracts.columns import Column
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract
 from assay.contracts.table_faults import INDEX_ROW_BYTES
-from assay.landing.filenames import file_date
+from assay.intake.filenames import file_date
 from assay.serving.migrations import DDL, migrate
 from gold.product_performance.build import PRODUCT
 from spark_jobs.transformations.silver.stocks import TURNOVER_BELOW

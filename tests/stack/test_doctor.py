@@ -11,9 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from assay.cli.stack import register
-from assay.finding import Finding
 from assay.settings import Settings
 from assay.spark_runtime.jars import locked_jars
+from assay.storage.finding import Finding
 from assay_stack.doctor import examine
 
 app = typer.Typer()

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from assay.airflow_client.api import api_client
+from assay.airflow_ui.notes import as_note
 from assay.errors import StackError
-from assay.notes import as_note
 from assay.settings import Settings
 
 ENDED = ("success", "failed")

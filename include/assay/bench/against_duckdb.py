@@ -6,13 +6,13 @@ import json
 import sys
 from typing import Any
 
+from assay.batch.stage_results import read_gold, read_silver
 from assay.bench.commands import PROGRAMS, run_timed
 from assay.bench.figures import Breakdown, PartResult, Ratio
 from assay.bench.lakes import Lake, committed_lake
 from assay.bench.workbench import Workbench
 from assay.errors import StackError
 from assay.home.paths import child_environment
-from assay.stage_results import read_gold, read_silver
 
 ROUNDS = 3
 STAGES = {"bronze": "ingest_bronze", "silver": "build_silver", "gold": "build_gold"}

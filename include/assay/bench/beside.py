@@ -9,8 +9,8 @@ from assay.bench.day import ROWS, run_day
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.second_stack import SecondStack
 from assay.bench.workbench import PIPELINE, Workbench
+from assay.contracts.pipelines import find_pipeline
 from assay.errors import StackError
-from assay.pipelines import find_pipeline
 from assay.settings import REPOSITORY
 
 ROUNDS = 5

@@ -13,15 +13,15 @@ from assay import ledger
 from assay.airflow_client.api import api_client
 from assay.airflow_client.follow import follow_everything
 from assay.airflow_client.runs import AirflowRuns, RunState
-from assay.batch_states import PUBLISHED
+from assay.batch.states import PUBLISHED
 from assay.bench.figures import Breakdown
 from assay.bench.timeline import Timeline, timeline
 from assay.bench.workbench import PIPELINE, Workbench, deliver
+from assay.contracts.pipelines import find_pipeline
 from assay.errors import StackError
 from assay.home.dsn import dsn
 from assay.ledger.tasks import TaskAttempt
 from assay.operations.runs import explain_failure, run_pipeline
-from assay.pipelines import find_pipeline
 from assay.settings import Settings
 
 

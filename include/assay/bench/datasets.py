@@ -5,7 +5,7 @@ from __future__ import annotations
 from assay.bench.dag_runs import load_everything
 from assay.bench.figures import Breakdown, PartResult
 from assay.bench.workbench import Workbench
-from assay.pipelines import pipelines_started_by
+from assay.contracts.pipelines import pipelines_started_by
 
 COLUMNS = ("pipeline", "datasets", "files", "records", "seconds", "rows per second")
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from statistics import median
 
-from assay.batch_states import EMPTY, PUBLISHED
+from assay.batch.states import EMPTY, PUBLISHED
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.dag_runs import DagRun, load_everything, run_dag
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.timeline import BareStarts, bare_chain, steps_table
 from assay.bench.workbench import Workbench, deliver
+from assay.contracts.pipelines import pipelines_started_by
 from assay.errors import StackError
-from assay.pipelines import pipelines_started_by
 
 ROUNDS = 3
 ROWS = 1000

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from assay.batch.gates import LAYERS, contracts_at, subjects
+from assay.batch.plan import Plan
+from assay.batch.verdicts import Verdict
 from assay.errors import BatchError
-from assay.gates import LAYERS, contracts_at, subjects
 from assay.ledger import record_validation
 from assay.ledger.query import Connection
-from assay.plan import Plan
-from assay.verdicts import Verdict
 
 
 def pass_gates(connection: Connection, plan: Plan, epoch: int) -> None:

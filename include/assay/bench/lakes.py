@@ -11,17 +11,17 @@ from typing import Any
 import psycopg
 
 from assay import ledger
-from assay.batch_states import COMMITTING
+from assay.batch.params import RunParams
+from assay.batch.plan import Plan
+from assay.batch.run import Run
+from assay.batch.stage_results import read_silver
+from assay.batch.states import COMMITTING
 from assay.bench.commands import PROGRAMS, as_operator_does, run_timed
 from assay.bench.gates import pass_gates
 from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.home.dsn import dsn
-from assay.landing.accept import accept_files
-from assay.params import RunParams
-from assay.plan import Plan
-from assay.run import Run
+from assay.intake.accept import accept_files
 from assay.settings import Settings
-from assay.stage_results import read_silver
 from assay.words import count
 
 

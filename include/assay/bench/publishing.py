@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from assay.batch_states import COMMITTED
+from assay.batch.states import COMMITTED
 from assay.bench.commands import (
     PROGRAMS,
     plain_environment,

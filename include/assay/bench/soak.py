@@ -10,7 +10,10 @@ import psutil
 import psycopg
 
 from assay import ledger
-from assay.batch_states import COMMITTING
+from assay.batch.params import RunParams
+from assay.batch.plan import Plan, read_plan
+from assay.batch.run import Run
+from assay.batch.states import COMMITTING
 from assay.bench.commands import as_operator_does, run_timed
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.gates import pass_gates
@@ -19,11 +22,8 @@ from assay.bench.workbench import PIPELINE, Workbench, deliver
 from assay.errors import StackError
 from assay.events.sinks import sent_to
 from assay.home.dsn import dsn
-from assay.landing.accept import accept_files
-from assay.params import RunParams
-from assay.plan import Plan, read_plan
+from assay.intake.accept import accept_files
 from assay.publish import publish_pending, stage_batch
-from assay.run import Run
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.server import find_server
 from assay_stack.programs import SPARK_PROGRAMS, program_states

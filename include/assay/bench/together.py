@@ -12,8 +12,8 @@ from assay.bench.dag_runs import load_everything, tell
 from assay.bench.day import deliver_day
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.workbench import Workbench
+from assay.contracts.pipelines import Pipeline, pipelines_started_by
 from assay.errors import StackError
-from assay.pipelines import Pipeline, pipelines_started_by
 from assay_stack.airflow import SPARK_POOL
 
 ROUNDS = 3

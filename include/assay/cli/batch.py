@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from assay.ledger import deliveries
 from assay.ledger.actions import Action
 from assay.ledger.names import batch_named
 from assay.ledger.views.batches import CLASSES, BatchReport, batch_reports
+from assay.operations.asked_by import person_at_terminal
 from assay.operations.runs import read_reports
 from assay.settings import load_settings
 from assay.words import count
@@ -136,8 +136,8 @@ def _act(batch_id: str, action: Action, why: str, file: str = "", *, as_json: bo
     """The same as the DAG batch_actions does."""
     from assay.operations.act import Asked, act, find_batch
 
-    settings = load_settings()
+    settings, who = load_settings(), person_at_terminal()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
         found = find_batch(connection, batch_id, None)
-        done = act(settings, connection, Asked(found, action, getpass.getuser(), why, file))
+        done = act(settings, connection, Asked(found, action, who, why, file))
     print(json.dumps({"batch_id": found, "action": action, "done": done}) if as_json else done)

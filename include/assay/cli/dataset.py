@@ -18,8 +18,8 @@ from assay.contracts.facts import nearest
 from assay.contracts.folders import dataset_names
 from assay.contracts.load import all_contracts, gold_contracts, load_contract
 from assay.contracts.model import Contract
+from assay.contracts.pipelines import all_pipelines, pipeline_carrying
 from assay.errors import SettingsError
-from assay.pipelines import all_pipelines, pipeline_carrying
 from assay.profile.given import Given
 from assay.words import count
 
@@ -76,7 +76,7 @@ def new(
 
     What the files do not decide is printed, and stands in the contract as a comment.
     """
-    from assay.dags_folder import have_dags_parsed
+    from assay.airflow_client.dags_folder import have_dags_parsed
     from assay.profile.home import require_free, write_dataset
     from assay.profile.proposal import propose
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from assay.contracts.facts import nearest
 from assay.contracts.folders import dataset_names
 from assay.contracts.load import load_contract
+from assay.contracts.pipelines import pipeline_carrying
 from assay.errors import AssayError, ContractError, SettingsError
-from assay.pipelines import pipeline_carrying
 from assay.profile.against import Acceptance, accept_one
 from assay.settings import load_settings
 

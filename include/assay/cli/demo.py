@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from assay.batch_states import EMPTY
+from assay.batch.states import EMPTY
 from assay.cli.progress import saying, watch_tasks
 from assay.errors import AssayError, SettingsError
 from assay.generate.samples import deliver_samples, sample_sets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import psycopg
 import typer
 
 from assay.home.dsn import dsn
+from assay.operations.asked_by import person_at_terminal
 from assay.settings import load_settings
 from assay.words import count
 
@@ -43,7 +43,7 @@ def adopt(
             settings,
             connection,
             pipeline,
-            getpass.getuser(),
+            person_at_terminal(),
             datasets=dataset or [],
             renamed_from=renamed_from,
         )

@@ -19,6 +19,7 @@ from assay.ledger import summary_of_run
 from assay.ledger.names import batch_named
 from assay.ledger.views.quarantine import Filter, count_rows, open_rows
 from assay.operations import movements
+from assay.operations.asked_by import person_at_terminal
 from assay.operations.movements import RunRequest
 from assay.operations.runs import explain_failure, run_pipeline
 from assay.quarantine.patch_form import export_rows
@@ -120,8 +121,9 @@ def replay(
 ) -> None:
     """Judge quarantined rows by today's rules; those that are good now go on like any other."""
     with _reader() as connection:
+        who = person_at_terminal()
         request = movements.replay(
-            connection, dataset, batch=batch, reason=reason, why=why, dry_run=dry_run
+            connection, dataset, who, batch=batch, reason=reason, why=why, dry_run=dry_run
         )
     _run(request, as_json=as_json)
 
@@ -135,7 +137,9 @@ def waive(
 ) -> None:
     """Leave quarantined rows out for good."""
     with _reader() as connection:
-        request = movements.waive(connection, dataset, why, batch=batch, reason=reason)
+        request = movements.waive(
+            connection, dataset, person_at_terminal(), why, batch=batch, reason=reason
+        )
     _run(request, as_json=as_json)
 
 
@@ -147,7 +151,9 @@ def patch(
 ) -> None:
     """Deliver corrected records in place of quarantined rows."""
     with _reader() as connection:
-        request = movements.patch(load_settings(), connection, dataset, file, why)
+        request = movements.patch(
+            load_settings(), connection, dataset, file, person_at_terminal(), why
+        )
     _run(request, as_json=as_json)
 
 

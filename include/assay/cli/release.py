@@ -14,6 +14,7 @@ from assay.cli.progress import watch_tasks
 from assay.errors import AssayError, BatchError
 from assay.home.dsn import dsn
 from assay.ledger.views import releases as views
+from assay.operations.asked_by import for_person, person_at_terminal
 from assay.operations.runs import explain_failure, run_pipeline
 from assay.settings import load_settings
 from assay.words import count
@@ -96,6 +97,7 @@ def rollback(
     settings = load_settings()
     conf: dict[str, Any] = {"why": why, "give_back_files": give_back_files}
     conf |= {"to_release": to} if batch is None else {"batch": batch}
+    conf = for_person(conf, person_at_terminal())
     with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:
         followed = run_pipeline(settings, conf, watch, say, "release_rollback")
     if followed.failed:

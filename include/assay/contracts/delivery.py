@@ -43,7 +43,7 @@ class Limits(Facts):
 class Delivery(Facts):
     """Who sends which files; the suffix of a file says its format.
 
-    A file in landing is taken once it has not changed for `settle_seconds`; see `landing.rest`.
+    A file in landing is taken once it has not changed for `settle_seconds`; see `intake.rest`.
     """
 
     system: Annotated[Text, Field(description="Who sends the files.")]

@@ -14,7 +14,7 @@ from pydantic import Field
 from assay.contracts.date_formats import ISO, format_faults
 from assay.contracts.facts import Facts, Fault
 
-# Python, Spark and the auditor decode these alike, see `landing.encoding`.
+# Python, Spark and the auditor decode these alike, see `intake.csv_files`.
 Encoding = Literal["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"]
 Decimal = Literal[".", ","]
 Thousands = Literal["", ".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f"]

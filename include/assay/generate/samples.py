@@ -11,7 +11,7 @@ from assay.generate.options import SetOptions
 from assay.generate.recipes import RECIPES
 from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
-from assay.landing.moves import move_file
+from assay.intake.moves import move_file
 from assay.settings import Settings
 from assay.words import Say, count
 

@@ -1,4 +1,4 @@
-"""Batches in the books. Every change of a state goes by the table of `batch_states`."""
+"""Batches in the books. Every change of a state goes by the table of `batch.states`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.batch_states import (
+from assay.batch.plan import Plan
+from assay.batch.states import (
     CLOSED,
     COMMITTED,
     DRY_RUN,
@@ -18,7 +19,6 @@ from assay.batch_states import (
 )
 from assay.errors import BatchError
 from assay.ledger.query import Connection, as_json, fetch_all, fetch_value
-from assay.plan import Plan
 
 ENDED = (*CLOSED, FAILED)  # its last attempt is over
 
@@ -70,7 +70,7 @@ def set_batch_state(
     """Move a batch to a state; without `error`, an earlier error is cleared.
 
     Raises BatchError, with the way out, for an unknown batch and for a move that
-    `batch_states.MOVES` does not have.
+    `batch.states.MOVES` does not have.
     """
     with connection.transaction():
         current = lock_state(connection, batch_id)

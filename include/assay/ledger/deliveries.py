@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from assay.batch_states import (
+from assay.batch.slices import SliceKind
+from assay.batch.states import (
     ABANDONED,
     DRY_RUN,
     HOLDS_NOTHING,
@@ -16,7 +17,6 @@ from assay.batch_states import (
 )
 from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_all
-from assay.slices import SliceKind
 
 Verdict = Literal["accepted", "duplicate", "rejected"]
 UNKNOWN_DAY = "0001-01-01"  # comes before every other

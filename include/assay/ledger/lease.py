@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.batch_states import FAILED, RUNNING, BatchState
+from assay.batch.states import FAILED, RUNNING, BatchState
 from assay.errors import FencedError
 from assay.ledger.query import Connection, fetch_all, fetch_value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.batch_states import (
+from assay.batch.states import (
     ABANDONED,
     BEFORE_COMMIT,
     DRY_RUN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.batch_states import (
+from assay.batch.states import (
     COMMITTED,
     DRY_RUN,
     IN_LAKE,

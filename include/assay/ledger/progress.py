@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.batch_states import (
+from assay.batch.states import (
     EMPTY,
     FAILED,
     GIVEN_UP,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from assay.batch_states import PUBLISHED
+from assay.batch.states import PUBLISHED
 from assay.ledger.query import Connection, fetch_all
 from assay.ledger.releases import Release
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.batch_states import COMMITTING, ROLLED_BACK, BatchState
+from assay.batch.states import COMMITTING, ROLLED_BACK, BatchState
 from assay.errors import BatchError
 from assay.ledger.batches import set_batch_state
 from assay.ledger.query import Connection, as_json, fetch_all

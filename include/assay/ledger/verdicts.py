@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from assay.batch.verdicts import RecordedVerdict, Verdict
 from assay.ledger.query import Connection, as_json, fetch_all
-from assay.verdicts import RecordedVerdict, Verdict
 
 COLUMNS = tuple(field.name for field in fields(RecordedVerdict))
 

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from assay import ledger
-from assay.batch_states import OPEN
+from assay.batch.states import OPEN
 from assay.contracts.folders import contract_path
 from assay.contracts.load import gold_contracts
 from assay.errors import BatchError, SettingsError

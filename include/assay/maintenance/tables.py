@@ -14,16 +14,16 @@ from typing import Any, get_args
 
 import psycopg
 
+from assay.batch.inputs import Releases
+from assay.batch.plan import read_plan
+from assay.batch.stage_results import read_commit, read_gold, read_silver
 from assay.contracts.folders import contract_path
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract, Layer
 from assay.errors import BatchError
-from assay.inputs import Releases
 from assay.ledger import open_batches
 from assay.ledger.releases import versions_of_releases
-from assay.plan import read_plan
 from assay.settings import Settings
-from assay.stage_results import read_commit, read_gold, read_silver
 from assay.storage.files import write_whole
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from assay.batch_states import COMMITTING, DRY_RUN, EMPTY, ROLLED_BACK
+from assay.batch.plan import read_plan
+from assay.batch.states import COMMITTING, DRY_RUN, EMPTY, ROLLED_BACK
 from assay.errors import BatchError
-from assay.landing.moves import hold_files
-from assay.landing.returns import return_files
+from assay.intake.cut_off_commit import settle_commit
+from assay.intake.moves import hold_files
+from assay.intake.returns import return_files
 from assay.ledger import batch_state, overtake, run_of_batch
 from assay.ledger.query import Connection
-from assay.plan import read_plan
-from assay.readiness import settle_commit
 from assay.settings import Settings
 from assay.spark_runtime.submit import is_locked
 

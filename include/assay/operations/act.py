@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from assay.airflow_client.runs import AirflowRuns
-from assay.batch_states import OPEN
+from assay.batch.plan import read_plan
+from assay.batch.slices import Slice
+from assay.batch.states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
 from assay.ledger import (
     Action,
@@ -25,9 +27,7 @@ from assay.ledger.query import Connection
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
 from assay.operations.retry import retry_batch
-from assay.plan import read_plan
 from assay.settings import Settings
-from assay.slices import Slice
 from assay.words import count, on_one_line
 
 LISTED = 10

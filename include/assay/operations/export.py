@@ -16,11 +16,11 @@ from deltalake.exceptions import DeltaError
 
 from assay import ledger
 from assay.contracts.folders import contract_names
+from assay.contracts.lineage import LINEAGE, name_in_lake
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import ExportError
 from assay.ledger.query import Connection
-from assay.lineage import LINEAGE, name_in_lake
 from assay.operations.export_formats import WRITERS, Format, write_file
 from assay.settings import Settings
 from assay.storage.files import written_whole

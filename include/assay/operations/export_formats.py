@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from assay.contracts.columns import Column
-from assay.formulas import FORMULA_START, MARK
-from assay.lineage import name_in_lake
+from assay.contracts.lineage import name_in_lake
 from assay.publish.staging import arrow_schema, read_delta
+from assay.quarantine.formulas import FORMULA_START, MARK
 
 Format = Literal["csv", "parquet", "jsonl"]
 Batches = Iterator[pa.RecordBatch]

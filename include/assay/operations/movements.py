@@ -1,6 +1,6 @@
 """Having rows leave quarantine: replay, patch and waive, as runs that are asked for.
 
-The batch of the run records the movements, with who started the run and why.
+The batch of the run records the movements, with who asked for the run and why.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.batch.params import resolve_params
+from assay.contracts.pipelines import pipeline_carrying
 from assay.ledger.names import batch_named
 from assay.ledger.query import Connection
 from assay.ledger.views.quarantine import require_open_rows
-from assay.params import resolve_params
-from assay.pipelines import pipeline_carrying
+from assay.operations.asked_by import for_person
 from assay.settings import Settings
 
 
@@ -29,6 +30,7 @@ class RunRequest:
 def replay(
     connection: Connection,
     dataset: str,
+    who: str,
     *,
     batch: str | None = None,
     reason: str | None = None,
@@ -42,12 +44,13 @@ def replay(
     """
     rows = _rows_of(connection, dataset, batch, reason)
     conf = {"source": "quarantine", **rows, "movement_reason": why, "dry_run": dry_run}
-    return _request(connection, dataset, conf)
+    return _request(connection, dataset, who, conf)
 
 
 def waive(
     connection: Connection,
     dataset: str,
+    who: str,
     why: str,
     *,
     batch: str | None = None,
@@ -55,11 +58,11 @@ def waive(
 ) -> RunRequest:
     """Leave open rows out for good; which ones, and what is raised, as in `replay`."""
     rows = _rows_of(connection, dataset, batch, reason)
-    return _request(connection, dataset, {"source": "waive", **rows, "movement_reason": why})
+    return _request(connection, dataset, who, {"source": "waive", **rows, "movement_reason": why})
 
 
 def patch(
-    settings: Settings, connection: Connection, dataset: str, file: Path, why: str
+    settings: Settings, connection: Connection, dataset: str, file: Path, who: str, why: str
 ) -> RunRequest:
     """Deliver corrected records to landing, to take the place of open rows.
 
@@ -70,7 +73,7 @@ def patch(
     conf: dict[str, Any] = {"source": "patch", "movement_reason": why}
     resolve_params(conf)  # before anything is delivered
     name = deliver_patch(settings, dataset, file)
-    return _request(connection, dataset, conf | {"landing_glob": glob.escape(name)})
+    return _request(connection, dataset, who, conf | {"landing_glob": glob.escape(name)})
 
 
 def _rows_of(
@@ -83,7 +86,7 @@ def _rows_of(
     }
 
 
-def _request(connection: Connection, dataset: str, conf: dict[str, Any]) -> RunRequest:
+def _request(connection: Connection, dataset: str, who: str, conf: dict[str, Any]) -> RunRequest:
     resolve_params(conf)
     require_open_rows(connection, dataset)
-    return RunRequest(pipeline_carrying(dataset).name, conf)
+    return RunRequest(pipeline_carrying(dataset).name, for_person(conf, who))

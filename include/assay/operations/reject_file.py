@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.batch_states import BEFORE_COMMIT, EMPTY
+from assay.batch.inputs import Slices
+from assay.batch.plan import Plan, read_plan, write_plan
+from assay.batch.slices import Slice
+from assay.batch.states import BEFORE_COMMIT, EMPTY
 from assay.errors import BatchError
-from assay.inputs import Slices
-from assay.landing.filenames import fit_name
-from assay.landing.judge import reason_path, write_reason
-from assay.landing.moves import hold_files, move_file, sync_folders
-from assay.landing.returns import dataset_of
+from assay.intake.filenames import fit_name
+from assay.intake.judge import reason_path, write_reason
+from assay.intake.moves import hold_files, move_file, sync_folders
+from assay.intake.returns import dataset_of
 from assay.ledger import (
     Delivery,
     batch_state,
@@ -21,9 +23,7 @@ from assay.ledger import (
     set_batch_state,
 )
 from assay.ledger.query import Connection
-from assay.plan import Plan, read_plan, write_plan
 from assay.settings import Settings
-from assay.slices import Slice
 from assay.storage.addresses import as_place
 from assay.storage.objects import exists
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from assay.airflow_client.runs import AirflowRuns, RunState
-from assay.batch_states import CLOSED, COMMITTED, COMMITTING
+from assay.batch.plan import read_plan
+from assay.batch.stage_results import read_ingest
+from assay.batch.states import CLOSED, COMMITTED, COMMITTING
 from assay.errors import BatchError
 from assay.ledger import batch_state, run_of_batch
 from assay.ledger.query import Connection
-from assay.plan import read_plan
 from assay.settings import Settings
-from assay.stage_results import read_ingest
 
 # What was built on older tables must be built again, so a batch never resumes after these.
 REBUILT_FROM = ("build_silver", "build_gold")

@@ -15,10 +15,10 @@ from assay.airflow_client.runs import (
     RunState,
     TaskState,
 )
+from assay.contracts.pipelines import all_pipelines
 from assay.errors import AssayError
 from assay.home.dsn import dsn
 from assay.ledger.views.batches import BatchReport, batch_reports
-from assay.pipelines import all_pipelines
 from assay.settings import Settings
 from assay.words import Say
 

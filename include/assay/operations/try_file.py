@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+from assay.batch.results import read_failure, read_result
+from assay.batch.slices import FileSlice
 from assay.contracts.load import load_contract
 from assay.errors import StackError
 from assay.home.paths import child_environment
-from assay.landing.records import Inspection, matching_suffix
-from assay.results import read_failure, read_result
+from assay.intake.records import Inspection, matching_suffix
 from assay.settings import JOB_PROGRAMS, Settings
-from assay.slices import FileSlice
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.launch import launch
 from assay.spark_runtime.server import is_ready

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from assay.contracts.model import Contract
 from assay.errors import FileRejectedError, SampleError
-from assay.landing.header import is_known, known_names, match_header
-from assay.landing.records import Inspection, inspect_file
+from assay.intake.header import is_known, known_names, match_header
+from assay.intake.records import Inspection, inspect_file
 
 
 @dataclass(frozen=True)

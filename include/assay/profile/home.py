@@ -12,9 +12,9 @@ from typing import Any
 from assay.contracts.facts import nearest
 from assay.contracts.folders import FILES, contract_names, contract_roots, dataset_names
 from assay.contracts.load import read_contract
+from assay.contracts.pipelines import pipelines_files, read_pipelines
 from assay.contracts.yaml_file import open_yaml
 from assay.errors import SampleError
-from assay.pipelines import pipelines_files, read_pipelines
 from assay.profile.proposal import Proposal
 from assay.profile.render import render, scalar
 from assay.settings import PIPELINES, REPOSITORY, SQL, outside_contracts

@@ -18,10 +18,10 @@ from assay.contracts.delivery import Source
 from assay.contracts.dialect import Dialect, Encoding
 from assay.contracts.model import Contract
 from assay.errors import FileRejectedError, SampleError
-from assay.landing.csv_files import LONGEST_FIELD, csv_rules, reading_encoding
-from assay.landing.parquet_files import READABLE
-from assay.landing.records import FORMATS, inspect_file
-from assay.landing.survey import open_content
+from assay.intake.csv_files import LONGEST_FIELD, csv_rules, reading_encoding
+from assay.intake.parquet_files import READABLE
+from assay.intake.records import FORMATS, inspect_file
+from assay.intake.survey import open_content
 from assay.profile.given import Given
 from assay.profile.sample import TABLE, Sample, drop_outer_names, insert, slot_of
 from assay.profile.sniff import first_record, sniff_dialect

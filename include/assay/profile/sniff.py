@@ -14,7 +14,7 @@ import duckdb
 
 from assay.contracts.dialect import Dialect, Encoding
 from assay.errors import SampleError
-from assay.landing.survey import open_content
+from assay.intake.survey import open_content
 from assay.profile.given import Given
 
 SNIFFED_BYTES = 1 << 20

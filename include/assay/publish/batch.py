@@ -15,12 +15,12 @@ from typing import Any
 import psycopg
 
 from assay import failpoints, ledger
+from assay.batch.gates import require_verdicts
+from assay.batch.plan import Plan
 from assay.errors import ContractError, StagingLostError
 from assay.events.context import about
 from assay.events.event import Progress, Released
 from assay.events.sinks import emit
-from assay.gates import require_verdicts
-from assay.plan import Plan
 from assay.publish.books import check_books, measure_targets
 from assay.publish.change import Change, read_change
 from assay.publish.reconciliation import Measures

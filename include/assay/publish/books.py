@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
+from assay.batch.inputs import Slices
 from assay.contracts.load import load_contract
 from assay.events.event import Progress
 from assay.events.sinks import emit
-from assay.inputs import Slices
 from assay.publish.change import Change
 from assay.publish.measures import measure_delta
 from assay.publish.quarantine import check_moves

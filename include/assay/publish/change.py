@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from assay.contracts.load import load_contract
-from assay.errors import BatchError
-from assay.plan import Plan
-from assay.publish.quarantine import moves_targets, quarantine_targets
-from assay.publish.targets import Staged, Target, gold_target, serving_target
-from assay.results import latest_result
-from assay.stage_results import (
+from assay.batch.plan import Plan
+from assay.batch.results import latest_result
+from assay.batch.stage_results import (
     CommitResult,
     GoldBuild,
     SilverBuild,
@@ -19,6 +15,10 @@ from assay.stage_results import (
     read_gold,
     read_silver,
 )
+from assay.contracts.load import load_contract
+from assay.errors import BatchError
+from assay.publish.quarantine import moves_targets, quarantine_targets
+from assay.publish.targets import Staged, Target, gold_target, serving_target
 
 
 @dataclass(frozen=True)

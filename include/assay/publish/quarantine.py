@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import tuple_row
+from psycopg.sql import Identifier
 
+from assay.batch.inputs import Movement, Rebuild, Replay, Waiver
+from assay.batch.plan import Plan
+from assay.batch.stage_results import SilverBuild
 from assay.contracts.columns import Column
+from assay.contracts.lineage import SLICE_ID
 from assay.errors import ReconciliationError
-from assay.inputs import Movement, Rebuild, Replay, Waiver
-from assay.ledger.query import fetch_all
-from assay.lineage import SLICE_ID
-from assay.plan import Plan
+from assay.ledger.movements import (
+    balances,
+    clear_quarantine,
+    forget_movements,
+    move_rows,
+    quarantine_rows,
+    reopen_replayed,
+)
+from assay.ledger.query import Connection
 from assay.publish.reconciliation import require_equal
 from assay.publish.staging import staging_of
 from assay.publish.targets import Target, parquet_files
 from assay.quarantine.selection import moved_files
-from assay.stage_results import SilverBuild
 from assay.words import count
 
 COLUMNS = (
@@ -30,10 +35,6 @@ COLUMNS = (
     Column("reasons", "array<string>"),
     Column("raw"),
 )
-BALANCE = """
-    SELECT batch_id, dataset, quarantined, open + replayed + patched + waived
-    FROM ops.quarantine_balance WHERE batch_id = ANY(%s)
-"""
 
 
 def quarantine_target(dataset: str, built: SilverBuild) -> Target:
@@ -82,7 +83,7 @@ def moves_targets(plan: Plan, silver: Mapping[str, SilverBuild]) -> dict[str, Ta
 
 
 def replace_rows(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     plan: Plan,
     rows: Mapping[str, Target],
     generation: int,
@@ -92,33 +93,14 @@ def replace_rows(
     A rebuild judges replayed rows like any other. One that is bad again is back, and open.
     """
     is_rebuild = isinstance(plan.input, Rebuild)
-    connection.execute(
-        "DELETE FROM ops.quarantine_row WHERE batch_id = %s OR (%s AND dataset = ANY(%s))",
-        [plan.batch_id, is_rebuild, plan.datasets],
-    )
+    clear_quarantine(connection, plan.batch_id, plan.datasets if is_rebuild else [])
     for dataset, target in rows.items():
-        connection.execute(
-            sql.SQL(
-                "INSERT INTO ops.quarantine_row (row_id, dataset, batch_id, generation, slice_id,"
-                " source_file, record_number, reasons, raw)"
-                " SELECT slice_id || ':' || record_number, %s, %s, %s, slice_id, source_file,"
-                " record_number, reasons, raw FROM {} ORDER BY 1"
-            ).format(staging_of(target)),
-            [dataset, plan.batch_id, generation],
-        )
+        quarantine_rows(connection, staging_of(target), plan.batch_id, dataset, generation)
     if is_rebuild:
-        connection.execute(
-            "WITH back AS (DELETE FROM ops.quarantine_movement AS moved"
-            " USING ops.quarantine_row AS row WHERE moved.dataset = row.dataset"
-            " AND moved.row_id = row.row_id AND moved.how = 'replayed' AND row.batch_id = %s"
-            " RETURNING moved.*) INSERT INTO ops.undone_movement SELECT back.*, %s FROM back",
-            [plan.batch_id, plan.batch_id],
-        )
+        reopen_replayed(connection, plan.batch_id)
 
 
-def record_movements(
-    connection: psycopg.Connection[Any], plan: Plan, moves: Mapping[str, Target]
-) -> list[str]:
+def record_movements(connection: Connection, plan: Plan, moves: Mapping[str, Target]) -> list[str]:
     """Record that rows have left, in place of what the batch had recorded; returns whence.
 
     `moves` is keyed by dataset; under the empty name each staged row has its own. Raises
@@ -126,7 +108,7 @@ def record_movements(
     """
     if plan.movement is None:
         return []
-    connection.execute("DELETE FROM ops.quarantine_movement WHERE to_batch = %s", [plan.batch_id])
+    forget_movements(connection, plan.batch_id)
     from_batches: set[str] = set()
     for dataset, target in moves.items():
         from_batches |= _move(connection, plan, plan.movement, staging_of(target), dataset)
@@ -134,36 +116,24 @@ def record_movements(
 
 
 def _move(
-    connection: psycopg.Connection[Any],
-    plan: Plan,
-    movement: Movement,
-    staged: sql.Identifier,
-    dataset: str,
+    connection: Connection, plan: Plan, movement: Movement, staged: Identifier, dataset: str
 ) -> set[str]:
-    to_batch = None if isinstance(plan.input, Waiver) else plan.batch_id
-    whose = sql.Literal(dataset) if dataset else sql.SQL("staged.dataset")
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(staged))
-        asked = (cursor.fetchone() or (0,))[0]
-        cursor.execute(
-            sql.SQL(
-                "WITH moved AS (INSERT INTO ops.quarantine_movement"
-                " (dataset, row_id, from_batch, to_batch, how, who, why)"
-                " SELECT row.dataset, row.row_id, row.batch_id, %s, %s, %s, %s"
-                " FROM {} AS staged JOIN ops.quarantine_row AS row"
-                " ON row.row_id = staged.row_id AND row.dataset = {}"
-                " ON CONFLICT DO NOTHING RETURNING from_batch)"
-                " SELECT from_batch, count(*) FROM moved GROUP BY from_batch"
-            ).format(staged, whose),
-            [to_batch, plan.input.how, movement.who, movement.why],
-        )
-        moved: dict[str, int] = dict(cursor.fetchall())
-    if asked != sum(moved.values()):
+    moved = move_rows(
+        connection,
+        staged,
+        dataset,
+        to_batch=None if isinstance(plan.input, Waiver) else plan.batch_id,
+        how=plan.input.how,
+        who=movement.who,
+        why=movement.why,
+    )
+    if moved.asked != sum(moved.by_batch.values()):
         raise ReconciliationError(
-            f"{plan.batch_id}: {count(asked, 'row')} to be {plan.input.how}, but only"
-            f" {sum(moved.values()):,} of them still open in quarantine; nothing is published"
+            f"{plan.batch_id}: {count(moved.asked, 'row')} to be {plan.input.how}, but only"
+            f" {sum(moved.by_batch.values()):,} of them still open in quarantine; nothing is"
+            " published"
         )
-    return set(moved)
+    return set(moved.by_batch)
 
 
 def check_moves(plan: Plan, silver: Mapping[str, SilverBuild]) -> None:
@@ -177,14 +147,15 @@ def check_moves(plan: Plan, silver: Mapping[str, SilverBuild]) -> None:
         )
 
 
-def check_conservation(connection: psycopg.Connection[Any], batches: Sequence[str]) -> None:
+def check_conservation(connection: Connection, batches: Sequence[str]) -> None:
     """What a batch quarantined is open, replayed, patched or waived; asked after the release row.
 
     Only of batches of the newest generation: a rebuild has taken the rows of the others over.
     """
-    for batch_id, dataset, quarantined, found in fetch_all(connection, BALANCE, [list(batches)]):
+    for each in balances(connection, batches):
         require_equal(
-            f"batch {batch_id}, {dataset}: quarantined = open + replayed + patched + waived",
-            quarantined,
-            found,
+            f"batch {each.batch_id}, {each.dataset}:"
+            " quarantined = open + replayed + patched + waived",
+            each.quarantined,
+            each.found,
         )

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from assay.batch.results import RECORD_CLASSES
 from assay.contracts.model import Contract
 from assay.errors import ReconciliationError
-from assay.results import RECORD_CLASSES
 
 # Count under `rows`, sums under the names of their columns.
 Measures = Mapping[str, Decimal]

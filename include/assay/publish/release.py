@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from assay import ledger
-from assay.batch_states import PUBLISHED
+from assay.batch.states import PUBLISHED
 from assay.ledger.indexes import build_deferred_indexes, defer_indexes
 from assay.publish.change import Change
 from assay.publish.measures import measure_postgres

@@ -10,15 +10,15 @@ from typing import Any
 import psycopg
 
 from assay import failpoints, ledger
+from assay.batch.plan import Plan
+from assay.batch.results import write_result
 from assay.errors import StagingError
 from assay.events.event import TableStaged
 from assay.events.sinks import emit
-from assay.plan import Plan
 from assay.publish.change import Change, read_built
 from assay.publish.refusals import stage_or_refuse
 from assay.publish.staging import drop_older_staging
 from assay.publish.targets import Staged
-from assay.results import write_result
 from assay.words import count
 
 Connect = Callable[[], psycopg.Connection[Any]]

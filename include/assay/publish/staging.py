@@ -21,9 +21,9 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from assay.contracts.columns import Column
+from assay.contracts.lineage import name_in_lake
 from assay.errors import StagingLostError
 from assay.ledger.query import fetch_all
-from assay.lineage import name_in_lake
 from assay.publish.targets import DELETED, Staged, Target
 from assay.words import count
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.contracts.columns import Column
+from assay.contracts.lineage import LINEAGE, name_in_lake
 from assay.contracts.load import measured_columns
 from assay.contracts.model import Contract
-from assay.lineage import LINEAGE, name_in_lake
 
 DELETED = Column("deleted", "boolean", nullable=False)
 

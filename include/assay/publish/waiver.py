@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 
 from assay import ledger
-from assay.batch_states import COMMITTING, PUBLISHED
-from assay.plan import Plan
+from assay.batch.plan import Plan
+from assay.batch.states import COMMITTING, PUBLISHED
 from assay.publish.quarantine import check_conservation, moves_target, record_movements
 from assay.publish.staging import drop_older_staging, drop_staging, require_whole, stage
 

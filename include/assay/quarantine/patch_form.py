@@ -11,11 +11,11 @@ from typing import IO
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.errors import ExportError
-from assay.formulas import disarm_text
-from assay.landing.csv_files import csv_rules
-from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
+from assay.intake.csv_files import csv_rules
+from assay.intake.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.ledger.query import Connection
 from assay.ledger.views.quarantine import Filter, Row, open_rows
+from assay.quarantine.formulas import disarm_text
 from assay.storage.files import written_whole
 
 FORMATS = ("csv", "jsonl")

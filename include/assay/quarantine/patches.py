@@ -14,10 +14,10 @@ from typing import IO, cast
 from assay.contracts.dialect import Dialect
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
-from assay.formulas import take_mark_away
-from assay.landing.csv_files import csv_rules, reading_encoding
-from assay.landing.filenames import PATCH_PREFIX, is_patch
-from assay.landing.records import check_patch_header, inspect_file
+from assay.intake.csv_files import csv_rules, reading_encoding
+from assay.intake.filenames import PATCH_PREFIX, is_patch
+from assay.intake.records import check_patch_header, inspect_file
+from assay.quarantine.formulas import take_mark_away
 from assay.settings import Settings
 from assay.storage.addresses import ObjectPath
 from assay.storage.files import written_whole

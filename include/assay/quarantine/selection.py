@@ -7,23 +7,28 @@ record may replace. For a rebuild: the rows that were patched or waived, which s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from psycopg.rows import tuple_row
 
-from assay.batch_states import WHOLE_IN_LAKE
+from assay.batch.inputs import Movement, Rebuild, Replay
+from assay.batch.plan import Plan
+from assay.batch.stage_results import SilverBuild, read_silver
+from assay.contracts.lineage import SLICE_ID_IN_LAKE
 from assay.errors import BatchError
-from assay.inputs import Movement, Rebuild, Replay
-from assay.landing.filenames import PATCH_NAME
-from assay.ledger.query import Connection, fetch_all
-from assay.lineage import SLICE_ID_IN_LAKE
-from assay.plan import Plan
-from assay.stage_results import SilverBuild, read_silver
+from assay.intake.filenames import PATCH_NAME
+from assay.ledger.quarantine import (
+    Purpose,
+    RowsWanted,
+    batches_in_quarantine,
+    moved_otherwise,
+    reasons_in_quarantine,
+    rows_for_batch,
+)
+from assay.ledger.query import Connection
 from assay.storage.files import written_whole
 
 ROWS_PER_BATCH = 8192
@@ -39,38 +44,6 @@ SCHEMA = pa.schema(
         "to_batch": pa.string(),
     }
 )
-# The batch in whose bronze a row lies is the one that accepted its slice: a rebuild has its own id.
-ROWS = """
-    SELECT row.dataset, row.row_id, row.slice_id, row.record_number, own.batch_id,
-           moved.how, moved.to_batch
-    FROM ops.quarantine_row AS row
-    LEFT JOIN ops.quarantine_movement AS moved
-        ON moved.dataset = row.dataset AND moved.row_id = row.row_id
-    JOIN LATERAL (
-        SELECT taken.batch_id FROM ops.batch_slice AS taken
-        JOIN ops.batch USING (batch_id)
-        WHERE taken.dataset = row.dataset AND taken.slice_id = row.slice_id
-          AND taken.verdict = 'accepted' AND batch.state = ANY(%(in_lake)s)
-        ORDER BY batch.commit_epoch LIMIT 1
-    ) AS own ON true
-    WHERE row.dataset = ANY(%(datasets)s) AND CASE %(purpose)s
-        WHEN 'rebuild' THEN moved.how IN ('patched', 'waived')
-        ELSE (moved.row_id IS NULL OR moved.to_batch = %(batch_id)s)
-    END
-      AND (%(only_batch)s::text IS NULL OR row.batch_id = %(only_batch)s)
-      AND (%(only_reason)s::text IS NULL OR %(only_reason)s = ANY(row.reasons))
-      -- A record of a patch stands for another row; it is patched again, or waived.
-      AND (%(purpose)s <> 'replay' OR row.source_file !~ %(patch_name)s)
-    ORDER BY row.dataset, row.row_id
-"""
-
-
-NAMES = """
-    SELECT DISTINCT {name} FROM ops.quarantine_row AS row
-    WHERE row.dataset = ANY(%(datasets)s)
-      AND (%(only_batch)s::text IS NULL OR row.batch_id = %(only_batch)s)
-    ORDER BY 1
-"""
 
 
 def explain_unnamed(connection: Connection, datasets: Sequence[str], asked: Movement | None) -> str:
@@ -82,17 +55,15 @@ def explain_unnamed(connection: Connection, datasets: Sequence[str], asked: Move
         return ""
     if asked.only_dataset and asked.only_dataset not in datasets:
         return _explain("quarantine_dataset", asked.only_dataset, datasets)
-    within = {"datasets": [asked.only_dataset] if asked.only_dataset else [*datasets]}
-    for param, wanted, name, only_batch in (
-        ("quarantine_batch", asked.only_batch, "row.batch_id", None),
-        ("quarantine_reason", asked.only_reason, "unnest(row.reasons)", asked.only_batch),
-    ):
-        if wanted is None:
-            continue
-        query = NAMES.format(name=name)
-        found = fetch_all(connection, query, {**within, "only_batch": only_batch})
-        if (wanted,) not in found:
-            return _explain(param, wanted, [name for (name,) in found])
+    within = [asked.only_dataset] if asked.only_dataset else [*datasets]
+    if asked.only_batch is not None:
+        batches = batches_in_quarantine(connection, within)
+        if asked.only_batch not in batches:
+            return _explain("quarantine_batch", asked.only_batch, batches)
+    if asked.only_reason is not None:
+        reasons = reasons_in_quarantine(connection, within, asked.only_batch)
+        if asked.only_reason not in reasons:
+            return _explain("quarantine_reason", asked.only_reason, reasons)
     return ""
 
 
@@ -111,31 +82,24 @@ def select_rows(connection: Connection, plan: Plan) -> Counter[str]:
     dataset. Rows that this very batch has moved, in an attempt before, count as open.
     """
     asked = plan.movement
-    purpose = {Rebuild: "rebuild", Replay: "replay"}.get(type(plan.input), "open")
+    purposes: dict[type, Purpose] = {Rebuild: "rebuild", Replay: "replay"}
     only_dataset = asked.only_dataset if asked else None
-    wanted = {
-        "purpose": purpose,
-        "in_lake": [*WHOLE_IN_LAKE],
-        "batch_id": plan.batch_id,
-        "datasets": [name for name in plan.datasets if only_dataset in (None, name)],
-        "only_batch": asked.only_batch if asked else None,
-        "only_reason": asked.only_reason if asked else None,
-        "patch_name": PATCH_NAME,
-    }
+    wanted = RowsWanted(
+        purpose=purposes.get(type(plan.input), "open"),
+        batch_id=plan.batch_id,
+        datasets=[name for name in plan.datasets if only_dataset in (None, name)],
+        only_batch=asked.only_batch if asked else None,
+        only_reason=asked.only_reason if asked else None,
+        patch_name=PATCH_NAME,
+    )
     with written_whole(Path(plan.quarantine_rows)) as path:
         return _write(connection, wanted, path)
 
 
-def _write(connection: Connection, wanted: Mapping[str, Any], path: Path) -> Counter[str]:
-    """Stream the rows from a cursor of the server, so that memory does not grow with them."""
+def _write(connection: Connection, wanted: RowsWanted, path: Path) -> Counter[str]:
     counts: Counter[str] = Counter()
-    with (
-        pq.ParquetWriter(path, SCHEMA) as writer,
-        connection.transaction(),
-        connection.cursor("quarantine_rows", row_factory=tuple_row) as cursor,
-    ):
-        cursor.execute(ROWS, wanted)
-        while rows := cursor.fetchmany(ROWS_PER_BATCH):
+    with pq.ParquetWriter(path, SCHEMA) as writer:
+        for rows in rows_for_batch(connection, wanted, ROWS_PER_BATCH):
             columns = [list(column) for column in zip(*rows, strict=True)]
             counts.update(columns[0])
             writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
@@ -150,13 +114,10 @@ def require_open(connection: Connection, plan: Plan) -> None:
     built = read_silver(plan.folder).datasets
     for dataset, path in ((name, path) for name, d in built.items() for path in moved_files(d)):
         for rows in pq.ParquetFile(path).iter_batches(ROWS_PER_BATCH, columns=["row_id"]):
-            gone = fetch_all(
-                connection,
-                "SELECT row_id, how FROM ops.quarantine_movement WHERE dataset = %s"
-                " AND row_id = ANY(%s) AND to_batch IS DISTINCT FROM %s LIMIT 1",
-                [dataset, rows.column(0).to_pylist(), plan.batch_id],
-            )
-            for row_id, how in gone:
+            row_ids = rows.column(0).to_pylist()
+            gone = moved_otherwise(connection, dataset, row_ids, plan.batch_id)
+            if gone:
+                row_id, how = gone
                 raise BatchError(
                     f"{plan.batch_id}: row {row_id} was {how} after this batch was built;"
                     " clear build_silver and all after it"

@@ -14,10 +14,10 @@ import psycopg
 from psycopg import sql
 
 from assay.contracts.columns import Column
+from assay.contracts.lineage import LINEAGE
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.ledger.query import fetch_all
-from assay.lineage import LINEAGE
 from assay.serving.comments import comment_served
 
 POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz", "int": "integer"}

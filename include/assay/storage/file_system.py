@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.finding import Finding
 from assay.settings import Settings
+from assay.storage.finding import Finding
 
 MOUNTS = Path("/proc/self/mounts")
 # Several hosts can have these mounted, and a rename on one need not keep out one on another.

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from assay.errors import ObjectStoreError, StackError
-from assay.finding import Finding
 from assay.settings import Settings
 from assay.storage.addresses import ObjectPath
 from assay.storage.files import write_whole
+from assay.storage.finding import Finding
 from assay.storage.objects import create, exists, read_bytes
 
 OWNER = "_assay/owner.json"

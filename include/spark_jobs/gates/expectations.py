@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from assay.batch.verdicts import Verdict
 from assay.contracts.model import Contract, Expectation
 from assay.errors import ContractError
-from assay.verdicts import Verdict
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext

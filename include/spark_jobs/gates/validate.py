@@ -12,10 +12,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from assay.batch.gates import subjects, summarise
+from assay.batch.plan import Plan
+from assay.batch.verdicts import Verdict
 from assay.contracts.model import Contract
-from assay.gates import subjects, summarise
-from assay.plan import Plan
-from assay.verdicts import Verdict
 from spark_jobs.gates.expectations import GateFrame, open_context, run_gate
 
 Gate = Callable[[SparkSession, Plan], list[tuple[Contract, list[GateFrame]]]]

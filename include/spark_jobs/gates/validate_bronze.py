@@ -9,11 +9,11 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.inputs import Patch
+from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.inputs import Patch
-from assay.landing.filenames import PATCHED_ROW, REASONS_OF_PATCH
-from assay.plan import Plan
+from assay.intake.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from spark_jobs.gates.expectations import GateFrame
 from spark_jobs.gates.validate import validate
 from spark_jobs.lakehouse.file_counts import FileCount, count_files

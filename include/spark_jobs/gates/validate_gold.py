@@ -9,9 +9,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.plan import Plan
+from assay.batch.stage_results import GoldBuild, read_gold
 from assay.contracts.model import Contract
-from assay.plan import Plan
-from assay.stage_results import GoldBuild, read_gold
 from spark_jobs.gates.expectations import GateFrame
 from spark_jobs.gates.validate import validate
 from spark_jobs.inputs.silver_rows import silver_input

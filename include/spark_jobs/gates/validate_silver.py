@@ -8,12 +8,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.inputs import Rebuild, Replay
+from assay.batch.plan import Plan
+from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
+from assay.batch.stage_results import read_silver
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.inputs import Rebuild, Replay
-from assay.plan import Plan
-from assay.results import GOOD_CLASSES, RECORD_CLASSES
-from assay.stage_results import read_silver
 from spark_jobs.gates.expectations import GateFrame
 from spark_jobs.gates.validate import validate
 from spark_jobs.inputs.bronze_rows import quarantined_rows

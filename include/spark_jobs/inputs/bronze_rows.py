@@ -5,10 +5,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.inputs import Patch, Rebuild, Replay
+from assay.batch.plan import Plan
 from assay.errors import BatchError
-from assay.inputs import Patch, Rebuild, Replay
-from assay.landing.filenames import PATCH_NAME, PATCHED_ROW
-from assay.plan import Plan
+from assay.intake.filenames import PATCH_NAME, PATCHED_ROW
 from spark_jobs.lakehouse.tables import read_table
 from spark_jobs.transformations.conform import HELD_BACK
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.inputs import Rebuild
+from assay.batch.plan import Plan
 from assay.contracts.model import Contract
 from assay.errors import BatchError
-from assay.inputs import Rebuild
-from assay.plan import Plan
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.tables import read_table
 

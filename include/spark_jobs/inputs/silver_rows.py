@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
+from assay.batch.inputs import Releases
+from assay.batch.plan import Plan
+from assay.batch.stage_results import read_silver
 from assay.contracts.load import load_contract
-from assay.delta_history import NO_TABLE, base_of
-from assay.inputs import Releases
-from assay.plan import Plan
-from assay.stage_results import read_silver
+from assay.storage.delta_history import NO_TABLE, base_of
 from spark_jobs.lakehouse.schemas import empty_silver
 from spark_jobs.lakehouse.shape import read_as, read_unless_empty
 from spark_jobs.transformations.touched_groups import SilverInput

@@ -22,10 +22,10 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from assay.batch.slices import Slice
 from assay.contracts.model import Contract
-from assay.landing.filenames import is_patch
-from assay.landing.header import match_header, spellings
-from assay.slices import Slice
+from assay.intake.filenames import is_patch
+from assay.intake.header import match_header, spellings
 from assay.storage.addresses import as_place
 from assay.storage.objects import on_this_machine
 from spark_jobs.lakehouse.json_records import read_json

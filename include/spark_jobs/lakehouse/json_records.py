@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contracts.model import Contract
-from assay.landing.json_arrays import INEXACT
+from assay.intake.json_arrays import INEXACT
 
 # This escape is the one character that Postgres cannot hold; behind another backslash it is none.
 NUL = r"(?<!\\)(?:\\\\)*+\\u0000"

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from assay.contracts.columns import Column
 from assay.contracts.model import Contract
-from assay.delta_history import NO_TABLE
 from assay.errors import ContractError
+from assay.storage.delta_history import NO_TABLE
 from spark_jobs.lakehouse import schemas, tables
 
 DELTA_TYPES = {"int": "integer", "bigint": "long"}

@@ -18,9 +18,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assay import failpoints
-from assay.delta_history import Commit, commits, head
 from assay.errors import BatchError, FencedError
 from assay.storage.addresses import as_place
+from assay.storage.delta_history import Commit, commits, head
 from assay.storage.objects import remove, sizes_below
 
 TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
@@ -200,5 +200,5 @@ def _overtaken(path: str, fence: Fence, newest: Commit) -> FencedError:
 
 
 def _pipeline_of(batch_id: str) -> str:
-    """The first part of a batch's id; see `assay.run.batch_id_of`."""
+    """The first part of a batch's id; see `assay.batch.run.batch_id_of`."""
     return batch_id.rsplit("_", 2)[0] if batch_id.count("_") > 1 else ""

@@ -14,8 +14,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from assay.delta_history import base_of, head
 from assay.errors import BatchError
+from assay.storage.delta_history import base_of, head
 from assay.words import count
 from spark_jobs.lakehouse.tables import set_properties, with_settings
 

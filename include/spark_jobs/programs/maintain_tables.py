@@ -12,11 +12,11 @@ from typing import Any
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from assay.batch.results import write_failure, write_result
 from assay.errors import AssayError
 from assay.events.event import Progress
 from assay.events.sinks import emit
 from assay.maintenance.tables import Request, TableUpkeep, contract_of, read_request
-from assay.results import write_failure, write_result
 from assay.spark_runtime.submit import hold_lock
 from assay.words import count
 from spark_jobs.lakehouse import schemas, upkeep

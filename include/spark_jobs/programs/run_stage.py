@@ -16,12 +16,12 @@ from typing import Any, NoReturn
 from pyspark.errors import PySparkException
 from pyspark.sql.utils import is_remote
 
+from assay.batch.plan import read_plan
+from assay.batch.results import write_failure, write_result
 from assay.errors import AssayError
 from assay.events.context import known
 from assay.events.event import Committed, Failed, StageFinished
 from assay.events.sinks import Lines, emit
-from assay.plan import read_plan
-from assay.results import write_failure, write_result
 from spark_jobs.chain import STAGES
 from spark_jobs.lakehouse import tables
 from spark_jobs.lakehouse.session import queries_of, session, tasks_by_host

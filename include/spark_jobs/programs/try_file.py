@@ -12,11 +12,11 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.results import RECORD_CLASSES, write_failure, write_result
 from assay.contracts.load import load_contract
-from assay.delta_history import base_of
 from assay.errors import AssayError
 from assay.operations.try_file import NAME, Request, read_request
-from assay.results import RECORD_CLASSES, write_failure, write_result
+from assay.storage.delta_history import base_of
 from spark_jobs.inputs.deliveries import ORDER
 from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.lakehouse.session import local_frame, session

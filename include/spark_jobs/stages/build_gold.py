@@ -10,12 +10,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.gates import subjects
+from assay.batch.plan import Plan
+from assay.batch.rules import rules_version
+from assay.batch.stage_results import Bounds, GoldBuild, GoldResult
 from assay.contracts.model import Contract
-from assay.delta_history import base_of
-from assay.gates import subjects
-from assay.plan import Plan
-from assay.rules import rules_version
-from assay.stage_results import Bounds, GoldBuild, GoldResult
+from assay.storage.delta_history import base_of
 from spark_jobs.inputs.silver_rows import silver_input
 from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty

@@ -13,14 +13,14 @@ from typing import Any
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.inputs import Rebuild, Replay
+from assay.batch.plan import Plan
+from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
+from assay.batch.rules import rules_version
+from assay.batch.stage_results import Bounds, SilverBuild, SilverResult
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.delta_history import base_of
-from assay.inputs import Rebuild, Replay
-from assay.plan import Plan
-from assay.results import GOOD_CLASSES, RECORD_CLASSES
-from assay.rules import rules_version
-from assay.stage_results import Bounds, SilverBuild, SilverResult
+from assay.storage.delta_history import base_of
 from assay.words import count
 from spark_jobs.inputs.bronze_rows import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.inputs.deliveries import Deliveries, read_deliveries, records_of

@@ -9,15 +9,15 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.builds import read_builds
+from assay.batch.gates import all_subjects
+from assay.batch.plan import Plan
+from assay.batch.rules import rules_version
+from assay.batch.stage_results import CommitResult, SilverBuild
 from assay.contracts.load import contracts_of, gold_contracts, load_contract
-from assay.delta_history import NO_TABLE, Commit, base_of
-from assay.delta_history import head as head_of
 from assay.errors import StaleBaseError
-from assay.gates import all_subjects
-from assay.plan import Plan
-from assay.readiness import read_builds
-from assay.rules import rules_version
-from assay.stage_results import CommitResult, SilverBuild
+from assay.storage.delta_history import NO_TABLE, Commit, base_of
+from assay.storage.delta_history import head as head_of
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import merge_changes, with_reverts
 from spark_jobs.stages.commit_targets import Target, measure, measured_by, read_targets

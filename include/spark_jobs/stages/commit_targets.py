@@ -10,12 +10,12 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.batch.plan import Plan
+from assay.batch.stage_results import GoldBuild, SilverBuild, read_commit
 from assay.contracts.load import load_contract, measured_columns
 from assay.contracts.model import Contract, Layer
-from assay.delta_history import Commit
 from assay.errors import BatchError
-from assay.plan import Plan
-from assay.stage_results import GoldBuild, SilverBuild, read_commit
+from assay.storage.delta_history import Commit
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import Bounds
 from spark_jobs.transformations.change_set import WINNERS

@@ -7,11 +7,11 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from assay.batch.inputs import Rebuild
+from assay.batch.plan import Plan
+from assay.batch.stage_results import Ingested, IngestResult
 from assay.contracts.load import load_contract
-from assay.inputs import Rebuild
-from assay.landing.rest import require_unchanged
-from assay.plan import Plan
-from assay.stage_results import Ingested, IngestResult
+from assay.intake.rest import require_unchanged
 from assay.words import count
 from spark_jobs.lakehouse import schemas
 from spark_jobs.lakehouse.accepted_files import read_files

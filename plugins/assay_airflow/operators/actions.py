@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from assay.action_params import ActionParams
+from assay.airflow_ui.forms import read_params
 from assay.events.event import TaskFinished
 from assay.events.sinks import emit
-from assay.forms import read_params
+from assay.operations.action_params import ActionParams
 from assay.settings import load_settings
 from assay_airflow.attempts import own_attempt, person_of
 from assay_airflow.connections import connect

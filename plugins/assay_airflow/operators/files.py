@@ -11,18 +11,19 @@ from airflow.sdk import BaseOperator, BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
+from assay.batch.inputs import Slices
+from assay.batch.params import RunParams, resolve_params
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import next_epoch
+from assay.batch.run import Run, batch_id_of
 from assay.errors import AssayError, BatchError, SettingsError
 from assay.events.event import Failed, Progress, TaskFinished
 from assay.events.sinks import emit, gathered
-from assay.inputs import Slices
-from assay.params import RunParams, resolve_params
-from assay.plan import Plan, read_plan
-from assay.results import next_epoch
-from assay.run import Run, batch_id_of
 from assay.settings import load_settings
 from assay.words import count
 from assay_airflow.attempts import (
     attempt,
+    params_of,
     person_of,
     planned_attempt,
     pull_plan_path,
@@ -64,9 +65,9 @@ class AcceptFilesOperator(BaseSensorOperator):
         self.datasets = list(datasets)
 
     def execute(self, context: Context) -> str:
-        """See `assay.landing.accept.accept_files`."""
-        from assay.landing.accept import accept_files
-        from assay.landing.releases import await_releases
+        """See `assay.intake.accept.accept_files`."""
+        from assay.intake.accept import accept_files
+        from assay.intake.releases import await_releases
         from assay.storage.lake_claim import claim_lake
 
         run = self._run(context)
@@ -159,9 +160,8 @@ class AcceptFilesOperator(BaseSensorOperator):
 
     def _params(self, context: Mapping[str, Any]) -> RunParams:
         """Airflow lets unknown fields pass in silence; here they are refused by name."""
-        given = {**context["params"], **(context["dag_run"].conf or {})}
         try:
-            return resolve_params(given, from_silver=self.from_silver)
+            return resolve_params(params_of(context), from_silver=self.from_silver)
         except SettingsError as refused:
             refuse(context, self.pipeline, refused)
 
@@ -180,9 +180,9 @@ class ArchiveFilesOperator(BaseOperator):
     """
 
     def execute(self, context: Mapping[str, Any]) -> str:
-        """See `assay.landing.archive.archive_files` and `assay.landing.overdue`."""
-        from assay.landing.archive import archive_files
-        from assay.landing.overdue import describe_overdue
+        """See `assay.intake.archive.archive_files` and `assay.intake.overdue`."""
+        from assay.intake.archive import archive_files
+        from assay.intake.overdue import describe_overdue
 
         plan = read_plan(pull_plan_path(context))
         if not plan.commit:

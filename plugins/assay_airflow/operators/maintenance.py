@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from assay.action_params import MaintenanceParams
+from assay.airflow_ui.forms import read_params
 from assay.events.event import TaskFinished
 from assay.events.sinks import emit
-from assay.forms import read_params
+from assay.operations.action_params import MaintenanceParams
 from assay.settings import Settings, load_settings
 from assay_airflow.attempts import own_attempt
 from assay_airflow.connections import connect

@@ -10,13 +10,13 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
-from assay.batch_states import RUNNING
+from assay.batch.gates import tell_in_short
+from assay.batch.inputs import Waiver
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import latest_result
+from assay.batch.states import RUNNING
 from assay.events.event import Progress, TaskFinished
 from assay.events.sinks import emit
-from assay.gates import tell_in_short
-from assay.inputs import Waiver
-from assay.plan import Plan, read_plan
-from assay.results import latest_result
 from assay.settings import load_settings
 from assay.words import count
 from assay_airflow.attempts import planned_attempt, pull_plan_path, run_type_of

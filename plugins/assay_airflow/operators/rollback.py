@@ -7,14 +7,14 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
-from assay.action_params import RollbackParams
+from assay.airflow_ui.forms import read_params
+from assay.batch.run import batch_id_of
 from assay.errors import AssayError
 from assay.events.event import TaskFinished
 from assay.events.sinks import emit
-from assay.forms import read_params
-from assay.run import batch_id_of
+from assay.operations.action_params import RollbackParams
 from assay.settings import load_settings
-from assay_airflow.attempts import attempt, person_of, refuse
+from assay_airflow.attempts import attempt, params_of, person_of, refuse
 from assay_airflow.connections import connect, postgres_uri
 
 # Which Assets are told depends on the pipeline, which only the run knows.
@@ -37,7 +37,7 @@ class RollbackOperator(BaseOperator):
 
         dag_run = context["dag_run"]
         try:
-            params = read_params(RollbackParams, context["params"])
+            params = read_params(RollbackParams, params_of(context))
             request = Request(
                 to_release=params.to_release,
                 batch=params.batch,

@@ -11,17 +11,17 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
-from assay.batch_states import COMMITTING, RUNNING
+from assay.batch.gate_page import write_page
+from assay.batch.gates import contracts_at, decide, explain, require_pass, summarise, word_for
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import from_json, has_result, read_failure, read_result
+from assay.batch.rules import rules_version
+from assay.batch.states import COMMITTING, RUNNING
+from assay.batch.verdicts import Verdict
 from assay.errors import BatchError
 from assay.events.event import ExpectationNotMet, GateJudged, Oddity, TaskFinished
 from assay.events.sinks import emit
-from assay.gate_page import write_page
-from assay.gates import contracts_at, decide, explain, require_pass, summarise, word_for
-from assay.plan import Plan, read_plan
-from assay.results import from_json, has_result, read_failure, read_result
-from assay.rules import rules_version
 from assay.settings import JOB_PROGRAMS, load_settings
-from assay.verdicts import Verdict
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
 from assay_airflow.task_log import relayed
@@ -106,7 +106,7 @@ class SparkStageOperator(SparkJobOperator):
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
         """Run the job; a commit that ends badly before it wrote anything leaves the batch free."""
-        from assay.readiness import settle_commit
+        from assay.intake.cut_off_commit import settle_commit
 
         try:
             return self._submit(context, path, plan, epoch)
@@ -119,7 +119,7 @@ class SparkStageOperator(SparkJobOperator):
     def _submit(
         self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
     ) -> dict[str, Any]:
-        from assay.landing.archive import accepted_files_in_place
+        from assay.intake.archive import accepted_files_in_place
         from assay.spark_runtime.launch import launch
 
         job = launch(
@@ -141,7 +141,7 @@ class SparkStageOperator(SparkJobOperator):
 
 def prepare(connection: Any, plan: Plan, stage: str) -> None:
     """All that must be so before a stage begins; raises, or skips the task, when it is not."""
-    from assay.readiness import prepare_stage
+    from assay.publish.readiness import prepare_stage
 
     _leave_alone_if_built_upon(connection, plan)
     prepare_stage(connection, plan, stage)

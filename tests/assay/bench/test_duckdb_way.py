@@ -9,13 +9,13 @@ from pathlib import Path
 
 import duckdb
 
+from assay.batch.inputs import Slices
+from assay.batch.plan import GatePolicy, Plan, write_plan
+from assay.batch.slices import FileSlice
 from assay.bench.commands import PROGRAMS, run_timed
 from assay.generate.options import SetOptions
 from assay.generate.truth import content_hash
 from assay.generate.write import generate
-from assay.inputs import Slices
-from assay.plan import GatePolicy, Plan, write_plan
-from assay.slices import FileSlice
 
 
 def test_it_finds_the_rows_the_hash_and_the_sums_of_the_truth(tmp_path: Path) -> None:

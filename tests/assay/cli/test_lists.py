@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from assay.batch.run import batch_id_of
 from assay.cli import batch, quarantine, release, verify
 from assay.cli.lists import Column, lay_out, number, whole
 from assay.cli.main import app
@@ -21,7 +22,6 @@ from assay.ledger import set_batch_state
 from assay.ledger.names import batch_named
 from assay.operations import runs
 from assay.operations.rollback import Request, with_whole_id
-from assay.run import batch_id_of
 from builders import ledger_rows
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from assay.cli import quarantine
 from assay.cli.main import app
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, ExportError, FileRejectedError, SettingsError
-from assay.landing.records import inspect_file
-from assay.landing.take import pending_files
+from assay.intake.records import inspect_file
+from assay.intake.take import pending_files
 from assay.ledger.views.quarantine import Filter
 from assay.quarantine import patch_form, patches
 from assay.quarantine.patch_form import export_rows

@@ -11,13 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.plan import write_plan
+from assay.batch.results import write_result
+from assay.batch.stage_results import SilverBuild
 from assay.contracts.load import load_contract, read_contract
 from assay.errors import ContractError
 from assay.maintenance.tables import Request, plan_upkeep, read_request, retained, write_request
-from assay.plan import write_plan
-from assay.results import write_result
 from assay.settings import load_settings
-from assay.stage_results import SilverBuild
 from builders.batches import make_plan
 from builders.ledger_rows import release, start_batch
 

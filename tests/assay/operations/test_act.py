@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan
 from assay.errors import BatchError, SettingsError
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import batch_state, set_batch_state, summary_of_run
 from assay.operations.act import Asked, act, find_batch, goes_on
-from assay.params import resolve_params
-from assay.plan import Plan
 from assay.settings import Settings, load_settings
 from builders.ledger_rows import start_batch
 from corpus.trades import HEADER, row, text

@@ -10,9 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from assay.batch.params import resolve_params
+from assay.batch.plan import Plan, read_plan
 from assay.errors import BatchError
-from assay.landing import returns
-from assay.landing.accept import Run, accept_files, batch_id_of
+from assay.intake import returns
+from assay.intake.accept import Run, accept_files, batch_id_of
 from assay.ledger import (
     batch_state,
     deliveries,
@@ -24,8 +26,6 @@ from assay.ledger import (
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
-from assay.params import resolve_params
-from assay.plan import Plan, read_plan
 from assay.settings import REPOSITORY, Settings, load_settings
 from builders.deliveries import age, deliver
 from builders.ledger_rows import bring_to
@@ -123,7 +123,7 @@ def test_abandoning_a_batch_that_was_cut_off_while_taking_loses_nothing(
         raise BatchError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr("assay.landing.intake.inspect_taken", cut_off)
+        patch.setattr("assay.intake.landing.inspect_taken", cut_off)
         with pytest.raises(BatchError, match="cut off"):
             accept("one")
     assert not path.exists()

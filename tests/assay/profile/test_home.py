@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from assay.cli.dataset import app
 from assay.contracts.folders import dataset_names
 from assay.contracts.load import load_contract
+from assay.contracts.pipelines import all_pipelines, pipeline_carrying
 from assay.errors import AssayError, ContractError, SampleError
-from assay.pipelines import all_pipelines, pipeline_carrying
 from assay.profile import home
 from assay.profile.given import Given
 from assay.profile.home import require_free, with_entry, write_dataset

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from assay import ledger
-from assay.plan import Plan
+from assay.batch.plan import Plan
 from assay.publish import publish_batch
 from builders.published_lake import Lake
 

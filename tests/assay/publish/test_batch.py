@@ -16,13 +16,13 @@ import psycopg
 import pytest
 
 from assay import ledger
+from assay.batch.plan import Plan, read_plan
+from assay.batch.results import latest_result, write_result
 from assay.errors import FencedError, ReconciliationError
 from assay.events.context import Correlation
 from assay.events.event import Event
 from assay.events.sinks import sent_to
-from assay.plan import Plan, read_plan
 from assay.publish import publish_batch, publish_pending
-from assay.results import latest_result, write_result
 from builders.ledger_rows import commit
 from builders.published_lake import (
     EXPOSURE,
@@ -248,7 +248,7 @@ def test_postgres_that_would_differ_from_delta_is_rolled_back(
 
 PUBLISH_IN_A_PROCESS = """
 import psycopg, sys
-from assay.plan import read_plan
+from assay.batch.plan import read_plan
 from assay.publish import publish_batch
 uri, plan, epoch = sys.argv[1:]
 publish_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch))

@@ -18,7 +18,7 @@ from assay.publish import publish_batch, stage_batch
 from builders.published_lake import Lake, content, served, trade
 
 if TYPE_CHECKING:
-    from assay.plan import Plan
+    from assay.batch.plan import Plan
     from conftest import OwnServer
 
 Task = Callable[..., dict[str, Any]]

@@ -16,18 +16,18 @@ import pytest
 from deltalake import write_deltalake
 
 from assay import ledger
+from assay.batch.results import write_result
+from assay.batch.verdicts import Verdict
 from assay.errors import BatchError, FencedError, GateFailedError, StagingError
 from assay.home.paths import child_environment
 from assay.publish import stage_batch
 from assay.publish.change import require_staged
 from assay.publish.measures import measure_delta, measure_postgres
-from assay.results import write_result
-from assay.verdicts import Verdict
 from builders.attempts import Job, is_stopped, wait_until
 from builders.published_lake import Lake, content, served, staging_tables, trade
 
 if TYPE_CHECKING:
-    from assay.plan import Plan
+    from assay.batch.plan import Plan
     from conftest import Database
 
 Stage = Callable[..., dict[str, Any]]
@@ -181,7 +181,7 @@ def test_verdicts_are_kept_with_what_they_judged(loader: psycopg.Connection[Any]
 
 STAGE_IN_A_PROCESS = """
 import psycopg, sys
-from assay.plan import read_plan
+from assay.batch.plan import read_plan
 from assay.publish import stage_batch
 uri, plan, epoch = sys.argv[1:]
 stage_batch(lambda: psycopg.connect(uri), uri, read_plan(plan), int(epoch))

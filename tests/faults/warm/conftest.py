@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.batch.plan import Plan
 from assay.generate.truth import Truth
-from assay.plan import Plan
 from assay.settings import load_settings
 from assay.spark_runtime.conf import prepare_spark
 from builders.attempts import Attempts

@@ -15,11 +15,11 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.session import SparkSession as RemoteSession
 
+from assay.batch.plan import Plan
+from assay.batch.results import latest_result, read_failure
 from assay.errors import FencedError
 from assay.generate.truth import Truth
 from assay.home.credentials import load_credentials
-from assay.plan import Plan
-from assay.results import latest_result, read_failure
 from assay.spark_runtime.server import TOKEN, clients_socket, remote_of, run_in_host
 from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
 from builders.warm_attempts import check_end, run_warm, stop_at

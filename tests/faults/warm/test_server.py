@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from assay.batch.plan import Plan
+from assay.batch.results import has_result, read_failure
 from assay.generate.truth import Truth
-from assay.plan import Plan
-from assay.results import has_result, read_failure
 from assay.spark_runtime.server import is_due
 from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
 from builders.deliveries import deliver, make_set

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
+from assay.batch.results import RECORD_CLASSES
 from assay.contracts.model import Contract
-from assay.results import RECORD_CLASSES
 from builders.trades import SILVER, judged, silver, trades
 from spark_jobs.transformations.change_set import CONFLICT, apply_change_set, classify
 

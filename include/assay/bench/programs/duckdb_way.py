@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from assay.batch.plan import read_plan
 from assay.contracts.columns import Column
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.plan import read_plan
 
 THREADS = 2
 PLAIN_TIMESTAMP = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?"

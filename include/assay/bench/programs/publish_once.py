@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from assay import ledger
-from assay.plan import read_plan
+from assay.batch.plan import read_plan
 from assay.publish import publish_batch
 
 

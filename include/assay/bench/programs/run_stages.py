@@ -9,8 +9,8 @@ import json
 import sys
 import time
 
-from assay.plan import read_plan
-from assay.results import write_result
+from assay.batch.plan import read_plan
+from assay.batch.results import write_result
 from spark_jobs.chain import STAGES
 from spark_jobs.lakehouse.session import session
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.batch_states import BatchState
+from assay.batch.states import BatchState
 from assay.ledger.query import Connection, fetch_all
 
 HEAD = ("number", "batch_id", "pipeline", "day", "run_id", "state", "error")

@@ -12,8 +12,11 @@ import psycopg
 from deltalake.exceptions import DeltaError
 
 from assay import ledger
-from assay.batch_states import PUBLISHED
+from assay.batch.results import epochs_of
+from assay.batch.stage_results import read_commit
+from assay.batch.states import PUBLISHED
 from assay.contracts.columns import Column
+from assay.contracts.lineage import LINEAGE
 from assay.contracts.load import load_contract
 from assay.errors import BatchError
 from assay.events.event import TableStaged
@@ -21,7 +24,6 @@ from assay.events.sinks import emit
 from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.ledger.row_ledger import batches_in_row_ledger
-from assay.lineage import LINEAGE
 from assay.operations.rollback.quarantine import put_quarantine_back
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.quarantine import COLUMNS, check_conservation
@@ -30,9 +32,7 @@ from assay.publish.release import TRANSACTION_SETTINGS, apply_target
 from assay.publish.stage import Connect, autocommit
 from assay.publish.staging import drop_staging, require_whole, stage
 from assay.publish.targets import Target, gold_measures
-from assay.results import epochs_of
 from assay.settings import Settings
-from assay.stage_results import read_commit
 
 QUARANTINE = (*COLUMNS, Column("batch_id"))
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay import ledger
-from assay.batch_states import IN_LAKE, UNRELEASED
+from assay.batch.plan import Plan, read_plan
+from assay.batch.states import IN_LAKE, UNRELEASED
 from assay.contracts.load import gold_contracts
-from assay.delta_history import commits
 from assay.errors import BatchError
 from assay.ledger.names import batch_named
 from assay.ledger.query import Connection
 from assay.ledger.releases import Release, pipeline_of_release, standing_releases
 from assay.ledger.rollbacks import Rollback, batches_in_lake
-from assay.plan import Plan, read_plan
 from assay.settings import Settings
+from assay.storage.delta_history import commits
 
 
 @dataclass(frozen=True)

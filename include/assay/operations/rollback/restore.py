@@ -8,12 +8,12 @@ from pathlib import Path
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from assay import failpoints
-from assay.delta_history import Commit, head
 from assay.errors import FencedError
 from assay.events.event import TableRestored
 from assay.events.sinks import emit
 from assay.ledger.rollbacks import Rollback
 from assay.settings import Settings
+from assay.storage.delta_history import Commit, head
 
 
 def restore_tables(settings: Settings, rollback: Rollback, epoch: int) -> None:

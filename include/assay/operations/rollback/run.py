@@ -14,7 +14,7 @@ from assay import failpoints, ledger
 from assay.errors import BatchError
 from assay.events.event import Progress, RolledBack
 from assay.events.sinks import emit
-from assay.landing.give_back import settle_files
+from assay.intake.give_back import settle_files
 from assay.ledger.rollbacks import (
     Rollback,
     open_rollback,

@@ -1,0 +1,168 @@
+"""What the stages of a batch hand on, in types; `results` says where it lies as JSON.
+
+A field with a default is missing from what earlier versions of the program wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.batch.results import RecordClass, from_json, latest_result, read_result
+
+Bounds = dict[str, tuple[str, str]]  # column → least and greatest value, as text
+
+
+@dataclass(frozen=True, kw_only=True)
+class SilverBuild:
+    """What build_silver made of one dataset.
+
+    `change_set` is the folder of the classified records. `classes` are, by slice_id, the numbers of
+    records by class, and `records` and `settled`, and of `rounded` values where a column has
+    `round`. `rounded` are these by column. `sums` are those of money by class and of the rows that
+    are `replaced`, as text. `moves` is the folder of the rows that leave quarantine, if the batch
+    is there to move some: `moved` of them do, and `stay` stay.
+    """
+
+    change_set: str
+    base_version: int
+    base_is_empty: bool
+    classes: dict[str, dict[str, int]]
+    sums: dict[str, dict[str, str]]
+    digest: str
+    reasons: dict[str, int] = field(default_factory=dict)
+    rounded: dict[str, int] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=dict)
+    moves: str = ""
+    moved: int = 0
+    stay: int = 0
+
+    def count(self, name: RecordClass) -> int:
+        """The records of one class, of all files."""
+        return sum(file[name] for file in self.classes.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldBuild:
+    """What build_gold made of one table: the touched groups that stay, and those that go."""
+
+    candidates: str
+    base_version: int
+    base_is_empty: bool
+    groups: int
+    digest: str
+    deleted: int = 0
+    bounds: Bounds = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """What ingest_bronze made of one dataset: bronze's version, and the records by slice_id."""
+
+    version: int
+    records: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestResult:
+    """The result of ingest_bronze, by dataset. A rebuild ingests nothing."""
+
+    epoch: int
+    datasets: dict[str, Ingested]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SilverResult:
+    """The result of build_silver: a build by dataset, and the rules that it was made under."""
+
+    epoch: int
+    datasets: dict[str, SilverBuild]
+    rules: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldResult:
+    """The result of build_gold: a build by table, the silver that it was made from, the rules."""
+
+    epoch: int
+    tables: dict[str, GoldBuild]
+    made_from: dict[str, str] | None = None
+    rules: str | None = None
+
+
+# What a batch has whose datasets no gold table is made of.
+NO_GOLD = GoldResult(epoch=0, tables={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitResult:
+    """The result of a commit: versions and totals by table, and the builds that it committed.
+
+    `subjects` are what every gate has to have judged.
+    """
+
+    versions: dict[str, int]
+    totals: dict[str, Any]
+    silver: dict[str, SilverBuild] = field(default_factory=dict)
+    gold: dict[str, GoldBuild] = field(default_factory=dict)
+    subjects: dict[str, str] | None = None
+
+    def after(self, table: str) -> dict[str, Any]:
+        """The totals of a table after the commit; of silver there are those before it as well."""
+        totals = self.totals[table]
+        after: dict[str, Any] = totals.get("after", totals)
+        return after
+
+    def before(self, table: str) -> dict[str, Any]:
+        """The totals of a silver table before the commit."""
+        before: dict[str, Any] = self.totals[table]["before"]
+        return before
+
+
+def read_ingest(folder: str) -> IngestResult:
+    """What the newest ingest_bronze did. Raises BatchError when there is none."""
+    found = latest_result(folder, "ingest_bronze")
+    datasets = {name: from_json(Ingested, facts) for name, facts in found["datasets"].items()}
+    return IngestResult(epoch=found["epoch"], datasets=datasets)
+
+
+def read_silver(folder: str) -> SilverResult:
+    """What the newest build_silver made. Raises BatchError when there is none."""
+    found = latest_result(folder, "build_silver")
+    return SilverResult(
+        epoch=found["epoch"], datasets=_silver(found["datasets"]), rules=found.get("rules")
+    )
+
+
+def read_gold(folder: str) -> GoldResult:
+    """What the newest build_gold made. Raises BatchError when there is none."""
+    found = latest_result(folder, "build_gold")
+    return GoldResult(
+        epoch=found["epoch"],
+        tables=_gold(found["tables"]),
+        made_from=found.get("made_from"),
+        rules=found.get("rules"),
+    )
+
+
+def read_commit(folder: str, epoch: int | None = None) -> CommitResult:
+    """What a commit did, that of an epoch or the newest. Raises BatchError when there is none."""
+    found = (
+        latest_result(folder, "commit") if epoch is None else read_result(folder, "commit", epoch)
+    )
+    return CommitResult(
+        versions=found["versions"],
+        totals=found["totals"],
+        silver=_silver(found.get("silver", {})),
+        gold=_gold(found.get("gold", {})),
+        subjects=found.get("subjects"),
+    )
+
+
+def _silver(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, SilverBuild]:
+    return {dataset: from_json(SilverBuild, build) for dataset, build in facts.items()}
+
+
+def _gold(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, GoldBuild]:
+    return {table: from_json(GoldBuild, build) for table, build in facts.items()}

@@ -1,0 +1,1 @@
+"""What comes in: files taken, inspected, judged, planned, archived, and given back."""

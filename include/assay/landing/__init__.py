@@ -1,1 +1,0 @@
-"""Delivered files: taken, inspected, judged, planned, archived, and given back."""
