@@ -10,7 +10,7 @@ import pytest
 from assay.contracts.folders import contract_names, dataset_names
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract, Layer
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets
 from assay.pipelines import all_pipelines, pipelines_started_by
 from assay.settings import REPOSITORY, SPARK_JOBS
 from builders.scenarios import all_scenarios
@@ -34,7 +34,11 @@ def assert_nothing(lacking: list[str]) -> None:
 def is_told_by_its_contract_alone(dataset: str) -> bool:
     """A feed without gold and without rules of its own needs no more than its contract."""
     has_gold = any(dataset in table.datasets for table in all_contracts("gold"))
-    return not has_gold and not silver_module(dataset).is_file() and dataset not in RECIPES
+    return (
+        not has_gold
+        and not silver_module(dataset).is_file()
+        and dataset not in generated_datasets()
+    )
 
 
 def silver_module(dataset: str) -> Path:
@@ -63,11 +67,11 @@ def test_nothing_of_a_dataset_is_forgotten(dataset: str) -> None:
     wanted = []
     if not is_told_by_its_contract_alone(dataset):
         there |= {
-            "a generator in RECIPES": dataset in RECIPES,
+            "a generator beside its contract": dataset in generated_datasets(),
             "its rules in tests/builders/silver_rules.py": dataset in RULES,
             "a row in the README": f"(docs/datasets.md#{dataset})" in README.read_text(),
         }
-        wanted = missing([f"samples/landing/{dataset}/*"])
+        wanted = missing([f"include/datasets/{dataset}/samples/*"])
     assert_nothing([*wanted, *(what for what, holds in there.items() if not holds)])
 
 

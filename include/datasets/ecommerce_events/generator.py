@@ -108,15 +108,13 @@ def name_layout(options: SetOptions, number: int) -> str:
 
 
 ACTIVITY_SET = {"files": 201, "rows": 75, "customers": 300}
-ECOMMERCE_EVENTS = Recipe(
+RECIPE = Recipe(
     dataset="ecommerce_events",
     summary="Shop events as CSV, in the shapes activity, storefront or both mixed.",
     layouts=LAYOUTS,
     layout_name=name_layout,
     silver=SILVER,
-    row_hash=("event_id", *BUSINESS[:2], "event_type_delivered", *BUSINESS[2:]),
     delivered=DELIVERED,
-    sums={"price": 2},
     defects=DEFECTS,
     defaults={
         "activity": ACTIVITY_SET,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from assay.generate.options import SetOptions
-from assay.generate.recipe import Defect, Layout, Recipe
-
-LINES_ONLY = ("lines",)  # one broken element would spoil a whole array
+from assay.generate.from_contract import delivered_fields
+from assay.generate.recipe import LINES_ONLY, Defect, Recipe, lines_and_arrays, third_is_array
 
 # There are five stocks for four companies, so a company may have two. The quotes of a stock are
 # spread over the time, each in a slot of its own. A second version of a quote has the same key and
@@ -57,37 +55,16 @@ DEFECTS = (
     Defect(("price.out_of_range", "volume.unparseable"), {"price": "'-1'", "volume": "'n/a'"}),
 )
 
-FIELDS = {
-    **{name: name for name in ("stock_id", "company_id", "symbol", "price", "volume")},
-    "timestamp": "stock_timestamp",
-    "details.exchange": "exchange",
-    "details.sector": "sector",
-    "note": "note",
-}
+FIELDS = {**delivered_fields("stocks"), "note": "note"}
 
-
-def name_layout(options: SetOptions, number: int) -> str:
-    """Files 2, 5, 8, … are one array."""
-    return "array" if number % 3 == 2 else "lines"
-
-
-STOCKS = Recipe(
+RECIPE = Recipe(
     dataset="stocks",
     summary="Stock quotes as JSON lines and arrays, with nested details.",
-    layouts=(
-        Layout("lines", "jsonl", FIELDS, "stocks"),
-        Layout("array", "array", FIELDS, "stocks"),
-    ),
-    layout_name=name_layout,
+    layouts=lines_and_arrays(FIELDS, "stocks"),
+    layout_name=third_is_array,
     silver=SILVER,
-    row_hash=(
-        *("stock_id", "company_id", "symbol", "price", "volume", "version_us"),
-        *("exchange", "coalesce(sector, chr(30))"),
-    ),
     delivered=DELIVERED,
-    sums={"price": 4},
     defects=DEFECTS,
-    types=dict.fromkeys(("stock_id", "company_id", "price", "volume"), "number"),
     defaults={
         "": {
             **{"files": 10, "rows": 200, "customers": 40, "gzip_every": 4},

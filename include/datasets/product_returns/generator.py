@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.generate.options import SetOptions
+from assay.generate.from_contract import delivered_fields
 from assay.generate.recipe import Defect, Layout, Recipe
 
 TEXT_ONLY = tuple(f"{form}{spelling}" for form in ("csv", "jsonl") for spelling in ("", "_refunds"))
@@ -15,10 +15,6 @@ SILVER = """
     (1 + b // 44 % 1000)::text as sku,
     ['defective', 'damaged', 'wrong_size', 'not_as_described', 'wrong_item', 'changed_mind', 'other'
         ][1 + a // 9000 % 7] as reason,
-    case when reason in ('defective', 'damaged') then 'quality_issue'
-        when reason = 'wrong_size' then 'customer_error'
-        when reason in ('not_as_described', 'wrong_item') then 'product_mismatch'
-        else 'other' end as reason_category,
     1 + d % 3 as qty_units,
     qty_units::text as qty,
     500 + c % 50000 as amount_units,
@@ -56,48 +52,19 @@ DEFECTS = (
     Defect(("qty.out_of_range", "reason.unknown"), {"qty": "'-1'", "reason": "'n/a'"}),
 )
 
-NAMES = (
-    *("return_id", "order_id", "customer_id", "sku", "reason", "qty", "amount"),
-    *("return_date", "ingest_ts"),
-)
-REFUNDS = {"sku": "product_id", "reason": "return_reason", "amount": "refund_amount"}
-FORMS = ("csv", "jsonl", "parquet")
 LAYOUTS = tuple(
-    Layout(
-        f"{form}{spelling}",
-        form,
-        {(REFUNDS if spelling else {}).get(name, name): name for name in NAMES},
-        "product_returns",
-    )
-    for spelling in ("", "_refunds")
-    for form in FORMS
+    Layout(f"{form}{suffix}", form, delivered_fields("product_returns", shape), "product_returns")
+    for shape, suffix in {"current": "", "refunds": "_refunds"}.items()
+    for form in ("csv", "jsonl", "parquet")
 )
 
-
-def name_layout(options: SetOptions, number: int) -> str:
-    """Three files in the current spelling, one of each format, then three in that of refunds."""
-    return LAYOUTS[(number - 1) % len(LAYOUTS)].name
-
-
-PRODUCT_RETURNS = Recipe(
+RECIPE = Recipe(
     dataset="product_returns",
     summary="Product returns as CSV, JSON lines and Parquet, in two spellings.",
     layouts=LAYOUTS,
-    layout_name=name_layout,
     silver=SILVER,
-    row_hash=(
-        *("return_id", "order_id", "coalesce(customer_id, chr(30))", "sku", "reason"),
-        *("reason_category", "qty", "amount", "return_date", "version_us"),
-    ),
     delivered=DELIVERED,
-    sums={"qty": 0, "amount": 2},
     defects=DEFECTS,
-    types={
-        "qty": "integer",
-        "amount": "decimal(12, 2)",
-        "return_date": "date",
-        "ingest_ts": "timestamp",
-    },
     defaults={"": {"files": 6, "rows": 200, "customers": 300}},
     most_customers=9000,
 )

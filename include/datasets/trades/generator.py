@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
+from assay.generate.from_contract import delivered_fields
 from assay.generate.recipe import Defect, Layout, Recipe
 
-HEADERS = [
-    "TradeId",
-    "CustomerId",
-    "From_Currency",
-    "To_Currency",
-    "From_Cost",
-    "To_Cost",
-    "From_Pip",
-    "To_Pip",
-    "Transaction_Date",
-    "Transaction_Status",
-    "Created_By",
-    "Created_On",
-    "Updated_By",
-    "Updated_on",
-    "From_Deposited_Account",
-    "To_Debited_Account",
-]
 NAMES = (
     "['ashah', 'bgreen', 'cmoreau', 'dkim', 'eokafor',"
     " 'fweber', 'gsilva', 'hnovak', 'ijones', 'jpatel']"
@@ -37,8 +20,8 @@ SILVER = f"""
     $start + b % $span as created_us,
     $start + c % $span as transaction_us,
     $start + $span // 4 * quarter + d % ($span // if(quarter = 1, 2, 4)) as version_us,
-    md5(concat($seed, ':trade:', subject))::uuid::text as tradeid,
-    md5(concat('customer:', a % $customers))::uuid::text as customerid,
+    md5(concat($seed, ':trade:', subject))::uuid::text as trade_id,
+    md5(concat('customer:', a % $customers))::uuid::text as customer_id,
     ['USD', 'EUR', 'GBP', 'JPY', 'CAD'][1 + b % 5] as from_currency,
     ['INR', 'CHF', 'AUD', 'NZD', 'ZAR'][1 + b // 5 % 5] as to_currency,
     format('{{}}.{{:02d}}', from_cost_units // 100, from_cost_units % 100) as from_cost,
@@ -70,19 +53,12 @@ DELIVERED = """
     strftime(make_timestamp(version_us), '%Y-%m-%dT%H:%M:%S.%f') as updated_on
 """
 
-ROW_HASH = (
-    *("tradeid", "customerid", "from_currency", "to_currency", "from_cost", "to_cost"),
-    *("concat(from_pip, '00')", "coalesce(to_pip || '00', chr(30))", "transaction_us"),
-    *("transaction_status", "coalesce(created_by, chr(30))", "created_us", "updated_by"),
-    *("version_us", "from_deposited_account", "to_debited_account"),
-)
-
 # Every reason once, then further ways to earn one, so that a small set shows the most reasons.
 DEFECTS = (
     Defect(("record.malformed",), {"line": "regexp_replace(line, ',[^,]*$', '')"}),
     Defect(("record.repeated_header",), {"line": "'<header>'"}),
-    Defect(("trade_id.missing",), {"tradeid": "''"}),
-    Defect(("customer_id.missing",), {"customerid": "''"}),
+    Defect(("trade_id.missing",), {"trade_id": "''"}),
+    Defect(("customer_id.missing",), {"customer_id": "''"}),
     Defect(("updated_on.missing",), {"updated_on": "''"}),
     Defect(("from_cost.unparseable",), {"from_cost": """'"12,3x"'"""}),
     Defect(("to_cost.unparseable",), {"to_cost": "'n/a'"}),
@@ -106,14 +82,17 @@ DEFECTS = (
     ),
 )
 
-TRADES = Recipe(
+RECIPE = Recipe(
     dataset="trades",
     summary="Trades between two currencies, as CSV.",
-    layouts=(Layout("csv", "csv", {head: head.lower() for head in HEADERS}, "trades"),),
-    layout_name=lambda options, number: "csv",
+    layouts=(Layout("csv", "csv", delivered_fields("trades"), "trades"),),
     silver=SILVER,
-    row_hash=ROW_HASH,
+    hashed={
+        "from_pip": "from_pip || '00'",
+        "to_pip": "to_pip || '00'",
+        "transaction_date": "transaction_us",
+        "created_on": "created_us",
+    },
     delivered=DELIVERED,
-    sums={"from_cost": 2, "to_cost": 2},
     defects=DEFECTS,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from assay.generate.recipe import Defect, Layout, Recipe
-from assay.generate.stocks import LINES_ONLY, name_layout
+from assay.generate.from_contract import delivered_fields
+from assay.generate.recipe import LINES_ONLY, Defect, Recipe, lines_and_arrays, third_is_array
 
 # A tenth of the companies that funds hold has no stock, and a tenth of those with stocks no fund.
 SILVER = """
@@ -36,25 +36,14 @@ DEFECTS = (
     Defect(("holdings.out_of_range", "name.missing"), {"holdings": "'-1'", "name": "''"}),
 )
 
-FIELDS = {
-    **{name: name for name in ("fund_id", "name", "company_id", "holdings")},
-    "timestamp": "fund_timestamp",
-}
-
-MUTUAL_FUNDS = Recipe(
+RECIPE = Recipe(
     dataset="mutual_funds",
     summary="Holdings of mutual funds as JSON lines and arrays.",
-    layouts=(
-        Layout("lines", "jsonl", FIELDS, "mutual_funds"),
-        Layout("array", "array", FIELDS, "mutual_funds"),
-    ),
-    layout_name=name_layout,
+    layouts=lines_and_arrays(delivered_fields("mutual_funds"), "mutual_funds"),
+    layout_name=third_is_array,
     silver=SILVER,
-    row_hash=("fund_id", "name", "company_id", "holdings", "version_us"),
     delivered=DELIVERED,
-    sums={"holdings": 0},
     defects=DEFECTS,
-    types=dict.fromkeys(("fund_id", "company_id", "holdings"), "number"),
     defaults={
         "": {
             **{"files": 4, "rows": 100, "customers": 40, "gzip_every": 4},
