@@ -11,12 +11,14 @@ from assay.contracts.folders import contract_names, dataset_names
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract, Layer
 from assay.contracts.pipelines import all_pipelines, pipelines_started_by
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets
 from assay.settings import REPOSITORY, SPARK_JOBS
+from builders.scenarios import all_scenarios
 from builders.silver_rules import RULES
 
 README = REPOSITORY / "README.md"
 DATASETS = dataset_names()
+SITUATIONS = {(scenario.layer, scenario.table) for scenario in all_scenarios()}
 CARRIED = {dataset for each in pipelines_started_by("files") for dataset in each.datasets}
 
 
@@ -32,7 +34,11 @@ def assert_nothing(lacking: list[str]) -> None:
 def is_told_by_its_contract_alone(dataset: str) -> bool:
     """A feed without gold and without rules of its own needs no more than its contract."""
     has_gold = any(dataset in table.datasets for table in all_contracts("gold"))
-    return not has_gold and not silver_module(dataset).is_file() and dataset not in RECIPES
+    return (
+        not has_gold
+        and not silver_module(dataset).is_file()
+        and dataset not in generated_datasets()
+    )
 
 
 def silver_module(dataset: str) -> Path:
@@ -44,14 +50,15 @@ def silver_module(dataset: str) -> Path:
     [(layer, name) for layer in get_args(Layer) for name in contract_names(layer)],
 )
 def test_every_contract_has_its_module_its_test_and_a_scenario(layer: str, stem: str) -> None:
-    wanted = [f"tests/scenarios/{layer}/{stem}/*/expect.csv"]
+    wanted = []
     if layer == "gold":
         wanted += [f"include/gold/{stem}/build.py", f"include/gold/{stem}/audit.sql"]
         wanted += [f"tests/spark_jobs/transformations/gold/test_{stem}.py"]
     if layer == "silver" and silver_module(stem).is_file():
         wanted += [f"tests/spark_jobs/transformations/silver/test_{stem}.py"]
     if layer == "gold" or not is_told_by_its_contract_alone(stem):
-        assert_nothing(missing(wanted))
+        has_scenario = (layer, stem) in SITUATIONS
+        assert_nothing(missing(wanted) + [f"a scenario of {layer}.{stem}"] * (not has_scenario))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -60,11 +67,11 @@ def test_nothing_of_a_dataset_is_forgotten(dataset: str) -> None:
     wanted = []
     if not is_told_by_its_contract_alone(dataset):
         there |= {
-            "a generator in RECIPES": dataset in RECIPES,
+            "a generator beside its contract": dataset in generated_datasets(),
             "its rules in tests/builders/silver_rules.py": dataset in RULES,
             "a row in the README": f"(docs/datasets.md#{dataset})" in README.read_text(),
         }
-        wanted = missing([f"samples/landing/{dataset}/*"])
+        wanted = missing([f"include/datasets/{dataset}/samples/*"])
     assert_nothing([*wanted, *(what for what, holds in there.items() if not holds)])
 
 

@@ -1,33 +1,31 @@
-"""Situations as folders of data: scenarios/<layer>/<table>/<situation>/.
+"""Situations of a dataset or gold table: `scenarios.yaml` beside its contract.
 
-`input*` are delivered as one batch; `silver.*`, if there, is what was delivered before. They have
-any suffix that the contract takes. A gold table of several datasets has a folder of them for each.
-`expect.csv` is the outcome, all rows of it, by the columns that its header names (empty is null):
-of bronze the records, of silver the change set, of gold the candidates. `quarantine.json` holds
-every quarantined record; without it there may be none.
+`delivered` is one batch; `before`, if there, is what was delivered before it. `expect` is the
+outcome, all rows of it, by the columns that its header names (empty is null): of bronze the
+records, of silver the change set, of gold the candidates. `quarantine` holds every quarantined
+record of silver; without it there may be none.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.contracts.load import load_contract
-from assay.settings import REPOSITORY
+from assay.contracts.model import Layer
 from builders.batches import take
+from builders.scenarios import Scenario, all_scenarios
 from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.stages.registry import gold_functions, silver_function
 from spark_jobs.transformations.change_set import classify
 from spark_jobs.transformations.touched_groups import SilverInput, gold_candidates
 
-SCENARIOS = REPOSITORY / "tests" / "scenarios"
-FOLDERS = sorted(path.parent for path in SCENARIOS.glob("*/*/*/expect.csv"))
+SCENARIOS = all_scenarios()
 
 
 def read_bronze(spark: SparkSession, home: Path, dataset: str, files: list[Path]) -> DataFrame:
@@ -36,44 +34,43 @@ def read_bronze(spark: SparkSession, home: Path, dataset: str, files: list[Path]
     return read_files(spark, manifest, contract, "batch").localCheckpoint()
 
 
-def change_set_of(spark: SparkSession, home: Path, dataset: str, folder: Path) -> Any:
+def change_set_of(spark: SparkSession, home: Path, dataset: str, scenario: Scenario) -> Any:
     """The change set of the delivered files, and silver as it stood before them.
 
     Each is made once, as the stages make it; plans that hold all of it would grow without end.
     """
     contract = load_contract("silver", dataset)
-    before = sorted(folder.glob("silver.*"))
+    before = scenario.write(scenario.before, dataset, home / dataset / "before")
     silver = None
     if before:
         judge = silver_function(dataset)
         silver = judge(read_bronze(spark, home, dataset, before), contract).localCheckpoint()
-    delivered = read_bronze(spark, home, dataset, sorted(folder.glob("input*")))
-    judged = silver_function(dataset)(delivered, contract)
+    files = scenario.write(scenario.delivered, dataset, home / dataset / "delivered")
+    judged = silver_function(dataset)(read_bronze(spark, home, dataset, files), contract)
     return classify(judged, contract, silver).localCheckpoint(), silver
 
 
-def outcome(spark: SparkSession, home: Path, folder: Path) -> tuple[DataFrame, DataFrame | None]:
-    """The frame that the scenario is about, and its change set."""
-    layer, table = folder.parts[-3:-1]
-    if layer == "bronze":
-        return read_bronze(spark, home, table, sorted(folder.glob("input*"))), None
-    if layer == "silver":
-        changes, _ = change_set_of(spark, home, table, folder)
-        return changes, changes
+def outcome(spark: SparkSession, home: Path, scenario: Scenario) -> DataFrame:
+    """The frame that the scenario is about."""
+    table = scenario.table
+    if scenario.layer == "bronze":
+        files = scenario.write(scenario.delivered, table, home / table)
+        return read_bronze(spark, home, table, files)
+    if scenario.layer == "silver":
+        changes, _ = change_set_of(spark, home, table, scenario)
+        return changes
     contract = load_contract("gold", table)
     grain, summarise = gold_functions(table)
-    inputs = [_silver_input(spark, home, dataset, folder) for dataset in contract.datasets]
+    inputs = [_silver_input(spark, home, dataset, scenario) for dataset in contract.datasets]
     gold = None
     if any(given.silver is not None for given in inputs):
         befores = [grain(given.silver, given.contract.name) for given in inputs]
         gold = summarise(contract, *befores).localCheckpoint()
-    return gold_candidates(inputs, gold, contract, grain, summarise), None
+    return gold_candidates(inputs, gold, contract, grain, summarise)
 
 
-def _silver_input(spark: SparkSession, home: Path, dataset: str, folder: Path) -> SilverInput:
-    """Of a table of several datasets, each has a folder of its own, named by the dataset."""
-    own = folder / dataset
-    changes, silver = change_set_of(spark, home, dataset, own if own.is_dir() else folder)
+def _silver_input(spark: SparkSession, home: Path, dataset: str, scenario: Scenario) -> SilverInput:
+    changes, silver = change_set_of(spark, home, dataset, scenario)
     return SilverInput(load_contract("silver", dataset), silver, changes)
 
 
@@ -97,26 +94,24 @@ def quarantined(changes: DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: "/".join(f.parts[-3:]))
-def test_situation_has_its_outcome(spark: SparkSession, folder: Path, tmp_path: Path) -> None:
-    frame, changes = outcome(spark, tmp_path, folder)
-    with (folder / "expect.csv").open(newline="") as file:
-        header, *rows = csv.reader(file)
-    assert as_texts(frame, header) == sorted(map(tuple, rows))
-    if changes is not None:
-        expected = folder / "quarantine.json"
-        wanted = json.loads(expected.read_text()) if expected.is_file() else []
-        assert quarantined(frame) == wanted
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
+def test_situation_has_its_outcome(spark: SparkSession, scenario: Scenario, tmp_path: Path) -> None:
+    frame = outcome(spark, tmp_path, scenario)
+    header, rows = scenario.expected()
+    assert as_texts(frame, header) == rows
+    if scenario.layer == "silver":
+        assert quarantined(frame) == scenario.quarantine
 
 
-def parts_of(folder: Path) -> list[Path]:
-    """The folders with the deliveries of a scenario: its own, or one for each dataset."""
-    datasets = load_contract("gold", folder.parent.name).datasets if "gold" in folder.parts else ()
-    return [folder / dataset for dataset in datasets] if len(datasets) > 1 else [folder]
-
-
-def test_every_scenario_folder_is_complete() -> None:
-    folders = {path.parent for path in SCENARIOS.rglob("*") if path.is_file()}
-    parts = [part for folder in FOLDERS for part in parts_of(folder)]
-    assert folders == {*FOLDERS, *parts}
-    assert all(list(part.glob("input*")) for part in parts)
+def test_every_dataset_of_a_scenario_is_delivered() -> None:
+    assert len({scenario.id for scenario in SCENARIOS}) == len(SCENARIOS)
+    for scenario in SCENARIOS:
+        assert scenario.layer in get_args(Layer), scenario.id
+        contract = load_contract(scenario.layer, scenario.table)
+        folders = {""} if len(contract.datasets) < 2 else {*contract.datasets}
+        delivered = {name.rpartition("/")[0] for name in scenario.delivered}
+        assert delivered == folders, scenario.id
+        assert {name.rpartition("/")[0] for name in scenario.before} <= folders, scenario.id
+        assert scenario.says, scenario.id
+        assert scenario.expected()[0], scenario.id
+        assert scenario.layer == "silver" or not scenario.quarantine, scenario.id

@@ -15,6 +15,7 @@ from assay.batch.rules import rules_version
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Layer
 from assay.contracts.pipelines import all_pipelines
+from assay.generate.recipes import generated_datasets
 from assay.serving.migrations import DDL
 from assay.settings import REPOSITORY
 
@@ -22,6 +23,7 @@ TELL = """
 import json, pathlib
 import assay.settings
 from assay.contracts.load import all_contracts
+from assay.generate.recipes import generated_datasets, recipe_of
 from assay.serving.migrations import DDL
 from assay.contracts.pipelines import all_pipelines
 from assay.batch.rules import rules_version
@@ -33,6 +35,7 @@ print(json.dumps({
     "pipelines": [*all_pipelines()],
     "migrations": sorted(path.name for path in DDL.glob("*.sql")),
     "rules": rules_version(["trades"]),
+    "generators": [recipe_of(dataset).dataset for dataset in generated_datasets()],
 }))
 """
 
@@ -75,6 +78,14 @@ def test_contracts_and_pipelines_come_with_the_wheel(told: dict[str, Any]) -> No
     assert told["versions"] == {contract.table: contract.version for contract in contracts}
     assert told["pipelines"] == [*all_pipelines()]
     assert told["rules"] == rules_version(["trades"])
+
+
+def test_generators_come_with_the_wheel_and_what_is_for_tests_does_not(
+    told: dict[str, Any],
+) -> None:
+    assert told["generators"] == generated_datasets()
+    assert told["generators"]
+    assert [*Path(told["installed"]).glob("datasets/*/s*")] == []
 
 
 def test_migrations_come_with_the_wheel(told: dict[str, Any]) -> None:

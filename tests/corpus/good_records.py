@@ -8,13 +8,12 @@ from functools import cache
 from typing import Any
 
 from assay.contracts.columns import Column
-from assay.contracts.folders import dataset_names
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets
 
 # A feed that its contract alone tells has its records from elsewhere, in any dialect.
-DATASETS = [dataset for dataset in dataset_names() if dataset in RECIPES]
+DATASETS = generated_datasets()
 NUMERIC = {"int", "bigint"}
 TEXTS = {
     "int": "7",

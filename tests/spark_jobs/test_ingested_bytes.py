@@ -12,14 +12,14 @@ import pytest
 from assay.batch.inputs import Slices
 from assay.errors import BatchError
 from assay.intake.rest import require_unchanged
-from assay.settings import REPOSITORY
+from assay.settings import CONTRACTS
 from builders.batches import LOAD, Lake, take
 from builders.lake_content import table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SAMPLES = REPOSITORY / "samples" / "landing"
+DATASETS = CONTRACTS / "datasets"
 
 
 def grow(path: Path) -> None:
@@ -63,7 +63,7 @@ def test_batch_goes_on_without_the_only_file_of_a_dataset(
     """F14: nor does what was ingested of it stay in bronze, where a rebuild would find it."""
     lake = Lake(spark, tmp_path)
     both = ["stocks", "mutual_funds"]
-    files = [take(tmp_path, SAMPLES / d / f"{d}_2026-01-01.jsonl", d) for d in both]
+    files = [take(tmp_path, DATASETS / d / "samples" / f"{d}_2026-01-01.jsonl", d) for d in both]
     plan = lake.plan("b1", pipeline="finance", datasets=both, active=both, input=Slices(files))
     lake.run(plan, "ingest_bronze")
     assert table(lake, "bronze/stocks").count() == files[0].records

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typer.core import TyperCommand, TyperGroup
 
 from assay.errors import SettingsError
 from assay.generate.options import SetOptions
 from assay.generate.recipe import Recipe
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets, recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import Progress as Report
 from assay.generate.write import generate
@@ -50,7 +51,23 @@ Damaged = Annotated[bool, typer.Option(help="Add files that cannot be taken.")]
 GzipEvery = Annotated[int | None, typer.Option(help="Compress every n-th file; 0 for none.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
-app = typer.Typer(no_args_is_help=True)
+
+class Generators(TyperGroup):
+    """A command for each dataset that has a generator, made when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return generated_datasets()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        if cmd_name not in generated_datasets():
+            return None
+        recipe = recipe_of(cmd_name)
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name, help=describe_defaults(recipe))(command_for(recipe))
+        return cast("TyperCommand", typer.main.get_command(alone))
+
+
+app = typer.Typer(no_args_is_help=True, cls=Generators)
 
 
 @app.callback()
@@ -99,10 +116,6 @@ def describe_defaults(recipe: Recipe) -> str:
         values = (f"{f.name} {getattr(options, f.name)}" for f in fields(options)[2:-1])
         lines.append(f"Defaults{f' of shape {shape}' if shape else ''}: {', '.join(values)}.")
     return "\n\n".join(lines)
-
-
-for _recipe in RECIPES.values():
-    app.command(_recipe.dataset, help=describe_defaults(_recipe))(command_for(_recipe))
 
 
 def read_options(recipe: Recipe, given: dict[str, Any]) -> SetOptions:

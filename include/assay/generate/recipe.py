@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assay.contracts.load import load_contract
 from assay.errors import SettingsError
+from assay.generate.from_contract import hash_texts
 from assay.generate.options import SetOptions
 
+LINES_ONLY = ("lines",)  # one broken element would spoil a whole array
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "array": ".json", "parquet": ".parquet"}
 
 
@@ -52,25 +55,25 @@ class Defect:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A dataset's generator.
+    """A dataset's generator: what does not follow from its contract.
 
     `silver` is a SQL select list over the numbers of a record (records.py). It must give `key`, a
-    number that stands for the silver key; `version_us`, which decides between versions; and
-    `<column>_units` for each column of `sums`, in units of its last digit. `row_hash` is the SQL
-    text of each silver column, in contract order; `delivered` is the select list that makes the
-    delivered texts of it. `defaults` holds the options that differ from SetOptions, by shape.
+    number that stands for the silver key; `version_us`, which decides between versions; each
+    silver column, under its name, as the text that its row is hashed by, unless `hashed` has the
+    SQL of that; and `<column>_units` for each column of money, in units of its last digit.
+    `delivered` is the select list that makes the delivered texts of it. `layout_name` chooses the
+    layout of a file by its number; without it, layouts take turns. `defaults` holds the options
+    that differ from SetOptions, by shape.
     """
 
     dataset: str
     summary: str
     layouts: tuple[Layout, ...]
-    layout_name: Callable[[SetOptions, int], str]
     silver: str
-    row_hash: tuple[str, ...]
     delivered: str
-    sums: Mapping[str, int]
     defects: tuple[Defect, ...]
-    types: Mapping[str, str] = field(default_factory=dict)
+    layout_name: Callable[[SetOptions, int], str] | None = None
+    hashed: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
     most_customers: int | None = None
 
@@ -91,6 +94,8 @@ class Recipe:
 
     def layout_of(self, options: SetOptions, number: int) -> Layout:
         """The layout of file `number`, from 1."""
+        if self.layout_name is None:
+            return self.layouts[(number - 1) % len(self.layouts)]
         name = self.layout_name(options, number)
         return next(layout for layout in self.layouts if layout.name == name)
 
@@ -109,6 +114,33 @@ class Recipe:
         return edited.replace("<header>", layout.header)
 
     @property
+    def row_hash(self) -> tuple[str, ...]:
+        """SQL of the text of each silver column, in the order of the contract."""
+        return hash_texts(self.dataset, self.hashed)
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """The columns of money, and the decimals of each."""
+        columns = load_contract("silver", self.dataset).columns
+        return {c.name: c.scale if c.is_decimal else 0 for c in columns if c.money}
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The types of silver columns, as DuckDB names them."""
+        columns = load_contract("silver", self.dataset).columns
+        return {c.name: "varchar" if c.type == "string" else c.type for c in columns}
+
+    @property
     def units(self) -> str:
         """The columns of the sums, as a select list."""
         return ", ".join(f"{column}_units" for column in self.sums)
+
+
+def lines_and_arrays(fields: Mapping[str, str], prefix: str) -> tuple[Layout, ...]:
+    """JSON as one record a line, and as one array."""
+    return (Layout("lines", "jsonl", fields, prefix), Layout("array", "array", fields, prefix))
+
+
+def third_is_array(options: SetOptions, number: int) -> str:
+    """Files 2, 5, 8, … are one array, all others are lines."""
+    return "array" if number % 3 == 2 else "lines"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from assay.generate.options import SetOptions
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets, recipe_of
 from assay.generate.truth import read_truth
 from assay.generate.write import Progress, generate
 from assay.intake.moves import move_file
@@ -47,13 +47,13 @@ def deliver_samples(
 def sample_sets(settings: Settings, **trades: int) -> dict[str, SetOptions]:
     """A set of files for every dataset; that of trades may be given another size."""
     return {
-        dataset: recipe.options(
+        dataset: recipe_of(dataset).options(
             out=settings.home / "landing" / dataset,
             truth=settings.home / "truth" / f"{dataset}.json",
             damaged=True,
             **(trades if dataset == "trades" else {}),
         )
-        for dataset, recipe in RECIPES.items()
+        for dataset in generated_datasets()
     }
 
 

@@ -17,7 +17,7 @@ from assay.contracts.yaml_file import open_yaml
 from assay.errors import SampleError
 from assay.profile.proposal import Proposal
 from assay.profile.render import render, scalar
-from assay.settings import PIPELINES, REPOSITORY, SQL, outside_contracts
+from assay.settings import PIPELINES, SQL, outside_contracts
 from assay.storage.files import write_whole
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -92,12 +92,10 @@ def write_dataset(
         raise SampleError(f"{contract}: is there already, and is not overwritten")
     write_whole(contract, text)
     write_whole(_pipelines_file(), entry)
-    return [contract, _pipelines_file(), *_keep_samples(proposal.name, samples)]
+    return [contract, _pipelines_file(), *_keep_samples(contract.with_name("samples"), samples)]
 
 
-def _keep_samples(name: str, samples: Sequence[Path]) -> list[Path]:
-    outside = outside_contracts()
-    folder = outside / name / "samples" if outside else REPOSITORY / "samples" / "landing" / name
+def _keep_samples(folder: Path, samples: Sequence[Path]) -> list[Path]:
     kept = []
     for path in samples:
         folder.mkdir(parents=True, exist_ok=True)

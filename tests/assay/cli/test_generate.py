@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli.generate import app
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets
 from assay.generate.truth import read_truth
 
 
-@pytest.mark.parametrize("dataset", RECIPES)
+@pytest.mark.parametrize("dataset", generated_datasets())
 def test_the_command_writes_below_the_home_and_prints_json(
     dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

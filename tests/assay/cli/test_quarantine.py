@@ -20,12 +20,13 @@ from assay.ledger.views.quarantine import Filter
 from assay.quarantine import patch_form, patches
 from assay.quarantine.patch_form import export_rows
 from assay.quarantine.patches import deliver_patch
-from assay.settings import Settings, load_settings
+from assay.settings import CONTRACTS, Settings, load_settings
 from builders.feeds import make_feed
 
 if TYPE_CHECKING:
     from conftest import Database
 
+SAMPLES = CONTRACTS / "datasets" / "trades" / "samples"
 ROWS = [
     # record, dataset, reasons, raw
     (
@@ -177,7 +178,7 @@ def test_patch_is_delivered_under_a_name_that_ordinary_runs_leave(
     settings: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "fixed.csv"
-    file.write_text((Path("samples/landing/trades")).glob("*.csv").__next__().read_text())
+    file.write_text(next(SAMPLES.glob("*.csv")).read_text())
     with pytest.raises(FileRejectedError, match="a patch has a column row_id"):
         deliver_patch(settings, "trades", file)
     header, *records = file.read_text().splitlines()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import generated_datasets, recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate
 from builders.deliveries import small
 
-SETS = [(recipe.dataset, shape) for recipe in RECIPES.values() for shape in recipe.defaults]
+SETS = [(name, shape) for name in generated_datasets() for shape in recipe_of(name).defaults]
 
 
 @pytest.fixture(scope="session", params=SETS, ids=lambda pair: "-".join(filter(None, pair)))

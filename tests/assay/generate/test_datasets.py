@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from assay.generate.recipes import RECIPES
+from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth
 from assay.generate.write import generate
 from builders.judged_files import Good, content_of, judge, read_records
 
 
 def by_default(dataset: str, out: Path, **given: Any) -> Truth:
-    return generate(dataset, RECIPES[dataset].options(out / "landing", **given))
+    return generate(dataset, recipe_of(dataset).options(out / "landing", **given))
 
 
 def good_of(truth: Truth, name: str = "") -> list[dict[str, str]]:

@@ -7,13 +7,14 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from assay.generate.trades import DEFECTS
+from assay.generate.recipes import recipe_of
 from assay.generate.truth import Truth, read_truth
 from assay.generate.write import generate
-from assay.settings import REPOSITORY
+from assay.settings import CONTRACTS
 from builders.deliveries import small
 from builders.judged_files import Good, Record, judge, read_records
 
+DEFECTS = recipe_of("trades").defects
 TIMES = ("Transaction_Date", "Created_On", "Updated_on")
 
 
@@ -89,4 +90,5 @@ def test_two_seeds_have_the_same_customers_but_no_common_trade(tmp_path: Path) -
 
 
 def test_the_committed_samples_show_every_reason() -> None:
-    assert len(read_truth(REPOSITORY / "samples" / "truth" / "trades.json").reasons) == 14
+    truth = CONTRACTS / "datasets" / "trades" / "samples_truth.json"
+    assert len(read_truth(truth).reasons) == 14

@@ -26,7 +26,7 @@ from assay.ledger import (
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
-from assay.settings import REPOSITORY, Settings, load_settings
+from assay.settings import CONTRACTS, Settings, load_settings
 from builders.deliveries import age, deliver
 from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
@@ -224,7 +224,8 @@ def test_dataset_without_a_file_has_nothing_more_to_do(
     """F14: one file of stocks, one of funds; without the first, the batch is about funds alone."""
     for dataset in ("stocks", "mutual_funds"):
         name = f"{dataset}_2026-01-01.jsonl"
-        deliver(settings.landing / dataset, [REPOSITORY / "samples" / "landing" / dataset / name])
+        samples = CONTRACTS / "datasets" / dataset / "samples"
+        deliver(settings.landing / dataset, [samples / name])
     batch_id = batch_id_of("finance", "one", "2026-01-01")
     run = Run(
         "finance", ["stocks", "mutual_funds"], "one", "manual", batch_id, "2026-01-01",

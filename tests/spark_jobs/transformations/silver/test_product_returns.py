@@ -9,22 +9,21 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.contracts.load import load_contract
-from assay.settings import REPOSITORY
+from assay.settings import CONTRACTS
 from builders.batches import take
 from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 
-SAMPLES = REPOSITORY / "samples"
+RETURNS = CONTRACTS / "datasets" / "product_returns"
 
 
 def test_samples_of_every_format_come_out_as_their_truth_says(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    truth = json.loads((SAMPLES / "truth" / "by_hand" / "product_returns.json").read_text())
+    truth = json.loads((RETURNS / "samples_by_hand.json").read_text())
     files = [
-        take(tmp_path, path, "product_returns")
-        for path in sorted((SAMPLES / "landing" / "product_returns").iterdir())
+        take(tmp_path, path, "product_returns") for path in sorted((RETURNS / "samples").iterdir())
     ]
     assert {file.source_file: file.records for file in files} == truth["records"]
     bronze = read_files(spark, files, load_contract("bronze", "product_returns"), "batch")
