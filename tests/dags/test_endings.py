@@ -53,6 +53,7 @@ def airflow(database: Database, tmp_path: Path) -> Airflow:
     return run
 
 
+@pytest.mark.long
 def test_task_that_needs_a_person_ends_with_one_sentence_and_no_traceback(
     airflow: Airflow, tmp_path: Path, database: Database
 ) -> None:

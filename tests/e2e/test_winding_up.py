@@ -23,7 +23,7 @@ from assay.spark_runtime.conf import jobs_at_once
 from assay_stack.supervisor import down, status, up
 from builders.running_stack import RunningStack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
 

@@ -14,7 +14,7 @@ from builders.attempts import Attempts
 from builders.content import SILVER
 from builders.deliveries import deliver, spoil
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 def test_an_override_is_refused_for_a_batch_without_a_good_record(

@@ -73,6 +73,7 @@ def test_lower_epoch_after_a_higher_one_is_fenced_and_changes_nothing(
     assert contents(lake) == before
 
 
+@pytest.mark.long
 def test_changed_rule_on_the_newest_batch_is_applied_and_its_former_commit_taken_back(
     grown: tuple[Lake, Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def silver_rows(lake: Lake, version: int | None = None) -> dict[tuple[str, ...],
     return {tuple(row[key] for key in SILVER.keys): row for row in rows}
 
 
+@pytest.mark.long
 def test_new_rows_alone_are_appended_once_and_another_batch_has_to_be_built_on_them(
     loaded: tuple[Lake, Plan], later: list[Path], tmp_path: Path
 ) -> None:

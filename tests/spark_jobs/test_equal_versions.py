@@ -94,6 +94,7 @@ def ledger(pipeline: Attempts, plan: Plan) -> Any:
     return counts
 
 
+@pytest.mark.long
 def test_the_latest_delivered_wins_in_any_order_of_batches(
     pipeline: Attempts, latest_wins: None, tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ def content(pipeline: Attempts) -> tuple[str, str]:
     return hash_delta(pipeline.settings.lake, silver), serving
 
 
+@pytest.mark.long
 def test_rows_leave_quarantine_and_a_rebuild_agrees(
     pipeline: Attempts, rules: Callable[[str, str], None]
 ) -> None:
@@ -229,6 +230,7 @@ def test_rows_leave_quarantine_and_a_rebuild_agrees(
         waive(pipeline, waiver)
 
 
+@pytest.mark.long
 def test_the_same_bytes_in_two_datasets_are_two_rows(pipeline: Attempts) -> None:
     quotes = replace(pipeline, pipeline="stocks")
     quote = {"stock_id": "1", "symbol": "X", "price": "1.5", "volume": "1"}

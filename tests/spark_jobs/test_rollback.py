@@ -126,6 +126,7 @@ GOOD, BAD = {"fund_id": "1"}, {"fund_id": "2", "holdings": "-1"}
 WRONG = {"fund_id": "4", "holdings": "x"}
 
 
+@pytest.mark.long
 def test_release_is_taken_back_and_its_files_are_delivered_again(pipeline: Attempts) -> None:
     deliver(pipeline, "a.jsonl", GOOD, BAD)
     first = release(pipeline, "a")

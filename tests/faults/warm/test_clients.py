@@ -25,10 +25,9 @@ from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
 from builders.warm_attempts import check_end, run_warm, stop_at
 from builders.warm_spark import WarmSpark
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
-@pytest.mark.long
 def test_a_batch_whose_client_is_killed_at_any_time_ends_as_if_undisturbed(
     attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
 ) -> None:

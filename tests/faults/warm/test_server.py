@@ -19,7 +19,7 @@ from builders.small_disk import SmallDisk, small_disk
 from builders.warm_attempts import check_end, run_warm, stop_at
 from builders.warm_spark import WarmSpark
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 
 @pytest.fixture
@@ -32,7 +32,6 @@ def returns(attempts: Attempts, warm: WarmSpark, tmp_path: Path) -> Iterator[Att
     second.end_all()
 
 
-@pytest.mark.long
 def test_a_batch_whose_server_is_killed_in_each_stage_ends_as_if_undisturbed(
     attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
 ) -> None:
@@ -61,7 +60,6 @@ def test_a_batch_whose_server_is_killed_in_each_stage_ends_as_if_undisturbed(
     check_end(attempts, plan, trade_files)
 
 
-@pytest.mark.long
 def test_a_server_with_too_much_memory_starts_anew_between_two_jobs(
     attempts: Attempts, returns: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
 ) -> None:
@@ -86,7 +84,6 @@ def test_a_server_with_too_much_memory_starts_anew_between_two_jobs(
     check_end(attempts, plan, trade_files)
 
 
-@pytest.mark.long
 def test_two_pipelines_work_at_once_and_a_server_lost_under_both_costs_each_a_try(
     attempts: Attempts, returns: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
 ) -> None:
@@ -118,7 +115,6 @@ def disk(attempts: Attempts) -> Iterator[SmallDisk]:
         yield mounted
 
 
-@pytest.mark.long
 def test_a_full_disk_fails_the_stage_with_the_servers_error_and_the_retry_succeeds(
     disk: SmallDisk, attempts: Attempts, warm: WarmSpark, plan: Plan, trade_files: Truth
 ) -> None:
