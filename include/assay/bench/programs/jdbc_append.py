@@ -23,7 +23,7 @@ def main(change_set: str) -> None:
     spark = SparkSession.builder.appName("jdbc-append").getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     rows = spark.read.parquet(change_set).where(F.col("class").isin("new", "updated"))
-    rows = rows.select(*target.names)
+    rows = rows.select(*target.names_in_lake).toDF(*target.names)
     rows.limit(1000).write.format("noop").mode("overwrite").save()
     properties = {
         "user": os.environ["BENCH_JDBC_USER"],
