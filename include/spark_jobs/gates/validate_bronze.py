@@ -9,7 +9,6 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Patch
 from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
@@ -39,7 +38,7 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     """Frames `rows` (the batch's records) and `file_counts` (one row per file, found or not)."""
     if not plan.input.delivers():
         return []
-    expected = [PATCHED_ROW, REASONS_OF_PATCH] if isinstance(plan.input, Patch) else []
+    expected = [PATCHED_ROW, REASONS_OF_PATCH] if plan.input.replaces_rows else []
     gates = []
     for dataset in plan.active:
         path = plan.table("bronze", dataset)

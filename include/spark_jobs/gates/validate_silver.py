@@ -8,7 +8,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Rebuild, Replay
 from assay.batch.plan import Plan
 from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.batch.stage_results import read_silver
@@ -70,11 +69,11 @@ def _judged_records(change_set: DataFrame) -> DataFrame:
 
 
 def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
-    """What accept_files counted, in files or quarantine; on a rebuild, what stands in bronze."""
-    match plan.input:
-        case Rebuild(batches=batches):
-            bronze = read_table(spark, plan.table("bronze", dataset))
-            return bronze.where(F.col("batch_id").isin(batches)).count()
-        case Replay():
-            return quarantined_rows(spark, plan, dataset).count()
-    return sum(file.records for file in plan.slices_of(dataset))
+    """What accept_files counted, in files or quarantine; else what stands in bronze."""
+    counted = plan.input.counted(dataset)
+    if counted is not None:
+        return sum(counted.values())
+    if plan.input.takes_rows:
+        return quarantined_rows(spark, plan, dataset).count()
+    bronze = read_table(spark, plan.table("bronze", dataset))
+    return bronze.where(F.col("batch_id").isin(plan.input.batches_again())).count()

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Rebuild
 from assay.batch.plan import Plan
 from assay.contracts.model import Contract
 from assay.errors import BatchError
@@ -36,8 +35,8 @@ class Deliveries:
         came into silver: what stood there stands again.
         """
         of_batch: dict[str, str] = {}
-        if isinstance(plan.input, Rebuild) and contract.on_equal_version == "conflict":
-            of_batch = {batch: f"{n:09d} " for n, batch in enumerate(plan.input.batches)}
+        if contract.on_equal_version == "conflict":
+            of_batch = {batch: f"{n:09d} " for n, batch in enumerate(plan.input.batches_again())}
         rows = [
             {"file_id": f["file_id"], "delivery": of_batch.get(f["batch_id"], "") + f["delivery"]}
             for f in self.files

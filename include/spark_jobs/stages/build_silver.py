@@ -13,7 +13,6 @@ from typing import Any
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Rebuild, Replay
 from assay.batch.plan import Plan
 from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.batch.rules import rules_version
@@ -46,8 +45,9 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
     contract = load_contract("silver", dataset)
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
-    is_rebuild = isinstance(plan.input, Rebuild)
-    silver = None if is_rebuild else read_unless_empty(spark, path, contract, base.version)
+    silver = None
+    if not plan.input.builds_anew:
+        silver = read_unless_empty(spark, path, contract, base.version)
     deliveries = read_deliveries(plan, dataset)
     change_set = plan.work("silver", str(epoch), dataset)
     judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
@@ -78,7 +78,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
 def _write(plan: Plan, classified: DataFrame, contract: Contract, change_set: str) -> list[Row]:
     """Write the change set, and count what it has become."""
     spark = classified.sparkSession
-    if isinstance(plan.input, Replay):  # what is still bad stays where it is
+    if not plan.input.quarantines:  # what is still bad stays where it is
         classified = classified.where(F.col("class") != "quarantined")
     classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
     counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
@@ -116,9 +116,7 @@ def _write_moves(
         "overwrite"
     ).parquet(path)
     moved = spark.read.parquet(path).count()
-    asked = (
-        quarantined_rows(spark, plan, dataset).count() if isinstance(plan.input, Replay) else moved
-    )
+    asked = quarantined_rows(spark, plan, dataset).count() if plan.input.takes_rows else moved
     return {"moves": path, "moved": moved, "stay": asked - moved}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from assay.batch.inputs import Rebuild
 from assay.batch.plan import Plan
 from assay.batch.stage_results import Ingested, IngestResult
 from assay.contracts.load import load_contract
@@ -32,8 +31,8 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]
 
     Raises BatchError when a file was written to since its records were counted.
     """
-    if isinstance(plan.input, Rebuild):
-        batches = count(len(plan.input.batches), "batch")
+    if plan.input.builds_anew:
+        batches = count(len(plan.input.batches_again()), "batch")
         return _result(epoch, {}, f"rebuilding from {batches} already in bronze")
     datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.active}
     require_unchanged(plan.slices, plan.batch_id, every_byte=True)

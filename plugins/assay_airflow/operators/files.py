@@ -11,7 +11,6 @@ from airflow.sdk import BaseOperator, BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
-from assay.batch.inputs import Slices
 from assay.batch.params import RunParams, resolve_params
 from assay.batch.plan import Plan, read_plan
 from assay.batch.results import next_epoch
@@ -191,7 +190,7 @@ class ArchiveFilesOperator(BaseOperator):
             moved = archive_files(load_settings(), connection, plan)
             now.summary = f"archive_files: {count(moved, 'file')}"
         emit(TaskFinished(now.summary, now.metrics))
-        if type(plan.input) is Slices:
+        if plan.input.follows_feeds:
             with connect() as connection:
                 overdue = describe_overdue(connection, plan.datasets)
                 ledger.keep_error(connection, plan.batch_id, overdue or None)

@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
 from assay.batch.gates import tell_in_short
-from assay.batch.inputs import Waiver
 from assay.batch.plan import Plan, read_plan
 from assay.batch.results import latest_result
 from assay.batch.states import RUNNING
@@ -92,7 +91,7 @@ class PublishOperator(BaseOperator):
         """A waiver changes nothing that readers compute with, so it is no release."""
         from assay.publish import waive_rows
 
-        if not (isinstance(plan.input, Waiver) and plan.active):
+        if not plan.gives_up_rows:
             return ""
         rows = waive_rows(connect, postgres_uri(), plan, epoch)
         return f"{count(rows, 'quarantined row')} waived"

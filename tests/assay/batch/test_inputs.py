@@ -9,16 +9,8 @@ from typing import Any
 
 import pytest
 
-from assay.batch.inputs import (
-    Input,
-    Movement,
-    Patch,
-    Rebuild,
-    Releases,
-    Replay,
-    Slices,
-    Waiver,
-)
+from assay.batch.input_kind import Movement
+from assay.batch.inputs import Input, Patch, Rebuild, Releases, Replay, Slices, Waiver
 from assay.batch.plan import GatePolicy, Plan, read_plan, write_plan
 from assay.batch.slices import FileSlice
 
