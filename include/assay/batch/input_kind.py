@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -51,7 +52,7 @@ class Found(Protocol):
 
 
 @dataclass(frozen=True)
-class InputKind:
+class InputKind(ABC):
     """What holds of most inputs.
 
     `active` are always the datasets of the pipeline that have records in the batch.
@@ -80,14 +81,12 @@ class InputKind:
     # the records of the change set are the rows that leave.
     quarantines: ClassVar[bool] = True
     replaces_rows: ClassVar[bool] = False  # each record names the quarantined row it stands for
-    gives_up_rows: ClassVar[bool] = (
-        False  # for no batch, so that nothing is built
-    )
+    gives_up_rows: ClassVar[bool] = False  # for no batch, so that nothing is built
 
     @classmethod
+    @abstractmethod
     def resolve(cls, found: Found) -> Self:
         """The input of a run of this kind."""
-        raise NotImplementedError(cls.__name__)
 
     def slices_taken(self) -> list[Slice]:
         """The slices that it brings; none of an input that is made from something else."""
