@@ -244,7 +244,7 @@ class Walk:
             self._judge(plan, stage.removeprefix("validate_"), epoch)
         else:
             with self._files_of(plan, stage):
-                result = STAGES[stage](attempts.spark, plan, epoch)
+                result = STAGES[stage](attempts.spark, plan, epoch).as_facts()
             write_result(plan.folder, stage, epoch, result)
         if stage == "commit":
             attempts.record_commit(plan, epoch)

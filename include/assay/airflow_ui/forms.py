@@ -64,7 +64,7 @@ def shown_as(none: str) -> dict[str, Any]:
     return {"values_display": {"null": none}}
 
 
-def read_params(params: type[T], given: Mapping[str, Any]) -> T:
+def read_params(params: type[T], given: Mapping[str, object]) -> T:
     """The values of a form; what is left out has its default.
 
     Raises SettingsError, with the name of every param that cannot be used and what it allows.

@@ -182,7 +182,7 @@ def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {**PARAM_SCHEMAS, "quarantine_dataset": offered}
 
 
-def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> RunParams:
+def resolve_params(conf: Mapping[str, object], *, from_silver: bool = False) -> RunParams:
     """Check the params of a run; what is left out has its default.
 
     With `from_silver`, of a pipeline that takes no files but the releases of others.

@@ -95,7 +95,7 @@ def rollback(
     from assay.cli.stack import say
 
     settings = load_settings()
-    conf: dict[str, Any] = {"why": why, "give_back_files": give_back_files}
+    conf: dict[str, object] = {"why": why, "give_back_files": give_back_files}
     conf |= {"to_release": to} if batch is None else {"batch": batch}
     conf = for_person(conf, person_at_terminal())
     with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.batch.plan import Plan
 from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
-from assay.batch.stage_results import read_silver
+from assay.batch.stage_results import GateResult, read_silver
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from spark_jobs.gates.expectations import GateFrame
@@ -30,7 +28,7 @@ CLASSES = pa.schema(
 )
 
 
-def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> GateResult:
     """Check the change set: nothing of it is in silver yet."""
     return validate(spark, plan, "silver", silver_gate)
 
