@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, JsonValue, StringConstraints, TypeAdapter, ValidationError
 
 from assay.errors import SettingsError
 
@@ -49,7 +49,7 @@ def form_of(params: type[Params]) -> dict[str, dict[str, Any]]:
     }
 
 
-def in_section(name: str, **more: Any) -> dict[str, Any]:
+def in_section(name: str, **more: JsonValue) -> dict[str, JsonValue]:
     """For `json_schema_extra` of a param: Airflow shows a section closed, below what is in none."""
     return {"section": name, **more}
 
@@ -59,7 +59,7 @@ def narrowed(schema: dict[str, Any], values: Sequence[str], none: str) -> dict[s
     return {**schema, "enum": [None, *values], **shown_as(none)}
 
 
-def shown_as(none: str) -> dict[str, Any]:
+def shown_as(none: str) -> dict[str, JsonValue]:
     """What a form shows for an empty value among others; without it, the word null."""
     return {"values_display": {"null": none}}
 
