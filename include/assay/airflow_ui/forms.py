@@ -37,7 +37,7 @@ def text(least: int, most: int, **rules: Any) -> Any:
 Reason = Annotated[str, text(*REASON_LENGTH)]
 
 
-def form_of(params: type[Params]) -> dict[str, dict[str, Any]]:
+def form_of(params: type[Params]) -> dict[str, dict[str, JsonValue]]:
     """The fields of the form, in its order, as JSON Schemas that Airflow shows and checks.
 
     A title ends in the name by which errors, documents and the command line call the param.
@@ -54,7 +54,9 @@ def in_section(name: str, **more: JsonValue) -> dict[str, JsonValue]:
     return {"section": name, **more}
 
 
-def narrowed(schema: dict[str, Any], values: Sequence[str], none: str) -> dict[str, Any]:
+def narrowed(
+    schema: Mapping[str, JsonValue], values: Sequence[str], none: str
+) -> dict[str, JsonValue]:
     """The schema of a param that is one of these values; `none` is shown for an empty one."""
     return {**schema, "enum": [None, *values], **shown_as(none)}
 

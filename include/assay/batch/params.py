@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from assay.airflow_ui.forms import (
     Allowed,
@@ -176,7 +176,7 @@ PARAM_SCHEMAS = form_of(RunParams)
 USUAL = RunParams()
 
 
-def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
+def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, JsonValue]]:
     """The form of the pipeline with these datasets; it offers these and no other."""
     offered = narrowed(PARAM_SCHEMAS["quarantine_dataset"], datasets, none="all")
     return {**PARAM_SCHEMAS, "quarantine_dataset": offered}

@@ -40,7 +40,7 @@ class ReleaseView:
     versions: dict[str, int]
     counts: dict[str, int]
     is_current: bool
-    rollback_id: int | None
+    rollback_id: str | None
     who: str | None
     why: str | None
     rolled_back_at: str | None
