@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import httpx
 
@@ -125,7 +125,20 @@ def _ask_master(settings: Settings, path: str) -> httpx.Response:
     return httpx.get(f"http://{host}:{MASTER_PAGE}{path}", timeout=10).raise_for_status()
 
 
-def judge_master(settings: Settings, page: str, state: dict[str, Any]) -> Finding:
+class WorkerState(TypedDict):
+    """A worker as the master tells it; its memory in MB."""
+
+    state: str
+    memory: int
+
+
+class MasterState(TypedDict):
+    """What the master says as JSON."""
+
+    workers: list[WorkerState]
+
+
+def judge_master(settings: Settings, page: str, state: MasterState) -> Finding:
     """Judge what the master says on its page, and says as JSON."""
     shown = re.search(r'class="version[^"]*">\s*([\w.-]+)', page)
     theirs, ours = shown[1] if shown else "of unknown version", our_version()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from assay.batch.plan import Plan
+from assay.batch.stage_results import StageResult
 from spark_jobs.gates.validate_bronze import validate_bronze
 from spark_jobs.gates.validate_gold import validate_gold
 from spark_jobs.gates.validate_silver import validate_silver
@@ -16,7 +16,7 @@ from spark_jobs.stages.build_silver import build_silver
 from spark_jobs.stages.commit import commit_batch
 from spark_jobs.stages.ingest_bronze import ingest_bronze
 
-Stage = Callable[[SparkSession, Plan, int], dict[str, Any]]
+Stage = Callable[[SparkSession, Plan, int], StageResult]
 
 STAGES: dict[str, Stage] = {
     "ingest_bronze": ingest_bronze,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
@@ -32,28 +33,27 @@ class Attempt:
     epoch: int
     recorded: bool
     summary: str = ""
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, object] = field(default_factory=dict)
 
 
-def run_type_of(context: Mapping[str, Any]) -> RunType:
+def run_type_of(context: Context) -> RunType:
     """What started the run; an enumeration of Airflow, whose `str` is not its value."""
-    run_type: RunType = context["dag_run"].run_type.value
-    return run_type
+    return cast("RunType", context["dag_run"].run_type.value)
 
 
-def person_of(context: Mapping[str, Any]) -> str:
+def person_of(context: Context) -> str:
     """Who triggered the run, `airflow` when nobody did; and for whom, when a command says so."""
     dag_run = context["dag_run"]
     user = getattr(dag_run, "triggering_user_name", None) or "airflow"
     return who_asked(user, dag_run.conf)
 
 
-def params_of(context: Mapping[str, Any]) -> dict[str, Any]:
+def params_of(context: Context) -> dict[str, object]:
     """What the run was given, with the fields that Airflow lets pass in silence."""
     return without_person({**context["params"], **(context["dag_run"].conf or {})})
 
 
-def refuse(context: Mapping[str, Any], pipeline: str, error: AssayError) -> NoReturn:
+def refuse(context: Context, pipeline: str, error: AssayError) -> NoReturn:
     """End a run whose params cannot be used; kept in the books, for its note.
 
     It takes no epoch: an attempt of another run may be under way.
@@ -61,26 +61,35 @@ def refuse(context: Mapping[str, Any], pipeline: str, error: AssayError) -> NoRe
     dag_run, instance = context["dag_run"], context["ti"]
     day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
     sentence = f"the run is refused: {error}. Next: trigger it again with other params"
-    facts = {
-        "batch_id": batch_id_of(pipeline, dag_run.run_id, day),
-        "task_id": instance.task_id,
-        "epoch": REFUSED,
-    }
-    begin(batch=facts["batch_id"], run=dag_run.run_id, task=instance.task_id)
+    batch_id, task_id = batch_id_of(pipeline, dag_run.run_id, day), instance.task_id
+    begin(batch=batch_id, run=dag_run.run_id, task=task_id)
     with connect() as connection:
-        ledger.start_task(connection, **facts, try_number=instance.try_number)
-        ledger.finish_task(connection, **facts, state="FAILED", error=sentence)
+        ledger.start_task(
+            connection,
+            batch_id=batch_id,
+            task_id=task_id,
+            epoch=REFUSED,
+            try_number=instance.try_number,
+        )
+        ledger.finish_task(
+            connection,
+            batch_id=batch_id,
+            task_id=task_id,
+            epoch=REFUSED,
+            state="FAILED",
+            error=sentence,
+        )
     raise NeedsPerson(type(error).__name__, sentence) from None
 
 
-def pull_plan_path(context: Mapping[str, Any]) -> str:
+def pull_plan_path(context: Context) -> str:
     """The path of the plan that the first task froze for this run."""
-    first = context["dag"].topological_sort()[0]
+    first = context["dag"].topological_sort()[0]  # type: ignore[no-untyped-call]
     path: str = context["ti"].xcom_pull(task_ids=first.task_id)
     return path
 
 
-def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
+def planned_attempt(context: Context, plan: Plan) -> AbstractContextManager[Attempt]:
     """An attempt of a task that has a plan. A dry run takes no lease."""
     return attempt(
         context,
@@ -91,7 +100,7 @@ def planned_attempt(context: Mapping[str, Any], plan: Plan) -> Any:
     )
 
 
-def own_attempt(context: Mapping[str, Any]) -> Any:
+def own_attempt(context: Context) -> AbstractContextManager[Attempt]:
     """An attempt of a run that has no batch: its attempts are kept like those of one."""
     dag_run = context["dag_run"]
     day = (dag_run.logical_date or dag_run.run_after).date().isoformat()
@@ -101,7 +110,7 @@ def own_attempt(context: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def attempt(
-    context: Mapping[str, Any],
+    context: Context,
     pipeline: str,
     batch_id: str,
     *,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from airflow.sdk import DAG, AssetAny, BaseOperator, Param, TaskGroup, chain
+from pydantic import JsonValue
 
 from assay.airflow_client.dags_folder import dag_file
 from assay.airflow_ui.task_docs import doc_of
@@ -129,7 +130,7 @@ def actions_dag(
     dag_id: str,
     operator: type[BaseOperator],
     *,
-    params: Mapping[str, dict[str, Any]],
+    params: Mapping[str, Mapping[str, JsonValue]],
     owner: str,
     tags: Sequence[str],
     doc_md: str | None,
@@ -147,7 +148,7 @@ def _dag(
     owner: str,
     tags: Sequence[str],
     doc_md: str | None,
-    params: Mapping[str, dict[str, Any]],
+    params: Mapping[str, Mapping[str, JsonValue]],
     **facts: Any,
 ) -> Iterator[DAG]:
     """A DAG to put tasks into, each of which is documented in the end.
@@ -206,5 +207,5 @@ def _gate(layer: str) -> QualityGateOperator:
     return QualityGateOperator(task_id=f"validate_{layer}", layer=layer, pool=SPARK_POOL)
 
 
-def _param(schema: dict[str, Any]) -> Param:
+def _param(schema: Mapping[str, Any]) -> Param:
     return Param(**schema)

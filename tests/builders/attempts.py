@@ -85,7 +85,7 @@ class Attempts:
             epoch = self.take_epoch()
             with self.connect() as connection:
                 prepare_stage(connection, plan, stage)
-            result = STAGES[stage](self.spark, plan, epoch)
+            result = STAGES[stage](self.spark, plan, epoch).as_facts()
             write_result(plan.folder, stage, epoch, result)
             if stage == "commit":
                 self.record_commit(plan, epoch)

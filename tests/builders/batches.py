@@ -121,7 +121,7 @@ class Lake:
         for stage in stages:
             self.epoch = max(self.epoch, next_epoch(plan.folder) - 1) + 1
             attempt = self.epoch if epoch is None else epoch
-            result = STAGES[stage](self.spark, plan, attempt)
+            result = STAGES[stage](self.spark, plan, attempt).as_facts()
             write_result(plan.folder, stage, attempt, result)
             self.results[stage] = result
         return result

@@ -16,7 +16,6 @@ from typing import Any
 
 from assay import ledger
 from assay.batch.gates import contracts_at, decide, require_pass, subjects
-from assay.batch.inputs import Waiver
 from assay.batch.plan import Plan, read_plan
 from assay.batch.results import latest_result, write_result
 from assay.batch.verdicts import Verdict
@@ -221,7 +220,7 @@ class Walk:
                 lambda s=stage: self._stage(plan, s), plan, stage
             ):
                 return
-        if isinstance(plan.input, Waiver) and plan.active:
+        if plan.gives_up_rows:
             epoch, uri = self.attempts.take_epoch(), self.attempts.uri
             waived = partial(waive_rows, self.attempts.connect, uri, plan, epoch)
             if not self._ends_well(waived, plan, "publish"):
@@ -245,7 +244,7 @@ class Walk:
             self._judge(plan, stage.removeprefix("validate_"), epoch)
         else:
             with self._files_of(plan, stage):
-                result = STAGES[stage](attempts.spark, plan, epoch)
+                result = STAGES[stage](attempts.spark, plan, epoch).as_facts()
             write_result(plan.folder, stage, epoch, result)
         if stage == "commit":
             attempts.record_commit(plan, epoch)

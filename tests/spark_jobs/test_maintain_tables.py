@@ -67,8 +67,7 @@ def maintain(lake: Lake, kept: dict[str, int], *, dry_run: bool = False) -> list
         for name in NAMES
     )
     request = Request(requested, str(lake.home / "locks"), dry_run)
-    lines: list[str] = maintain_tables(lake.spark, request)["lines"]
-    return lines
+    return maintain_tables(lake.spark, request).lines
 
 
 def with_desks(file: Path, folder: Path) -> Path:

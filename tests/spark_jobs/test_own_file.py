@@ -75,15 +75,15 @@ def test_a_sample_goes_through_every_stage_as_it_was_proposed(
     assert needed == [stage for stage in STAGES if not stage.endswith("gold")]
     request = Request(file, plan.table("silver", name))
     tried = try_file(spark, request, str(tmp_path / "tried"))
-    assert tried["rounded"] == ({"price": 2} if name == "quotes" else {})
+    assert tried.rounded == ({"price": 2} if name == "quotes" else {})
     for stage in needed:
         result = lake.run(plan, stage)
         failed = [v["expectation"] for v in result.get("verdicts", ()) if is_failed(v)]
         assert failed == []
     (built,) = read_silver(plan.folder).datasets.values()
-    found = {each: built.count(each) for each in tried["classes"]}  # type: ignore[arg-type]
-    assert found == tried["classes"]
-    assert built.rounded == tried["rounded"]
+    found = {each: built.count(each) for each in tried.classes}  # type: ignore[arg-type]
+    assert found == tried.classes
+    assert built.rounded == tried.rounded
     assert sum(found.values()) == RECORDS
     assert {each: found[each] for each in classes} == classes
     assert read_delta(lake.home / "lake", f"silver.{name}").num_rows == found["new"]

@@ -66,7 +66,7 @@ class AirflowRuns:
                 raise StackError(f"Airflow has no DAG {self.dag_id}: {why}")
             time.sleep(0.5)
 
-    def trigger(self, conf: Mapping[str, Any]) -> str:
+    def trigger(self, conf: Mapping[str, object]) -> str:
         """Start a run by hand and return its id. Raises StackError with the field refused."""
         body = {"logical_date": None, "conf": dict(conf)}
         run: dict[str, Any] = self._call("POST", f"{self._path}/dagRuns", json=body)

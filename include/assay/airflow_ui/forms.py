@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, JsonValue, StringConstraints, TypeAdapter, ValidationError
 
 from assay.errors import SettingsError
 
@@ -37,7 +37,7 @@ def text(least: int, most: int, **rules: Any) -> Any:
 Reason = Annotated[str, text(*REASON_LENGTH)]
 
 
-def form_of(params: type[Params]) -> dict[str, dict[str, Any]]:
+def form_of(params: type[Params]) -> dict[str, dict[str, JsonValue]]:
     """The fields of the form, in its order, as JSON Schemas that Airflow shows and checks.
 
     A title ends in the name by which errors, documents and the command line call the param.
@@ -49,22 +49,24 @@ def form_of(params: type[Params]) -> dict[str, dict[str, Any]]:
     }
 
 
-def in_section(name: str, **more: Any) -> dict[str, Any]:
+def in_section(name: str, **more: JsonValue) -> dict[str, JsonValue]:
     """For `json_schema_extra` of a param: Airflow shows a section closed, below what is in none."""
     return {"section": name, **more}
 
 
-def narrowed(schema: dict[str, Any], values: Sequence[str], none: str) -> dict[str, Any]:
+def narrowed(
+    schema: Mapping[str, JsonValue], values: Sequence[str], none: str
+) -> dict[str, JsonValue]:
     """The schema of a param that is one of these values; `none` is shown for an empty one."""
     return {**schema, "enum": [None, *values], **shown_as(none)}
 
 
-def shown_as(none: str) -> dict[str, Any]:
+def shown_as(none: str) -> dict[str, JsonValue]:
     """What a form shows for an empty value among others; without it, the word null."""
     return {"values_display": {"null": none}}
 
 
-def read_params(params: type[T], given: Mapping[str, Any]) -> T:
+def read_params(params: type[T], given: Mapping[str, object]) -> T:
     """The values of a form; what is left out has its default.
 
     Raises SettingsError, with the name of every param that cannot be used and what it allows.

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import JsonValue
+
 from assay.batch.plan import GatePolicy, Plan
 from assay.batch.stage_results import read_gold, read_ingest, read_silver
 from assay.batch.verdicts import Verdict
@@ -83,13 +85,14 @@ def summarise(verdicts: Sequence[Verdict]) -> str:
     return "; ".join(parts)
 
 
-def tell_in_short(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def tell_in_short(verdicts: Sequence[Verdict]) -> dict[str, JsonValue]:
     """How many expectations were met, and which were overridden or only warned of."""
-    told: dict[str, Any] = {MET: sum(word_for(verdict) == MET for verdict in verdicts)}
-    for verdict in verdicts:
-        word = word_for(verdict)
+    words = [word_for(verdict) for verdict in verdicts]
+    told: dict[str, JsonValue] = {MET: words.count(MET)}
+    for word in dict.fromkeys(words):
         if word != MET:
-            told.setdefault(word, []).append(f"{verdict.table_name}: {verdict.expectation}")
+            of_word = (v for v, its in zip(verdicts, words, strict=True) if its == word)
+            told[word] = [f"{verdict.table_name}: {verdict.expectation}" for verdict in of_word]
     return told
 
 

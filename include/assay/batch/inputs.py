@@ -1,91 +1,55 @@
 """What a batch is made from: one of six kinds of input, each of which knows what follows from it.
 
-A new kind is a class here and in `Input`, and has a name in plans (`assay.batch.plan.KINDS`).
+A new kind is a class here and in `INPUTS` and `Input`. What may be asked of one, and what holds
+unless it says otherwise, is in `assay.batch.input_kind`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
-from typing import ClassVar, Literal
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
+from assay.batch.input_kind import Found, How, InputKind, Movement, Purpose, Source
 from assay.batch.slices import Slice
 from assay.contracts.model import Contract
-
-Source = Literal["files", "bronze", "silver", "quarantine"]  # as `ops.batch` has it
-How = Literal["replayed", "patched", "waived"]
+from assay.words import count
 
 
 @dataclass(frozen=True)
-class Movement:
-    """By whom and why rows leave quarantine, and which; `only_…` is None for all."""
-
-    who: str
-    why: str
-    only_dataset: str | None = None
-    only_batch: str | None = None
-    only_reason: str | None = None
-
-
-@dataclass(frozen=True)
-class _Input:
-    """What holds of most inputs.
-
-    `active` are always the datasets of the pipeline that have records in the batch.
-    """
-
-    source: ClassVar[Source]
-    how: ClassVar[How | None] = None  # rows leave quarantine by it
-    # Stages that depend on what the ledger says of quarantine when their task starts.
-    asks_ledger: ClassVar[Collection[str]] = ()
-    makes_silver: ClassVar[bool] = True
-    first_build: ClassVar[str] = "build_silver"
-    adds_to_gold: ClassVar[bool] = False  # else every group of a gold table is made anew
-    quarantines: ClassVar[bool] = True
-
-    def delivers(self) -> bool:
-        """Whether there are records to bring into bronze."""
-        return False
-
-    def has_records(self, active: Sequence[str]) -> bool:
-        """Whether there are records to bring into silver."""
-        return self.delivers()
-
-    def has_work(self, active: Sequence[str]) -> bool:
-        """Whether there is anything that the Spark stages have to do."""
-        return self.has_records(active)
-
-    def bytes_to_read(self) -> float:
-        """Size of what a stage reads; of bronze and silver there is no bound."""
-        return inf
-
-    def identity(self) -> str:
-        """One hash of what the batch is made from."""
-        return manifest_hash([], [], {})
-
-    def gold_of(self, tables: Iterable[Contract], active: Sequence[str]) -> list[Contract]:
-        """Which gold tables it can change."""
-        return [table for table in tables if {*table.datasets} & {*active}]
-
-
-@dataclass(frozen=True)
-class Slices(_Input):
+class Slices(InputKind):
     """Slices that are new to the pipeline: delivered files."""
 
     slices: list[Slice]
+    kind: ClassVar[str] = "slices"
     source: ClassVar[Source] = "files"
+    takes_files: ClassVar[bool] = True
+    follows_feeds: ClassVar[bool] = True
     adds_to_gold: ClassVar[bool] = True
 
-    def delivers(self) -> bool:
-        return any(taken.records for taken in self.slices)
+    @classmethod
+    def resolve(cls, found: Found) -> Self:
+        return cls(found.slices())
+
+    def slices_taken(self) -> list[Slice]:
+        return self.slices
+
+    def counted(self, dataset: str) -> dict[str, int]:
+        return {taken.slice_id: taken.records for taken in self.slices if taken.dataset == dataset}
 
     def bytes_to_read(self) -> float:
         return sum(taken.size_bytes for taken in self.slices)
 
-    def identity(self) -> str:
-        return manifest_hash([taken.slice_id for taken in self.slices], [], {})
+    def without(self, gone: Slice) -> Self:
+        return replace(self, slices=[taken for taken in self.slices if taken != gone])
+
+    def describe(self, active: Sequence[str], quarantined: Callable[[], int]) -> str:
+        if not self.slices:
+            return "nothing new"
+        files, records = count(len(self.slices), "file"), sum(s.records for s in self.slices)
+        return (
+            f"{files}, {count(records, 'record')} accepted" if records else f"no record in {files}"
+        )
 
 
 _MOVING = ("build_silver", "commit")
@@ -96,33 +60,77 @@ class Patch(Slices):
     """Delivered files whose records take the place of quarantined rows."""
 
     movement: Movement
+    kind: ClassVar[str] = "patch"
     how: ClassVar[How] = "patched"
+    follows_feeds: ClassVar[bool] = False
     asks_ledger: ClassVar[Collection[str]] = _MOVING
+    replaces_rows: ClassVar[bool] = True
+
+    @classmethod
+    def resolve(cls, found: Found) -> Self:
+        return cls(found.slices(), found.movement())
+
+    def moves(self) -> Movement:
+        return self.movement
 
 
 @dataclass(frozen=True)
-class Rebuild(_Input):
+class Rebuild(InputKind):
     """All that these batches have brought into bronze, in their order."""
 
     batches: list[str]
+    kind: ClassVar[str] = "rebuild"
     source: ClassVar[Source] = "bronze"
     asks_ledger: ClassVar[Collection[str]] = ("build_silver",)
+    purpose: ClassVar[Purpose] = "rebuild"
+    builds_anew: ClassVar[bool] = True
+
+    @classmethod
+    def resolve(cls, found: Found) -> Self:
+        return cls(found.batches_in_bronze())
+
+    def batches_again(self) -> list[str]:
+        return self.batches
 
     def has_records(self, active: Sequence[str]) -> bool:
         return bool(self.batches)
 
-    def identity(self) -> str:
-        return manifest_hash([], self.batches, {})
+    def describe(self, active: Sequence[str], quarantined: Callable[[], int]) -> str:
+        batches = count(len(self.batches), "batch")
+        return f"rebuild from {batches} in bronze" if self.batches else "nothing new"
 
 
 @dataclass(frozen=True)
-class Replay(_Input):
-    """Quarantined rows, judged anew; what is still bad stays where it is."""
+class _Rows(InputKind):
+    """Quarantined rows that a person has asked for."""
 
     movement: Movement
     source: ClassVar[Source] = "quarantine"
-    how: ClassVar[How] = "replayed"
+    takes_rows: ClassVar[bool] = True
     asks_ledger: ClassVar[Collection[str]] = _MOVING
+    fate: ClassVar[str]  # what is to become of them
+
+    @classmethod
+    def resolve(cls, found: Found) -> Self:
+        return cls(found.movement())
+
+    def moves(self) -> Movement:
+        return self.movement
+
+    def describe(self, active: Sequence[str], quarantined: Callable[[], int]) -> str:
+        if not active:
+            return "nothing in quarantine matches"
+        return f"{count(quarantined(), 'quarantined row')} to be {self.fate}"
+
+
+@dataclass(frozen=True)
+class Replay(_Rows):
+    """Quarantined rows, judged anew; what is still bad stays where it is."""
+
+    kind: ClassVar[str] = "replay"
+    how: ClassVar[How] = "replayed"
+    fate: ClassVar[str] = "judged anew"
+    purpose: ClassVar[Purpose] = "replay"
     quarantines: ClassVar[bool] = False
 
     def has_records(self, active: Sequence[str]) -> bool:
@@ -130,54 +138,44 @@ class Replay(_Input):
 
 
 @dataclass(frozen=True)
-class Waiver(_Input):
+class Waiver(_Rows):
     """Quarantined rows that are given up; nothing is built."""
 
-    movement: Movement
-    source: ClassVar[Source] = "quarantine"
+    kind: ClassVar[str] = "waiver"
     how: ClassVar[How] = "waived"
-    asks_ledger: ClassVar[Collection[str]] = _MOVING
+    fate: ClassVar[str] = "waived"
+    gives_up_rows: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
-class Releases(_Input):
+class Releases(InputKind):
     """Dataset → version of silver that readers see, of several pipelines; empty for nothing new."""
 
     versions: dict[str, int]
+    kind: ClassVar[str] = "releases"
     source: ClassVar[Source] = "silver"
     makes_silver: ClassVar[bool] = False
     first_build: ClassVar[str] = "build_gold"
 
-    def has_work(self, active: Sequence[str]) -> bool:
-        return bool(self.versions)
+    @classmethod
+    def resolve(cls, found: Found) -> Self:
+        return cls(found.released_silver())
+
+    def silver_versions(self) -> dict[str, int]:
+        return self.versions
 
     def bytes_to_read(self) -> float:
         return 0
 
-    def identity(self) -> str:
-        return manifest_hash([], [], self.versions)
-
     def gold_of(self, tables: Iterable[Contract], active: Sequence[str]) -> list[Contract]:
         return [table for table in tables if len(table.datasets) > 1]
 
+    def describe(self, active: Sequence[str], quarantined: Callable[[], int]) -> str:
+        listed = ", ".join(f"silver.{name}@{v}" for name, v in sorted(self.versions.items()))
+        return f"from {listed}" if listed else "nothing new"
+
 
 Input = Slices | Patch | Rebuild | Replay | Waiver | Releases
-
-
-def slices_of(given: Input) -> list[Slice]:
-    """The slices of an input; none of one that is made from something else."""
-    return given.slices if isinstance(given, Slices) else []
-
-
-def movement_of(given: Input) -> Movement | None:
-    """Which rows leave quarantine by an input; None of one that moves none."""
-    return given.movement if isinstance(given, Patch | Replay | Waiver) else None
-
-
-def manifest_hash(
-    slices: Sequence[str], batches: Sequence[str], versions: Mapping[str, int]
-) -> str:
-    """One hash of slice ids, of batches in their order, and of table versions."""
-    pinned = [f"{name}@{version}" for name, version in sorted(versions.items())]
-    content = "\n".join([*sorted(slices), *batches, *pinned])
-    return hashlib.sha256(content.encode()).hexdigest()
+INPUTS: Mapping[str, type[Input]] = {
+    each.kind: each for each in (Slices, Patch, Rebuild, Replay, Waiver, Releases)
+}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from assay.airflow_ui.forms import (
     Allowed,
@@ -20,14 +20,12 @@ from assay.airflow_ui.forms import (
     refusal,
     shown_as,
 )
+from assay.batch.asked import Asked, asked_by
 from assay.errors import SettingsError
 
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 INSIDE_LANDING = r"^(?![/~])(?!(.*/)?\.\.(/|$)).+$"
 SELDOM, QUARANTINE = "Rebuild, export, dry run", "Rows in quarantine"
-FILTERS = ("quarantine_dataset", "quarantine_batch", "quarantine_reason")
-# What means something to a pipeline that takes no files but the releases of others.
-OF_RELEASES = ("gate_policy", "override_reason", "full_rebuild", "export_format", "dry_run")
 
 
 def _in_calendar(day: str) -> str:
@@ -169,18 +167,22 @@ class RunParams(Params):
         ),
     ] = None
 
+    def asked(self, *, from_silver: bool) -> Asked:
+        """Which kind of input the run is to have, and what that heeds."""
+        return asked_by(self.source, full_rebuild=self.full_rebuild, from_silver=from_silver)
+
 
 PARAM_SCHEMAS = form_of(RunParams)
 USUAL = RunParams()
 
 
-def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
+def schemas_of(datasets: Sequence[str]) -> dict[str, dict[str, JsonValue]]:
     """The form of the pipeline with these datasets; it offers these and no other."""
     offered = narrowed(PARAM_SCHEMAS["quarantine_dataset"], datasets, none="all")
     return {**PARAM_SCHEMAS, "quarantine_dataset": offered}
 
 
-def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> RunParams:
+def resolve_params(conf: Mapping[str, object], *, from_silver: bool = False) -> RunParams:
     """Check the params of a run; what is left out has its default.
 
     With `from_silver`, of a pipeline that takes no files but the releases of others.
@@ -188,41 +190,26 @@ def resolve_params(conf: Mapping[str, Any], *, from_silver: bool = False) -> Run
     Raises SettingsError, naming the fields and what they allow.
     """
     params = read_params(RunParams, conf)
-    refused = [*_lacking(params), *_ignored(params, from_silver=from_silver)]
+    asked = params.asked(from_silver=from_silver)
+    refused = [*_lacking(params, asked), *_ignored(params, asked)]
     if refused:
         told = (refusal(name, conf.get(name), allowed) for name, allowed in refused)
         raise SettingsError("; ".join(told))
     return params
 
 
-def _lacking(params: RunParams) -> Iterator[tuple[str, str]]:
+def _lacking(params: RunParams, asked: Asked) -> Iterator[tuple[str, str]]:
     """Reasons that the books have to be given."""
-    asked = "a text of 3 to 200 characters when"
+    expected = "a text of 3 to 200 characters"
     if params.gate_policy == "override" and params.override_reason is None:
-        yield "override_reason", f"{asked} gate_policy is override"
-    if params.source in ("patch", "waive") and params.movement_reason is None:
-        yield "movement_reason", f"{asked} source is {params.source}"
+        yield "override_reason", f"{expected} when gate_policy is override"
+    if asked.needs_reason and params.movement_reason is None:
+        yield "movement_reason", f"{expected} {asked.when}"
 
 
-def _ignored(params: RunParams, *, from_silver: bool) -> Iterator[tuple[str, str]]:
-    """What the source would ignore: a person who set it expects that it counts."""
-    source = params.source
-    takes_rows, takes_files = source in ("quarantine", "waive"), source in ("files", "patch")
-    rebuilds = params.full_rebuild and source == "files"
-    when = "when full_rebuild is true" if rebuilds else f"when source is {source}"
-    usable = {
-        "full_rebuild": source == "files",
-        "batch_date": takes_files and not rebuilds,
-        "landing_glob": takes_files and not rebuilds,
-        "dry_run": source != "waive",
-        "gate_policy": source != "waive",
-        "export_format": source != "waive",
-        **dict.fromkeys(FILTERS, takes_rows),
-        "movement_reason": source != "files",
-    }
-    if from_silver:
-        usable = {each.name: each.name in OF_RELEASES for each in fields(RunParams)}
-        when = "for a pipeline that takes no files"
-    for name, is_usable in usable.items():
-        if not is_usable and getattr(params, name) != getattr(USUAL, name):
-            yield name, f"left at its default {when}"
+def _ignored(params: RunParams, asked: Asked) -> Iterator[tuple[str, str]]:
+    """What the input would ignore: a person who set it expects that it counts."""
+    for each in fields(RunParams):
+        is_set = getattr(params, each.name) != getattr(USUAL, each.name)
+        if is_set and each.name not in asked.heeds:
+            yield each.name, f"left at its default {asked.when}"

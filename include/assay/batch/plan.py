@@ -12,33 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from assay.batch.inputs import (
-    Input,
-    Movement,
-    Patch,
-    Rebuild,
-    Releases,
-    Replay,
-    Slices,
-    Waiver,
-    movement_of,
-    slices_of,
-)
-from assay.batch.slices import Slice, slice_as_facts, slice_from_facts
+from assay.batch.input_kind import Movement
+from assay.batch.inputs import INPUTS, Input
+from assay.batch.slices import Slice, slice_from_facts
 from assay.contracts.load import gold_contracts
 from assay.contracts.model import Contract
 from assay.errors import BatchError
 from assay.storage.files import write_whole
-
-# What a plan calls a kind of input.
-KINDS: Mapping[str, type[Input]] = {
-    "slices": Slices,
-    "patch": Patch,
-    "rebuild": Rebuild,
-    "replay": Replay,
-    "waiver": Waiver,
-    "releases": Releases,
-}
 
 
 @dataclass(frozen=True)
@@ -77,11 +57,11 @@ class Plan:
 
     @property
     def slices(self) -> list[Slice]:
-        return slices_of(self.input)
+        return self.input.slices_taken()
 
     @property
     def movement(self) -> Movement | None:
-        return movement_of(self.input)
+        return self.input.moves()
 
     @property
     def quarantine_rows(self) -> str:
@@ -107,6 +87,16 @@ class Plan:
         """Whether there is anything that the Spark stages have to do."""
         return self.input.has_work(self.active)
 
+    @property
+    def gives_up_rows(self) -> bool:
+        """Whether quarantined rows are left out for good, which is the work of no stage."""
+        return self.input.gives_up_rows and bool(self.active)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do at all."""
+        return not (self.has_work or self.gives_up_rows)
+
     def needs(self, stage: str) -> bool:
         """Whether this batch has anything to do in a stage."""
         if stage in ("ingest_bronze", "validate_bronze"):
@@ -130,7 +120,7 @@ class Plan:
 def write_plan(plan: Plan) -> Path:
     """Freeze the plan as `<folder>/plan.json`; a reader sees all of it or nothing."""
     path = Path(plan.folder) / "plan.json"
-    facts = {**dataclasses.asdict(plan), "input": _as_facts(plan.input)}
+    facts = {**dataclasses.asdict(plan), "input": plan.input.as_facts()}
     write_whole(path, json.dumps(facts, indent=1))
     return path
 
@@ -153,23 +143,15 @@ def read_plan(path: Path | str) -> Plan:
     )
 
 
-def _as_facts(given: Input) -> dict[str, Any]:
-    """An input for JSON."""
-    (kind,) = (name for name, cls in KINDS.items() if cls is type(given))
-    facts: dict[str, Any] = {"kind": kind, **dataclasses.asdict(given)}
-    if isinstance(given, Slices):
-        facts["slices"] = [slice_as_facts(taken) for taken in given.slices]
-    return facts
-
-
 def _from_facts(facts: Mapping[str, Any]) -> Input:
-    """The input that `_as_facts` told, or did when all slices were files."""
-    cls = KINDS["slices" if facts["kind"] == "files" else facts["kind"]]
+    """The input that `as_facts` told, or did when all slices were files."""
+    cls = INPUTS["slices" if facts["kind"] == "files" else facts["kind"]]
     told = {**facts}
-    if issubclass(cls, Slices):
-        slices = facts["slices"] if "slices" in facts else map(_slice_of_before, facts["files"])
-        told["slices"] = [*map(slice_from_facts, slices)]
+    if "files" in facts:
+        told["slices"] = [*map(_slice_of_before, facts["files"])]
     made = {field.name: told[field.name] for field in dataclasses.fields(cls)}
+    if "slices" in made:
+        made["slices"] = [*map(slice_from_facts, made["slices"])]
     if "movement" in made:
         made["movement"] = Movement(**made["movement"])
     return cls(**made)

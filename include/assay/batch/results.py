@@ -31,7 +31,7 @@ RECORD_CLASSES: tuple[RecordClass, ...] = (
 GOOD_CLASSES = RECORD_CLASSES[:4]
 
 
-def write_result(folder: str, stage: str, epoch: int, result: dict[str, Any]) -> Path:
+def write_result(folder: str, stage: str, epoch: int, result: Mapping[str, object]) -> Path:
     """Write `<folder>/results/<stage>.<epoch>.json`."""
     path = _result(folder, stage, epoch)
     write_whole(path, json.dumps({"stage": stage, "epoch": epoch, **result}, indent=1, default=str))

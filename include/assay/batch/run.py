@@ -6,15 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.batch.inputs import Input, Movement, Patch, Rebuild, Releases, Replay, Slices, Waiver
+from assay.batch.input_kind import Movement
+from assay.batch.inputs import Input
 from assay.batch.params import RunParams
 
-KINDS: dict[str, type[Input]] = {
-    "files": Slices,
-    "patch": Patch,
-    "quarantine": Replay,
-    "waive": Waiver,
-}
 RunType = Literal["scheduled", "manual", "backfill", "asset_triggered"]  # as Airflow has them
 
 
@@ -38,20 +33,17 @@ class Run:
     @property
     def kind(self) -> type[Input]:
         """What the batch of this run is made from."""
-        if self.from_silver:
-            return Releases
-        return Rebuild if self.params.full_rebuild else KINDS[self.params.source]
-
-    @property
-    def takes_files(self) -> bool:
-        return issubclass(self.kind, Slices)
+        return self.params.asked(from_silver=self.from_silver).kind
 
     @property
     def movement(self) -> Movement | None:
         """Which rows leave quarantine by this run, where it is about that."""
+        return self.asked_movement if self.kind.how else None
+
+    @property
+    def asked_movement(self) -> Movement:
+        """Which rows the params name, by whom and why."""
         params = self.params
-        if self.kind.how is None:
-            return None
         return Movement(
             who=self.user,
             why=params.movement_reason or "judged anew",

@@ -39,7 +39,7 @@ Slice = FileSlice
 SLICES: Mapping[SliceKind, type[Slice]] = {"file": FileSlice}
 
 
-def slice_as_facts(taken: Slice) -> dict[str, Any]:
+def slice_as_facts(taken: Slice) -> dict[str, object]:
     """A slice for JSON."""
     return {"kind": taken.kind, **dataclasses.asdict(taken)}
 

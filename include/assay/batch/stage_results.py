@@ -6,12 +6,15 @@ A field with a default is missing from what earlier versions of the program wrot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import cast
 
 from assay.batch.results import RecordClass, from_json, latest_result, read_result
+from assay.batch.verdicts import Verdict
 
 Bounds = dict[str, tuple[str, str]]  # column → least and greatest value, as text
+# Measures of a table as JSON has them: whole numbers, or decimals as text; None, the sum of no rows
+Measured = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,18 @@ class Ingested:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestResult:
+class StageResult:
+    """What every stage hands on: beside facts of its own, what it did in one line."""
+
+    summary: str = ""
+
+    def as_facts(self) -> dict[str, object]:
+        """The fields for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestResult(StageResult):
     """The result of ingest_bronze, by dataset. A rebuild ingests nothing."""
 
     epoch: int
@@ -73,16 +87,21 @@ class IngestResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SilverResult:
+class SilverResult(StageResult):
     """The result of build_silver: a build by dataset, and the rules that it was made under."""
 
     epoch: int
     datasets: dict[str, SilverBuild]
     rules: str | None = None
 
+    def as_facts(self) -> dict[str, object]:
+        """The fields for JSON, and by dataset how many values of each column were rounded."""
+        rounded = {name: built.rounded for name, built in self.datasets.items() if built.rounded}
+        return {**super().as_facts(), **({"rounded": rounded} if rounded else {})}
+
 
 @dataclass(frozen=True, kw_only=True)
-class GoldResult:
+class GoldResult(StageResult):
     """The result of build_gold: a build by table, the silver that it was made from, the rules."""
 
     epoch: int
@@ -96,28 +115,36 @@ NO_GOLD = GoldResult(epoch=0, tables={})
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommitResult:
+class GateResult(StageResult):
+    """The result of a gate: one verdict for each expectation, before anybody has decided."""
+
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitResult(StageResult):
     """The result of a commit: versions and totals by table, and the builds that it committed.
 
-    `subjects` are what every gate has to have judged.
+    `totals` are the measures of a table, or of silver those `before` and `after`. `subjects` are
+    what every gate has to have judged, `contracts` the versions of the contracts by table.
     """
 
     versions: dict[str, int]
-    totals: dict[str, Any]
+    totals: Mapping[str, Mapping[str, object]]
     silver: dict[str, SilverBuild] = field(default_factory=dict)
     gold: dict[str, GoldBuild] = field(default_factory=dict)
     subjects: dict[str, str] | None = None
+    rules: str | None = None
+    contracts: dict[str, str] = field(default_factory=dict)
 
-    def after(self, table: str) -> dict[str, Any]:
+    def after(self, table: str) -> Measured:
         """The totals of a table after the commit; of silver there are those before it as well."""
         totals = self.totals[table]
-        after: dict[str, Any] = totals.get("after", totals)
-        return after
+        return cast("Measured", totals.get("after", totals))
 
-    def before(self, table: str) -> dict[str, Any]:
+    def before(self, table: str) -> Measured:
         """The totals of a silver table before the commit."""
-        before: dict[str, Any] = self.totals[table]["before"]
-        return before
+        return cast("Measured", self.totals[table]["before"])
 
 
 def read_ingest(folder: str) -> IngestResult:
@@ -146,6 +173,13 @@ def read_gold(folder: str) -> GoldResult:
     )
 
 
+def read_gate(folder: str, layer: str, epoch: int) -> GateResult:
+    """What an attempt at a gate found. Raises BatchError when it wrote no result."""
+    found = read_result(folder, f"validate_{layer}", epoch)
+    verdicts = [from_json(Verdict, facts) for facts in found["verdicts"]]
+    return GateResult(verdicts=verdicts, summary=found["summary"])
+
+
 def read_commit(folder: str, epoch: int | None = None) -> CommitResult:
     """What a commit did, that of an epoch or the newest. Raises BatchError when there is none."""
     found = (
@@ -160,9 +194,9 @@ def read_commit(folder: str, epoch: int | None = None) -> CommitResult:
     )
 
 
-def _silver(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, SilverBuild]:
+def _silver(facts: Mapping[str, Mapping[str, object]]) -> dict[str, SilverBuild]:
     return {dataset: from_json(SilverBuild, build) for dataset, build in facts.items()}
 
 
-def _gold(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, GoldBuild]:
+def _gold(facts: Mapping[str, Mapping[str, object]]) -> dict[str, GoldBuild]:
     return {table: from_json(GoldBuild, build) for table, build in facts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -21,7 +22,7 @@ class Verdict:
     expectation: str
     frame: str
     type: str
-    kwargs: dict[str, Any]
+    kwargs: Mapping[str, object]
     severity: Severity
     success: bool
     observed: str | None = None

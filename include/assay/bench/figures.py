@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Ratio:
             f"{median(self.theirs):.1f} {self.unit}",
         ]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {
             "name": self.name,
             "ratio": round(self.value, 3),
@@ -101,7 +101,7 @@ class PartResult:
     notes: Sequence[str] = field(default_factory=list)
     trouble: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {
             "part": self.part,
             "ratios": [ratio.as_json() for ratio in self.ratios],

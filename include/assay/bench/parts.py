@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from assay.bench.again import measure_again
 from assay.bench.against_duckdb import measure_against_duckdb
@@ -96,7 +95,7 @@ def results_path(settings: Settings) -> Path:
 
 def write_results(
     path: Path, machine: dict[str, str], results: Sequence[PartResult], *, files: int, rows: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Keep the figures with the size and the machine they belong to."""
     facts = {
         "machine": machine,

@@ -6,7 +6,7 @@ import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -48,7 +48,7 @@ def bench(
     machine = describe_machine(settings)
     path = results_path(settings)
 
-    def keep(results: Sequence[PartResult]) -> dict[str, Any]:
+    def keep(results: Sequence[PartResult]) -> dict[str, object]:
         return write_results(path, machine, results, files=files, rows=rows)
 
     results = run_parts(settings, _asked(parts, before), files, rows, say, keep, before)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -78,7 +78,7 @@ def _try(name: str, path: Path) -> tuple[Acceptance, Outcome | None]:
     return accepted, try_file(load_settings(), name, path, found, say)
 
 
-def _facts(accepted: Acceptance, outcome: Outcome | None) -> dict[str, Any]:
+def _facts(accepted: Acceptance, outcome: Outcome | None) -> dict[str, object]:
     found = accepted.inspection
     return {
         "file": str(accepted.path),

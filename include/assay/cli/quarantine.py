@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,18 +57,18 @@ def list_reasons(
     with _reader() as connection:
         counts = count_rows(connection, _filter(connection, dataset, batch, reason))
     if as_json:
-        print(json.dumps(counts, indent=1))
+        print(json.dumps([*map(asdict, counts)], indent=1))
         return
     batches = [whole("id")] if wide else []
     left = ["replayed", "patched", "waived"] if wide else []
     columns = [Column("dataset"), number("batch"), *batches, Column("reason")]
     rows = (
         [
-            row["dataset"],
-            str(row["number"]),
-            *(row["batch_id"] for _ in batches),
-            row["reason"],
-            *(row[name] for name in ("quarantined", "open", *left)),
+            row.dataset,
+            str(row.number),
+            *(row.batch_id for _ in batches),
+            row.reason,
+            *(getattr(row, name) for name in ("quarantined", "open", *left)),
         ]
         for row in counts
     )
@@ -86,12 +87,12 @@ def show(
     with _reader() as connection:
         rows = [*open_rows(connection, _filter(connection, dataset, batch, reason), limit)]
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps([*map(asdict, rows)], indent=1))
         return
     for row in rows:
-        print(f"{row['source_file']}, record {row['record_number']:,}, batch {row['batch_id']}")
-        print(f"  row_id   {row['row_id']}\n  reasons  {', '.join(row['reasons'])}")
-        print(f"  text     {row['raw']}")
+        print(f"{row.source_file}, record {row.record_number:,}, batch {row.batch_id}")
+        print(f"  row_id   {row.row_id}\n  reasons  {', '.join(row.reasons)}")
+        print(f"  text     {row.raw}")
 
 
 @app.command()

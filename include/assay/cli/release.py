@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import psycopg
 import typer
@@ -34,17 +35,17 @@ def list_releases(
     """List every release, which of them readers see, and which were taken back."""
     releases = _read(pipeline=pipeline)
     if as_json:
-        print(json.dumps(releases, indent=1))
+        print(json.dumps([*map(asdict, releases)], indent=1))
         return
     batches = [whole("id of the batch")] if wide else []
     columns = [number("release"), Column("pipeline"), number("batch"), *batches]
     rows = (
         [
-            str(each["release_id"]),
-            each["pipeline"],
-            str(each["batch_number"]),
-            *(each["batch_id"] for _ in batches),
-            each["released_at"][:16],
+            str(each.release_id),
+            each.pipeline,
+            str(each.batch_number),
+            *(each.batch_id for _ in batches),
+            each.released_at[:16],
             _state(each),
         ]
         for each in releases
@@ -62,15 +63,15 @@ def show(
     if not found:
         raise BatchError(f"release {release}: no such release; see assay release list")
     if as_json:
-        print(json.dumps(found[0], indent=1))
+        print(json.dumps(asdict(found[0]), indent=1))
         return
     each = found[0]
-    print(f"release {release} of {each['pipeline']}, batch {each['batch_id']}, {_state(each)}")
-    if each["rollback_id"]:
-        print(f"taken back by {each['who']} at {each['rolled_back_at'][:16]}: {each['why']}")
-    for name, version in sorted(each["versions"].items()):
+    print(f"release {release} of {each.pipeline}, batch {each.batch_id}, {_state(each)}")
+    if each.rolled_back_at:
+        print(f"taken back by {each.who} at {each.rolled_back_at[:16]}: {each.why}")
+    for name, version in sorted(each.versions.items()):
         print(f"  {name} version {version}")
-    for name, rows in sorted(each["counts"].items()):
+    for name, rows in sorted(each.counts.items()):
         print(f"  {name}: {count(rows, 'row')}")
 
 
@@ -95,27 +96,27 @@ def rollback(
     from assay.cli.stack import say
 
     settings = load_settings()
-    conf: dict[str, Any] = {"why": why, "give_back_files": give_back_files}
+    conf: dict[str, object] = {"why": why, "give_back_files": give_back_files}
     conf |= {"to_release": to} if batch is None else {"batch": batch}
     conf = for_person(conf, person_at_terminal())
     with watch_tasks(Console(stderr=as_json, highlight=False)) as watch:
         followed = run_pipeline(settings, conf, watch, say, "release_rollback")
     if followed.failed:
         raise AssayError(explain_failure(settings, followed.failed[0]))
-    current = [each for each in _read() if each["is_current"]]
+    current = [each for each in _read() if each.is_current]
     if as_json:
-        print(json.dumps(current, indent=1))
+        print(json.dumps([*map(asdict, current)], indent=1))
         return
     for each in current:
-        print(f"{each['pipeline']}: readers see release {each['release_id']}")
+        print(f"{each.pipeline}: readers see release {each.release_id}")
 
 
-def _state(release: dict[str, Any]) -> str:
-    if release["rollback_id"]:
-        return f"rolled back by {release['who']}"
-    return "current" if release["is_current"] else "past"
+def _state(release: views.ReleaseView) -> str:
+    if release.rollback_id:
+        return f"rolled back by {release.who}"
+    return "current" if release.is_current else "past"
 
 
-def _read(pipeline: str | None = None, release: int | None = None) -> list[dict[str, Any]]:
+def _read(pipeline: str | None = None, release: int | None = None) -> list[views.ReleaseView]:
     with psycopg.connect(dsn(load_settings(), "assay_reader")) as connection:
         return views.list_releases(connection, pipeline, release)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from assay.words import count
 
@@ -18,7 +18,7 @@ class Event:
     level: ClassVar[Level] = "info"
     spoken: ClassVar[str] = ""  # the field that is the sentence itself
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The fields, without the one that is the sentence."""
         return {name: value for name, value in asdict(self).items() if name != self.spoken}
 
@@ -203,7 +203,7 @@ class TaskFinished(Event):
 
     spoken: ClassVar[str] = "summary"
     summary: str
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.summary

@@ -90,7 +90,7 @@ def writes_json() -> bool:
     return read_log(os.environ) == "json"
 
 
-def facts_of(event: Event, correlation: Correlation) -> dict[str, Any]:
+def facts_of(event: Event, correlation: Correlation) -> dict[str, object]:
     """What a line for programs holds beside the sentence: kind, keys, fields of the event."""
     return {"kind": type(event).__name__, **asdict(correlation), **event.facts()}
 

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import psycopg
 
-from assay.batch.inputs import Rebuild, Waiver
 from assay.batch.plan import Plan, read_plan, write_plan
 from assay.batch.run import Run, batch_id_of
 from assay.batch.states import COMMITTING, DRY_RUN, EMPTY, GIVEN_UP, RUNNING
@@ -68,7 +67,7 @@ def accept_files(
             return plan
         generation = _register(connection, run)
         intake = Intake()
-        if run.takes_files:
+        if run.kind.takes_files:
             folders = batch_folders(settings, run.batch_id, dry_run=run.params.dry_run)
             intake = Landing(settings, connection, run, folders, is_active).take_in()
         if intake.held and intake.takes_none:
@@ -96,7 +95,7 @@ def _frozen(plan: Plan, summary: str, *, is_new: bool) -> PlanFrozen:
 
 
 def _nothing_new(run: Run) -> str:
-    day = run.only_day if run.takes_files else None
+    day = run.only_day if run.kind.takes_files else None
     return f"nothing new: no file of {day} is waiting" if day else ""
 
 
@@ -138,8 +137,7 @@ def _settle(
 
 def _register(connection: psycopg.Connection[Any], run: Run) -> int:
     """Record the batch as started, and return the ledger generation that it was given."""
-    is_rebuild = run.kind is Rebuild
-    generation = (next_generation if is_rebuild else current_generation)(connection, run.pipeline)
+    number = next_generation if run.kind.builds_anew else current_generation
     start_batch(
         connection,
         batch_id=run.batch_id,
@@ -147,7 +145,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
         run_id=run.run_id,
         run_type=run.run_type,
         batch_date=run.batch_date,
-        generation=generation,
+        generation=number(connection, run.pipeline),
         source=run.kind.source,
         contract_versions={c.table: c.version for c in contracts_of(run.datasets)},
     )
@@ -157,8 +155,7 @@ def _register(connection: psycopg.Connection[Any], run: Run) -> int:
 
 
 def _record_outcome(connection: psycopg.Connection[Any], run: Run, plan: Plan) -> None:
-    has_work = plan.has_work or (isinstance(plan.input, Waiver) and plan.active)
-    state = RUNNING if has_work else EMPTY
+    state = EMPTY if plan.is_empty else RUNNING
     set_batch_state(
         connection,
         run.batch_id,

@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 
-from assay.batch.inputs import Waiver
 from assay.batch.plan import Plan
 from assay.batch.states import EMPTY, RUNNING
 from assay.errors import BatchError
@@ -31,8 +30,7 @@ from assay.words import count
 
 def archive_files(settings: Settings, connection: psycopg.Connection[Any], plan: Plan) -> int:
     """Move the files of every published batch of the plan's pipeline; returns how many moved."""
-    is_idle = not (plan.has_work or isinstance(plan.input, Waiver))
-    if is_idle and batch_state(connection, plan.batch_id) == RUNNING:
+    if plan.is_empty and batch_state(connection, plan.batch_id) == RUNNING:
         set_batch_state(connection, plan.batch_id, EMPTY)  # a task of it failed, and went on
     moved = archive_pipeline(settings, connection, plan.pipeline)
     emit(FilesArchived(moved))

@@ -59,7 +59,7 @@ def _never_judged(settings: Settings, connection: Connection, run: Run) -> Itera
 def _is_asked_for(run: Run, file: HeldFile) -> bool:
     params = run.params
     landed = _mtime(file.location) if run.only_day else 0
-    patches = params.source == "patch"
+    patches = run.kind.replaces_rows
     return is_asked_for(
         file.source_file, landed, params.landing_glob, run.only_day, patches=patches
     )

@@ -118,7 +118,7 @@ class Landing:
                 dataset,
                 run.params.landing_glob,
                 run.only_day,
-                patches=run.params.source == "patch",
+                patches=run.kind.replaces_rows,
             )
             for dataset in run.datasets
         }

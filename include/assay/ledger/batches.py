@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from assay.batch.plan import Plan
 from assay.batch.states import (
@@ -64,7 +63,7 @@ def set_batch_state(
     state: BatchState,
     *,
     error: str | None = None,
-    summary: Mapping[str, Any] | None = None,
+    summary: Mapping[str, object] | None = None,
     manifest_hash: str | None = None,
 ) -> None:
     """Move a batch to a state; without `error`, an earlier error is cleared.
@@ -113,7 +112,7 @@ def record_commit(connection: Connection, batch_id: str, epoch: int) -> None:
 
 
 def record_dry_run(
-    connection: Connection, plan: Plan, *, run_type: str, summary: Mapping[str, Any]
+    connection: Connection, plan: Plan, *, run_type: str, summary: Mapping[str, object]
 ) -> None:
     """Record what a dry run would have done: one row in state DRY_RUN, and nothing else."""
     with connection.transaction():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from psycopg.rows import args_row
 
+from assay.batch.input_kind import Purpose
 from assay.batch.states import WHOLE_IN_LAKE
 from assay.ledger.query import Connection, fetch_all
 
-Purpose = Literal["open", "rebuild", "replay"]
 # The batch in whose bronze a row lies is the one that accepted its slice: a rebuild has its own id.
 ROWS = """
     SELECT row.dataset, row.row_id, row.slice_id, row.record_number, own.batch_id,

@@ -57,7 +57,7 @@ def finish_task(
     epoch: int,
     state: str,
     summary: str = "",
-    metrics: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, object] | None = None,
     error: str | None = None,
 ) -> None:
     """Record how an attempt ended. Raises BatchError when it was never started."""

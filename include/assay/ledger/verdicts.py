@@ -70,7 +70,7 @@ def newest_verdicts(connection: Connection, batch_id: str) -> list[RecordedVerdi
     return [*map(_verdict, rows)]
 
 
-def _row(verdict: Verdict) -> dict[str, Any]:
+def _row(verdict: Verdict) -> dict[str, object]:
     asked_and_found = {"kwargs": as_json(verdict.kwargs), "failing": as_json(verdict.failing)}
     return {**asdict(verdict), **asked_and_found}
 

@@ -14,7 +14,6 @@ from typing import Any, get_args
 
 import psycopg
 
-from assay.batch.inputs import Releases
 from assay.batch.plan import read_plan
 from assay.batch.stage_results import read_commit, read_gold, read_silver
 from assay.contracts.folders import contract_path
@@ -114,7 +113,7 @@ def _versions_in_use(
 
 def _versions_of_batch(folder: Path) -> Iterator[tuple[str, int]]:
     given = read_plan(folder / "plan.json").input
-    for dataset, version in given.versions.items() if isinstance(given, Releases) else ():
+    for dataset, version in given.silver_versions().items():
         yield f"silver.{dataset}", version
     with suppress(BatchError):  # which says how far the batch has come
         for dataset, built in read_silver(str(folder)).datasets.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from assay.airflow_ui.forms import Params, Reason, form_of, narrowed, text
 from assay.ledger.actions import Action
@@ -106,7 +106,7 @@ MAINTENANCE_PARAMS = form_of(MaintenanceParams)
 ROLLBACK_PARAMS = form_of(RollbackParams)
 
 
-def action_params(pipelines: Sequence[str]) -> dict[str, dict[str, Any]]:
+def action_params(pipelines: Sequence[str]) -> dict[str, dict[str, JsonValue]]:
     """The form of actions, which offers the open batches of these pipelines."""
     form = form_of(ActionParams)
     offered = narrowed(form["pipeline"], pipelines, none="that of the batch")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
-from typing import Any
 
 from assay.words import on_one_line
 
@@ -22,17 +21,17 @@ def person_at_terminal() -> str:
     return getpass.getuser()
 
 
-def for_person(conf: Mapping[str, Any], who: str) -> dict[str, Any]:
+def for_person(conf: Mapping[str, object], who: str) -> dict[str, object]:
     """The conf of a run that is asked for by this person."""
     return {**conf, ASKED_BY: who}
 
 
-def without_person(conf: Mapping[str, Any]) -> dict[str, Any]:
+def without_person(conf: Mapping[str, object]) -> dict[str, object]:
     """The params alone."""
     return {name: value for name, value in conf.items() if name != ASKED_BY}
 
 
-def who_asked(user: str, conf: Mapping[str, Any] | None) -> str:
+def who_asked(user: str, conf: Mapping[str, object] | None) -> str:
     """Airflow's user, and the person for whom they say they ask, such as `admin for ann`."""
     told = str((conf or {}).get(ASKED_BY) or "")
     person = on_one_line("".join(each if each.isprintable() else " " for each in told), LONGEST)

@@ -6,9 +6,9 @@ The batch of the run records the movements, with who asked for the run and why.
 from __future__ import annotations
 
 import glob
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from assay.batch.params import resolve_params
 from assay.contracts.pipelines import pipeline_carrying
@@ -24,7 +24,7 @@ class RunRequest:
     """A run to be started: of which DAG, and with which params."""
 
     dag_id: str
-    conf: dict[str, Any]
+    conf: Mapping[str, object]
 
 
 def replay(
@@ -70,7 +70,7 @@ def patch(
     """
     from assay.quarantine.patches import deliver_patch  # brings Arrow
 
-    conf: dict[str, Any] = {"source": "patch", "movement_reason": why}
+    conf = {"source": "patch", "movement_reason": why}
     resolve_params(conf)  # before anything is delivered
     name = deliver_patch(settings, dataset, file)
     return _request(connection, dataset, who, conf | {"landing_glob": glob.escape(name)})
@@ -78,7 +78,7 @@ def patch(
 
 def _rows_of(
     connection: Connection, dataset: str, batch: str | None, reason: str | None
-) -> dict[str, Any]:
+) -> dict[str, str | None]:
     return {
         "quarantine_dataset": dataset,
         "quarantine_batch": batch and batch_named(connection, batch),
@@ -86,7 +86,9 @@ def _rows_of(
     }
 
 
-def _request(connection: Connection, dataset: str, who: str, conf: dict[str, Any]) -> RunRequest:
+def _request(
+    connection: Connection, dataset: str, who: str, conf: Mapping[str, object]
+) -> RunRequest:
     resolve_params(conf)
     require_open_rows(connection, dataset)
     return RunRequest(pipeline_carrying(dataset).name, for_person(conf, who))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.batch.inputs import Slices
 from assay.batch.plan import Plan, read_plan, write_plan
 from assay.batch.slices import Slice
 from assay.batch.states import BEFORE_COMMIT, EMPTY
@@ -88,9 +87,8 @@ def _file_of_plan(plan: Plan, slice_id: str, dataset: str) -> Slice:
 
 def _without(plan: Plan, gone: Slice) -> Plan:
     """The plan of the other files; a dataset without one has nothing more to do in it."""
-    files = [file for file in plan.slices if file != gone]
-    delivered = {file.dataset for file in files}
-    given = replace(plan.input, slices=files) if isinstance(plan.input, Slices) else plan.input
+    given = plan.input.without(gone)
+    delivered = {file.dataset for file in given.slices_taken()}
     return replace(plan, input=given, active=[d for d in plan.active if d in delivered])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -57,7 +58,7 @@ def run_everything(settings: Settings, watch: Watch) -> FollowedRuns:
 
 def run_pipeline(
     settings: Settings,
-    conf: dict[str, object],
+    conf: Mapping[str, object],
     watch: Watch,
     say: Say,
     dag_id: str,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
-from assay.batch.inputs import Slices
 from assay.contracts.load import load_contract
 from assay.events.event import Progress
 from assay.events.sinks import emit
@@ -28,9 +27,7 @@ def check_books(change: Change) -> None:
     check_moves(plan, change.silver)
     for dataset, built in change.silver.items():
         contract = load_contract("silver", dataset)
-        files = plan.slices_of(dataset)
-        counted = {f.slice_id: f.records for f in files} if isinstance(plan.input, Slices) else None
-        check_ledger(plan.batch_id, built.classes, counted)
+        check_ledger(plan.batch_id, built.classes, plan.input.counted(dataset))
         after = read_measures(commit.after(contract.table))
         before = {name: Decimal(0) for name in after}
         check_silver(

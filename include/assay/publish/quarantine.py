@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psycopg.sql import Identifier
 
-from assay.batch.inputs import Movement, Rebuild, Replay, Waiver
+from assay.batch.input_kind import Movement
 from assay.batch.plan import Plan
 from assay.batch.stage_results import SilverBuild
 from assay.contracts.columns import Column
@@ -92,11 +92,11 @@ def replace_rows(
 
     A rebuild judges replayed rows like any other. One that is bad again is back, and open.
     """
-    is_rebuild = isinstance(plan.input, Rebuild)
-    clear_quarantine(connection, plan.batch_id, plan.datasets if is_rebuild else [])
+    builds_anew = plan.input.builds_anew
+    clear_quarantine(connection, plan.batch_id, plan.datasets if builds_anew else [])
     for dataset, target in rows.items():
         quarantine_rows(connection, staging_of(target), plan.batch_id, dataset, generation)
-    if is_rebuild:
+    if builds_anew:
         reopen_replayed(connection, plan.batch_id)
 
 
@@ -122,7 +122,7 @@ def _move(
         connection,
         staged,
         dataset,
-        to_batch=None if isinstance(plan.input, Waiver) else plan.batch_id,
+        to_batch=None if plan.input.gives_up_rows else plan.batch_id,
         how=plan.input.how,
         who=movement.who,
         why=movement.why,
@@ -137,8 +137,8 @@ def _move(
 
 
 def check_moves(plan: Plan, silver: Mapping[str, SilverBuild]) -> None:
-    """The records of a replay are its movements."""
-    for dataset, built in silver.items() if isinstance(plan.input, Replay) else ():
+    """Where nothing is put into quarantine, as by a replay, the records are the movements."""
+    for dataset, built in () if plan.input.quarantines else silver.items():
         records = sum(counts["records"] for counts in built.classes.values())
         require_equal(
             f"{plan.batch_id}, {dataset}: rows that leave quarantine = records",

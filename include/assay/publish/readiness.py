@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from assay import ledger
 from assay.batch.gates import all_subjects, require_verdicts
-from assay.batch.inputs import Rebuild, Releases
 from assay.batch.plan import Plan
 from assay.batch.states import FAILED, UNRELEASED
 from assay.errors import BatchError
@@ -57,28 +56,29 @@ def require_ready(connection: Connection, plan: Plan, stage: str) -> None:
 
 def _require_today(connection: Connection, plan: Plan) -> None:
     outdated = ""
-    if isinstance(plan.input, Rebuild):
+    if plan.input.builds_anew:
         later = ledger.current_generation(connection, plan.pipeline, besides=plan.batch_id)
-        if ledger.bronze_batches(connection, plan.pipeline) != plan.input.batches:
+        if ledger.bronze_batches(connection, plan.pipeline) != plan.input.batches_again():
             outdated = "batches were committed or rolled back since this rebuild was planned"
         elif later >= plan.generation:
             outdated = "another rebuild was committed since this one was planned"
-    elif isinstance(plan.input, Releases) and _is_outdated(connection, plan, plan.input):
+    elif not plan.input.makes_silver and _is_outdated(connection, plan):
         outdated = "other versions of silver are released than this batch was planned on"
     if outdated:
         raise BatchError(
             f"{plan.batch_id}: {outdated}; it would publish what is past. Give it up with `assay"
             f" batch abandon {plan.batch_id} --why ...` and trigger {plan.pipeline} again"
-            + (" with full_rebuild" if isinstance(plan.input, Rebuild) else "")
+            + (" with full_rebuild" if plan.input.builds_anew else "")
         )
 
 
-def _is_outdated(connection: Connection, plan: Plan, releases: Releases) -> bool:
+def _is_outdated(connection: Connection, plan: Plan) -> bool:
     """A run under way may finish when a newer release overtakes it; one that is resumed may not."""
+    versions = plan.input.silver_versions()
     is_resumed = ledger.batch_state(connection, plan.batch_id) == FAILED
     if is_resumed or ledger.was_overtaken(connection, plan.batch_id):
-        return ledger.released_silver(connection, plan.datasets) != releases.versions
-    return not ledger.are_released(connection, releases.versions)
+        return ledger.released_silver(connection, plan.datasets) != versions
+    return not ledger.are_released(connection, versions)
 
 
 def _require_alone(connection: Connection, plan: Plan) -> None:

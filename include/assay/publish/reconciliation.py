@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from assay.batch.results import RECORD_CLASSES
 from assay.contracts.model import Contract
@@ -14,7 +13,7 @@ from assay.errors import ReconciliationError
 Measures = Mapping[str, Decimal]
 
 
-def read_measures(totals: Mapping[str, Any]) -> dict[str, Decimal]:
+def read_measures(totals: Mapping[str, str | int | float | None]) -> dict[str, Decimal]:
     """Measures from JSON: whole numbers, or decimals as text; null is the sum of no rows.
 
     A float is refused: it is not exact.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -12,6 +12,7 @@ import psycopg
 from assay import failpoints, ledger
 from assay.batch.plan import Plan
 from assay.batch.results import write_result
+from assay.batch.stage_results import StageResult
 from assay.errors import StagingError
 from assay.events.event import TableStaged
 from assay.events.sinks import emit
@@ -24,7 +25,15 @@ from assay.words import count
 Connect = Callable[[], psycopg.Connection[Any]]
 
 
-def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class StagingResult(StageResult):
+    """What was staged, by name of the staging, and the digests of the builds that it came from."""
+
+    digests: Mapping[str, str]
+    tables: dict[str, Staged]
+
+
+def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> StagingResult:
     """Copy what the batch brings into staging tables; publish applies it from there.
 
     Raises StagingError, naming file, record and reason, when Postgres refuses a row; the lake and
@@ -43,12 +52,12 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> dict[str,
             ) from refused
     failpoints.reach("after staging")
     rows = sum(staged.rows for staged in tables.values())
-    result = {
-        "digests": change.digests,
-        "tables": {name: asdict(staged) for name, staged in tables.items()},
-        "summary": f"{count(rows, 'row')} for {count(len(tables), 'table')}",
-    }
-    write_result(plan.folder, "stage", epoch, result)
+    result = StagingResult(
+        digests=change.digests,
+        tables=tables,
+        summary=f"{count(rows, 'row')} for {count(len(tables), 'table')}",
+    )
+    write_result(plan.folder, "stage", epoch, result.as_facts())
     return result
 
 

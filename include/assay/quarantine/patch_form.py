@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
@@ -14,7 +14,7 @@ from assay.errors import ExportError
 from assay.intake.csv_files import csv_rules
 from assay.intake.filenames import PATCHED_ROW, REASONS_OF_PATCH
 from assay.ledger.query import Connection
-from assay.ledger.views.quarantine import Filter, Row, open_rows
+from assay.ledger.views.quarantine import Filter, OpenRow, open_rows
 from assay.quarantine.formulas import disarm_text
 from assay.storage.files import written_whole
 
@@ -59,13 +59,13 @@ def _headers(contract: Contract) -> dict[str, str]:
     return {column.name: column.header or column.name for column in contract.columns}
 
 
-def _csv_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
+def _csv_writer(file: IO[str], contract: Contract) -> Callable[[OpenRow], None]:
     headers = _headers(contract)
     names = [PATCHED_ROW, REASONS_OF_PATCH, *headers.values()]
     writer = csv.DictWriter(file, names, dialect=csv_rules(contract.dialect))
     writer.writeheader()
 
-    def write(row: Row) -> None:
+    def write(row: OpenRow) -> None:
         fields = {headers[name]: text for name, text in _fields(row).items() if name in headers}
         told = {**fields, **_about(row)}
         writer.writerow({name: disarm_text(text) for name, text in told.items() if text})
@@ -73,11 +73,11 @@ def _csv_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
     return write
 
 
-def _json_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
+def _json_writer(file: IO[str], contract: Contract) -> Callable[[OpenRow], None]:
     headers = _headers(contract)
 
-    def write(row: Row) -> None:
-        record: Row = _about(row)
+    def write(row: OpenRow) -> None:
+        record: dict[str, Any] = {**_about(row)}  # an object in an object, as it was delivered
         for name, text in _fields(row).items():
             *parents, last = headers.get(name, name).split(".")
             place = record
@@ -89,13 +89,13 @@ def _json_writer(file: IO[str], contract: Contract) -> Callable[[Row], None]:
     return write
 
 
-def _about(row: Row) -> Row:
-    return {PATCHED_ROW: row["row_id"], REASONS_OF_PATCH: ", ".join(row["reasons"])}
+def _about(row: OpenRow) -> dict[str, str]:
+    return {PATCHED_ROW: row.row_id, REASONS_OF_PATCH: ", ".join(row.reasons)}
 
 
-def _fields(row: Row) -> dict[str, str]:
+def _fields(row: OpenRow) -> dict[str, str]:
     """The delivered texts by bronze column."""
-    if UNREADABLE in row["reasons"]:
+    if UNREADABLE in row.reasons:
         return {}
-    fields: dict[str, str] = json.loads(row["raw"])
+    fields: dict[str, str] = json.loads(row.raw)
     return fields

@@ -14,14 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.batch.inputs import Movement, Rebuild, Replay
+from assay.batch.input_kind import Movement
 from assay.batch.plan import Plan
 from assay.batch.stage_results import SilverBuild, read_silver
 from assay.contracts.lineage import SLICE_ID_IN_LAKE
 from assay.errors import BatchError
 from assay.intake.filenames import PATCH_NAME
 from assay.ledger.quarantine import (
-    Purpose,
     RowsWanted,
     batches_in_quarantine,
     moved_otherwise,
@@ -82,10 +81,9 @@ def select_rows(connection: Connection, plan: Plan) -> Counter[str]:
     dataset. Rows that this very batch has moved, in an attempt before, count as open.
     """
     asked = plan.movement
-    purposes: dict[type, Purpose] = {Rebuild: "rebuild", Replay: "replay"}
     only_dataset = asked.only_dataset if asked else None
     wanted = RowsWanted(
-        purpose=purposes.get(type(plan.input), "open"),
+        purpose=plan.input.purpose,
         batch_id=plan.batch_id,
         datasets=[name for name in plan.datasets if only_dataset in (None, name)],
         only_batch=asked.only_batch if asked else None,

@@ -6,7 +6,7 @@ not, again with the failing records. A gate that passes never pays for the secon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ def _run_checkpoint(
     name: str,
     frame: GateFrame,
     asked: Sequence[Expectation],
-    result_format: dict[str, Any],
+    result_format: Mapping[str, object],
 ) -> dict[str, dict[str, Any]]:
     """Run one suite over one frame; GX's results by the expectation's name."""
     import great_expectations as gx
@@ -116,7 +116,9 @@ def _run_checkpoint(
         gx.ValidationDefinition(name=name, data=batch, suite=suite)
     )
     gx_checkpoint = context.checkpoints.add(
-        gx.Checkpoint(name=name, validation_definitions=[validation], result_format=result_format)
+        gx.Checkpoint(
+            name=name, validation_definitions=[validation], result_format={**result_format}
+        )
     )
     run = gx_checkpoint.run(batch_parameters={"dataframe": rows})
     results = [r.to_json_dict() for v in run.run_results.values() for r in v.results]

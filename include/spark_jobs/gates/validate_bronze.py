@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Patch
 from assay.batch.plan import Plan
+from assay.batch.stage_results import GateResult
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.intake.filenames import PATCHED_ROW, REASONS_OF_PATCH
@@ -30,7 +29,7 @@ FILE_COUNTS = pa.schema(
 )
 
 
-def validate_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def validate_bronze(spark: SparkSession, plan: Plan, epoch: int) -> GateResult:
     """Check bronze against the independent counts of accept_files."""
     return validate(spark, plan, "bronze", bronze_gate)
 
@@ -39,7 +38,7 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
     """Frames `rows` (the batch's records) and `file_counts` (one row per file, found or not)."""
     if not plan.input.delivers():
         return []
-    expected = [PATCHED_ROW, REASONS_OF_PATCH] if isinstance(plan.input, Patch) else []
+    expected = [PATCHED_ROW, REASONS_OF_PATCH] if plan.input.replaces_rows else []
     gates = []
     for dataset in plan.active:
         path = plan.table("bronze", dataset)
@@ -57,11 +56,11 @@ def bronze_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Ga
 
 def _file_counts(
     path: str, plan: Plan, dataset: str, expected: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, str | int | bool]]:
     """One row per file of the manifest or of bronze; counted once, for every expectation."""
     found = count_files(path, plan.batch_id, expected)
     manifest = {file.slice_id: file for file in plan.slices_of(dataset)}
-    rows = []
+    rows: list[dict[str, str | int | bool]] = []
     for slice_id in sorted(manifest.keys() | found.keys()):
         file, count = manifest.get(slice_id), found.get(slice_id, FileCount())
         rows.append(

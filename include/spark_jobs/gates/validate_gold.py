@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.batch.plan import Plan
-from assay.batch.stage_results import GoldBuild, read_gold
+from assay.batch.stage_results import GateResult, GoldBuild, read_gold
 from assay.contracts.model import Contract
 from spark_jobs.gates.expectations import GateFrame
 from spark_jobs.gates.validate import validate
@@ -23,7 +22,7 @@ TOTALS = pa.schema(
 )
 
 
-def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def validate_gold(spark: SparkSession, plan: Plan, epoch: int) -> GateResult:
     """Check the candidates, and reconcile gold as it will be with silver as it will be."""
     return validate(spark, plan, "gold", gold_gate)
 

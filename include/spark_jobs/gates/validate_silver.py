@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Rebuild, Replay
 from assay.batch.plan import Plan
 from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
-from assay.batch.stage_results import read_silver
+from assay.batch.stage_results import GateResult, read_silver
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from spark_jobs.gates.expectations import GateFrame
@@ -31,7 +28,7 @@ CLASSES = pa.schema(
 )
 
 
-def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def validate_silver(spark: SparkSession, plan: Plan, epoch: int) -> GateResult:
     """Check the change set: nothing of it is in silver yet."""
     return validate(spark, plan, "silver", silver_gate)
 
@@ -70,11 +67,11 @@ def _judged_records(change_set: DataFrame) -> DataFrame:
 
 
 def _records_to_classify(spark: SparkSession, plan: Plan, dataset: str) -> int:
-    """What accept_files counted, in files or quarantine; on a rebuild, what stands in bronze."""
-    match plan.input:
-        case Rebuild(batches=batches):
-            bronze = read_table(spark, plan.table("bronze", dataset))
-            return bronze.where(F.col("batch_id").isin(batches)).count()
-        case Replay():
-            return quarantined_rows(spark, plan, dataset).count()
-    return sum(file.records for file in plan.slices_of(dataset))
+    """What accept_files counted, in files or quarantine; else what stands in bronze."""
+    counted = plan.input.counted(dataset)
+    if counted is not None:
+        return sum(counted.values())
+    if plan.input.takes_rows:
+        return quarantined_rows(spark, plan, dataset).count()
+    bronze = read_table(spark, plan.table("bronze", dataset))
+    return bronze.where(F.col("batch_id").isin(plan.input.batches_again())).count()

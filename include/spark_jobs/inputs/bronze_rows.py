@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Patch, Rebuild, Replay
+from assay.batch.inputs import Patch, Rebuild, Releases, Replay, Slices, Waiver
 from assay.batch.plan import Plan
 from assay.errors import BatchError
 from assay.intake.filenames import PATCH_NAME, PATCHED_ROW
@@ -16,7 +18,10 @@ PLACE = ["file_id", "record_number"]
 
 
 def bronze_input(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
-    """The rows to build from: the batch's own, those of all batches, or quarantined ones."""
+    """The rows to build from: the batch's own, those of all batches, or quarantined ones.
+
+    The one place that asks which kind an input is: what follows of it here are frames.
+    """
     bronze = read_table(spark, plan.table("bronze", dataset))
     own = bronze.where(F.col("batch_id") == plan.batch_id)
     match plan.input:
@@ -30,7 +35,10 @@ def bronze_input(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
             known = quarantined_rows(spark, plan, dataset)
             open_rows = known.withColumn("to_batch", F.lit(plan.batch_id))
             return _hold_back(own, open_rows, known.limit(0))
-    return own
+        case Slices() | Waiver() | Releases():
+            return own
+        case _ as other:
+            assert_never(other)
 
 
 def quarantined_rows(spark: SparkSession, plan: Plan, dataset: str) -> DataFrame:
@@ -89,7 +97,7 @@ def replaced_row_id() -> Column:
 def moved_rows(spark: SparkSession, plan: Plan, dataset: str, change_set: DataFrame) -> DataFrame:
     """The row_id of every quarantined row that a record of the change set takes the place of."""
     good = change_set.where(F.col("class") != "quarantined")
-    if isinstance(plan.input, Replay):
+    if not plan.input.quarantines:
         return good.select(_row_id().alias("row_id"))
     bronze = read_table(spark, plan.table("bronze", dataset)).where(
         F.col("batch_id") == plan.batch_id

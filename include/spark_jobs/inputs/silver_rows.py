@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from assay.batch.inputs import Releases
 from assay.batch.plan import Plan
 from assay.batch.stage_results import read_silver
 from assay.contracts.load import load_contract
@@ -17,7 +16,7 @@ from spark_jobs.transformations.touched_groups import SilverInput
 def silver_input(spark: SparkSession, plan: Plan, dataset: str) -> SilverInput:
     """A dataset as this batch finds it, and what the batch changes of it."""
     contract, path = load_contract("silver", dataset), plan.table("silver", dataset)
-    released = plan.input.versions if isinstance(plan.input, Releases) else {}
+    released = plan.input.silver_versions()
     if dataset in released:
         return SilverInput(contract, read_as(spark, path, contract, released[dataset]), None)
     if dataset in plan.active:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,7 +155,9 @@ def queries_of(spark: SparkSession) -> int:
     return int(spark._jsparkSession.sharedState().statusStore().executionsCount())
 
 
-def local_frame(spark: SparkSession, rows: list[dict[str, Any]], schema: pa.Schema) -> DataFrame:
+def local_frame(
+    spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: pa.Schema
+) -> DataFrame:
     """A few rows that the driver knows, as a frame that needs no Python worker to be read."""
     table = pa.Table.from_pylist(rows, schema=schema)
     return spark.createDataFrame(table, schema=from_arrow_schema(schema))  # of no row, it is asked

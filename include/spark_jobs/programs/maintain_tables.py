@@ -6,13 +6,14 @@ import argparse
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from assay.batch.results import write_failure, write_result
+from assay.batch.stage_results import StageResult
 from assay.errors import AssayError
 from assay.events.event import Progress
 from assay.events.sinks import emit
@@ -25,6 +26,13 @@ from spark_jobs.programs.run_stage import die_with_parent, fail
 
 NAME = "maintain_tables"
 PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpkeepResult(StageResult):
+    """What was done to each table, in one line."""
+
+    lines: list[str]
 
 
 def main() -> None:
@@ -41,10 +49,10 @@ def main() -> None:
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
         fail(error)
-    write_result(folder, NAME, arguments.epoch, result)
+    write_result(folder, NAME, arguments.epoch, result.as_facts())
 
 
-def maintain_tables(spark: SparkSession, request: Request) -> dict[str, Any]:
+def maintain_tables(spark: SparkSession, request: Request) -> UpkeepResult:
     """Maintain one table after the other, each while no pipeline that writes it has a job."""
     lines = []
     for each in request.tables:
@@ -52,7 +60,7 @@ def maintain_tables(spark: SparkSession, request: Request) -> dict[str, Any]:
             with _alone(request, each):
                 lines.append(f"{each.table}: {_maintain(spark, each, dry_run=request.dry_run)}")
             emit(Progress(lines[-1]))
-    return {"lines": lines, "summary": count(len(lines), "table")}
+    return UpkeepResult(lines=lines, summary=count(len(lines), "table"))
 
 
 def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:

@@ -8,16 +8,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from importlib import import_module
 from threading import Thread
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pyspark.errors import PySparkException
 from pyspark.sql.utils import is_remote
 
 from assay.batch.plan import read_plan
 from assay.batch.results import write_failure, write_result
+from assay.batch.stage_results import CommitResult, StageResult
 from assay.errors import AssayError
 from assay.events.context import known
 from assay.events.event import Committed, Failed, StageFinished
@@ -45,8 +45,8 @@ def main() -> None:
         name = f"{given.stage} {plan.batch_id} epoch {given.epoch}"
         with session(name, input_bytes=plan.input.bytes_to_read()) as spark:
             result = STAGES[given.stage](spark, plan, given.epoch)
-            seen = {"executors": tasks_by_host(spark), "queries": queries_of(spark)}
-            seen["commits"] = tables.made.total()
+            executors, queries = tasks_by_host(spark), queries_of(spark)
+            commits = tables.made.total()
     except AssayError as error:
         write_failure(plan.folder, given.stage, given.epoch, error)
         fail(error)
@@ -56,16 +56,18 @@ def main() -> None:
         # What the server says, once; where in its code, and in the client's, its own log has.
         said = str(error).partition("\n\nJVM stacktrace:")[0]
         fail(error, f"Spark's server: {type(error).__name__}: {said}")
-    facts = {"seconds": round(time.monotonic() - started, 2), **seen}
-    write_result(plan.folder, given.stage, given.epoch, {**facts, **result})
-    emit(_finished(given.stage, plan.batch_id, {**facts, **result}))
+    seconds = round(time.monotonic() - started, 2)
+    facts = {"seconds": seconds, "executors": executors, "queries": queries, "commits": commits}
+    write_result(plan.folder, given.stage, given.epoch, {**facts, **result.as_facts()})
+    emit(_finished(given.stage, plan.batch_id, result, seconds, queries))
 
 
-def _finished(stage: str, batch: str, result: Mapping[str, Any]) -> StageFinished:
-    facts = {name: result[name] for name in ("summary", "seconds", "queries")}
-    if stage == "commit":
-        return Committed(batch, stage, **facts, versions=result["versions"])
-    return StageFinished(batch, stage, **facts)
+def _finished(
+    stage: str, batch: str, result: StageResult, seconds: float, queries: int
+) -> StageFinished:
+    if isinstance(result, CommitResult):
+        return Committed(batch, stage, result.summary, seconds, queries, versions=result.versions)
+    return StageFinished(batch, stage, result.summary, seconds, queries)
 
 
 def fail(error: Exception, sentence: str | None = None) -> NoReturn:

@@ -6,8 +6,8 @@ The stages' own functions from file to change set; no table of the lake is made 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from assay.batch.results import RECORD_CLASSES, write_failure, write_result
 from assay.contracts.load import load_contract
 from assay.errors import AssayError
-from assay.operations.try_file import NAME, Request, read_request
+from assay.operations.try_file import NAME, Outcome, Request, read_request
 from assay.storage.delta_history import base_of
 from spark_jobs.inputs.deliveries import ORDER
 from spark_jobs.lakehouse.accepted_files import read_files
@@ -43,10 +43,10 @@ def main() -> None:
     except AssayError as error:
         write_failure(folder, NAME, arguments.epoch, error)
         fail(error)
-    write_result(folder, NAME, arguments.epoch, result)
+    write_result(folder, NAME, arguments.epoch, asdict(result))
 
 
-def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[str, Any]:
+def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> Outcome:
     """Records by class against silver as it stands, the quarantined ones by reason, rounded values.
 
     `bronze_rows` is a folder for the records as bronze would hold them: judged straight from
@@ -63,14 +63,15 @@ def try_file(spark: SparkSession, request: Request, bronze_rows: str) -> dict[st
     counted = (
         classified.groupBy("class", "reasons").agg(F.count("*").alias("records"), *values).collect()
     )
-    classes, reasons = dict.fromkeys(RECORD_CLASSES, 0), dict[str, int]()
+    classes: dict[str, int] = dict.fromkeys(RECORD_CLASSES, 0)
+    reasons: dict[str, int] = {}
     good = [row for row in counted if row["class"] != "quarantined"]
     rounded = {c.name: sum(row[f"rounded_{c.name}"] for row in good) for c in silver.rounded}
     for row in counted:
         classes[row["class"]] += row["records"]
         for reason in row["reasons"]:
             reasons[reason] = reasons.get(reason, 0) + row["records"]
-    return {"classes": classes, "reasons": dict(sorted(reasons.items())), "rounded": rounded}
+    return Outcome(classes, dict(sorted(reasons.items())), rounded)
 
 
 if __name__ == "__main__":

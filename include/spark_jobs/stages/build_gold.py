@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -23,7 +22,7 @@ from spark_jobs.stages.registry import gold_functions
 from spark_jobs.transformations.touched_groups import gold_candidates
 
 
-def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> GoldResult:
     """Recompute the groups that the batch touches from silver as it will be.
 
     The result names the change sets that it was made from, and the rules.
@@ -31,15 +30,49 @@ def build_gold(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
     made_from = subjects(plan, "silver") if plan.needs("build_silver") else {}
     written = {contract.name: _write(spark, plan, epoch, contract) for contract in plan.gold}
     counted = _count(spark, plan, written)
-    tables = {name: GoldBuild(**facts, **counted[name]) for name, facts in written.items()}
+    tables = {
+        name: GoldBuild(
+            candidates=made.candidates,
+            base_version=made.base_version,
+            base_is_empty=made.base_is_empty,
+            groups=counted[name].groups,
+            deleted=counted[name].deleted,
+            digest=counted[name].digest,
+            bounds=counted[name].bounds,
+        )
+        for name, made in written.items()
+    }
     listed = ", ".join(f"{table.groups:,} of {name}" for name, table in tables.items())
-    rules = rules_version(plan.datasets)
-    result = GoldResult(epoch=epoch, tables=tables, made_from=made_from, rules=rules)
-    return {**asdict(result), "summary": f"groups: {listed}"}
+    return GoldResult(
+        epoch=epoch,
+        tables=tables,
+        made_from=made_from,
+        rules=rules_version(plan.datasets),
+        summary=f"groups: {listed}",
+    )
 
 
-def _write(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> dict[str, Any]:
-    """Write the candidates of a table; returns where they are, and what they were made on."""
+@dataclass(frozen=True)
+class _Written:
+    """Where the candidates of a table are, and what they were made on."""
+
+    candidates: str
+    base_version: int
+    base_is_empty: bool
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """The groups that stay, those that go, a digest of both, and their bounds."""
+
+    groups: int
+    deleted: int
+    digest: str
+    bounds: Bounds
+
+
+def _write(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> _Written:
+    """Write the candidates of a table."""
     path = plan.table("gold", contract.name)
     base = base_of(path, plan.batch_id)
     gold = (
@@ -50,29 +83,23 @@ def _write(spark: SparkSession, plan: Plan, epoch: int, contract: Contract) -> d
     candidates = plan.work("gold", str(epoch), contract.name)
     made = gold_candidates(inputs, gold, contract, grain, summarise)
     made.write.mode("overwrite").parquet(candidates)
-    return {
-        "candidates": candidates,
-        "base_version": base.version,
-        "base_is_empty": gold is None,
-    }
+    return _Written(candidates, base.version, gold is None)
 
 
-def _count(
-    spark: SparkSession, plan: Plan, written: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """By table: the groups that stay, those that go, a digest of both, and their bounds."""
+def _count(spark: SparkSession, plan: Plan, written: Mapping[str, _Written]) -> dict[str, _Counted]:
+    """What the candidates are, by table."""
     asked = [
-        _facts(spark.read.parquet(written[contract.name]["candidates"]), contract)
+        _facts(spark.read.parquet(written[contract.name].candidates), contract)
         for contract in plan.gold
     ]
     keys = {contract.name: bounded_keys(contract) for contract in plan.gold}
     return {
-        row["table"]: {
-            "groups": row["stay"],
-            "deleted": row["go"],
-            "digest": f"{row['stay']}/{row['go']}/{row['bits']}",
-            "bounds": _bounds(keys[row["table"]], row["least"], row["most"]),
-        }
+        row["table"]: _Counted(
+            groups=row["stay"],
+            deleted=row["go"],
+            digest=f"{row['stay']}/{row['go']}/{row['bits']}",
+            bounds=_bounds(keys[row["table"]], row["least"], row["most"]),
+        )
         for row in (reduce(DataFrame.unionAll, asked).collect() if asked else ())
     }
 

@@ -6,14 +6,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from assay.batch.inputs import Rebuild, Replay
 from assay.batch.plan import Plan
 from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
 from assay.batch.rules import rules_version
@@ -33,21 +31,24 @@ from spark_jobs.transformations.conform import ROUNDED, rounded_values
 COUNTS = ("records", "settled", *RECORD_CLASSES)
 
 
-def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> SilverResult:
     """Type, judge and classify every record of the batch against silver as it stands."""
     datasets = {name: _build(spark, plan, epoch, name) for name in plan.active}
-    result = SilverResult(epoch=epoch, datasets=datasets, rules=rules_version(plan.datasets))
-    rounded = {name: built.rounded for name, built in datasets.items() if built.rounded}
-    told = {"rounded": rounded} if rounded else {}
-    return {**asdict(result), **told, "summary": _summary([*datasets.values()])}
+    return SilverResult(
+        epoch=epoch,
+        datasets=datasets,
+        rules=rules_version(plan.datasets),
+        summary=_summary([*datasets.values()]),
+    )
 
 
 def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverBuild:
     contract = load_contract("silver", dataset)
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
-    is_rebuild = isinstance(plan.input, Rebuild)
-    silver = None if is_rebuild else read_unless_empty(spark, path, contract, base.version)
+    silver = None
+    if not plan.input.builds_anew:
+        silver = read_unless_empty(spark, path, contract, base.version)
     deliveries = read_deliveries(plan, dataset)
     change_set = plan.work("silver", str(epoch), dataset)
     judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
@@ -59,7 +60,7 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
         counted = _write(plan, again, contract, change_set)
     classes, sums = _classes(counted, contract), _sums(counted, contract)
     reasons = _reasons(counted)
-    moved = _write_moves(spark, plan, epoch, dataset, change_set)
+    moves = _write_moves(spark, plan, epoch, dataset, change_set)
     content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
     return SilverBuild(
         change_set=change_set,
@@ -71,14 +72,24 @@ def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverB
         rounded=_rounded(counted, contract),
         bounds=_bounds(counted, contract),
         digest=hashlib.sha256(content.encode()).hexdigest(),
-        **moved,
+        moves=moves.folder,
+        moved=moves.moved,
+        stay=moves.stay,
     )
+
+
+class _Moves(NamedTuple):
+    """Where the rows lie that leave quarantine, how many they are, and how many stay."""
+
+    folder: str = ""
+    moved: int = 0
+    stay: int = 0
 
 
 def _write(plan: Plan, classified: DataFrame, contract: Contract, change_set: str) -> list[Row]:
     """Write the change set, and count what it has become."""
     spark = classified.sparkSession
-    if isinstance(plan.input, Replay):  # what is still bad stays where it is
+    if not plan.input.quarantines:  # what is still bad stays where it is
         classified = classified.where(F.col("class") != "quarantined")
     classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
     counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
@@ -107,19 +118,17 @@ def _copies_after(
 
 def _write_moves(
     spark: SparkSession, plan: Plan, epoch: int, dataset: str, change_set: str
-) -> dict[str, Any]:
+) -> _Moves:
     """Keep which rows leave quarantine by this change set, and how many of a replay stay."""
     if plan.movement is None:
-        return {}
+        return _Moves()
     path = plan.work("moves", str(epoch), dataset)
     moved_rows(spark, plan, dataset, spark.read.parquet(change_set)).write.mode(
         "overwrite"
     ).parquet(path)
     moved = spark.read.parquet(path).count()
-    asked = (
-        quarantined_rows(spark, plan, dataset).count() if isinstance(plan.input, Replay) else moved
-    )
-    return {"moves": path, "moved": moved, "stay": asked - moved}
+    asked = quarantined_rows(spark, plan, dataset).count() if plan.input.takes_rows else moved
+    return _Moves(path, moved, asked - moved)
 
 
 def _count(change_set: DataFrame, contract: Contract) -> list[Row]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -23,7 +22,7 @@ from spark_jobs.lakehouse.merge import merge_changes, with_reverts
 from spark_jobs.stages.commit_targets import Target, measure, measured_by, read_targets
 
 
-def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> CommitResult:
     """Commit quarantine, silver and gold of the batch, each at most once per attempt.
 
     Before anything is written it raises BatchError when the builds do not belong together or were
@@ -44,12 +43,16 @@ def commit_batch(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
         own = replace(fence, digest=target.digest)
         versions[target.contract.table] = _bring_in(spark, target, own)
     totals = measure(spark, targets, versions, {t: found for t, found in known.items() if found})
-    listed = ", ".join(f"{name} v{version}" for name, version in versions.items())
-    result = CommitResult(
-        versions=versions, totals=totals, silver=silver, gold=gold, subjects=all_subjects(plan)
+    return CommitResult(
+        versions=versions,
+        totals=totals,
+        silver=silver,
+        gold=gold,
+        subjects=all_subjects(plan),
+        rules=rules,
+        contracts={c.table: c.version for c in contracts_of(plan.datasets)},
+        summary=", ".join(f"{name} v{version}" for name, version in versions.items()),
     )
-    contracts = {c.table: c.version for c in contracts_of(plan.datasets)}
-    return {**asdict(result), "rules": rules, "contracts": contracts, "summary": listed}
 
 
 def _versions_of_others(plan: Plan, touched: Set[str]) -> dict[str, int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.batch.plan import Plan
-from assay.batch.stage_results import GoldBuild, SilverBuild, read_commit
+from assay.batch.stage_results import GoldBuild, Measured, SilverBuild, read_commit
 from assay.contracts.load import load_contract, measured_columns
 from assay.contracts.model import Contract, Layer
 from assay.errors import BatchError
@@ -106,8 +105,8 @@ def measure(
     spark: SparkSession,
     targets: Sequence[Target],
     versions: Mapping[str, int],
-    known: Mapping[str, Any],
-) -> dict[str, Any]:
+    known: Mapping[str, Measured],
+) -> dict[str, Mapping[str, object]]:
     """Totals of each table after the commit; of silver also before it: nothing if it is replaced.
 
     All in one query. `known` are totals before it that another commit has measured.
@@ -121,7 +120,7 @@ def measure(
             base = shape.read_as(spark, target.path, target.contract, target.base_version)
             asked[f"{table} before"] = (base, target.measures)
     found = {name: as_texts(totals) for name, totals in sum_frames(asked).items()}
-    totals: dict[str, Any] = {}
+    totals: dict[str, Mapping[str, object]] = {}
     for target in targets:
         table, nothing = target.contract.table, as_texts(zeros([*target.measures]))
         after = found[f"{table} after"]
@@ -131,7 +130,7 @@ def measure(
     return totals
 
 
-def measured_by(plan: Plan, target: Target, base: Commit) -> dict[str, str] | None:
+def measured_by(plan: Plan, target: Target, base: Commit) -> Measured | None:
     """What the commit that made the base of silver measured of it.
 
     None unless it is the same version with the same content and measures, by version and digest.
@@ -148,5 +147,5 @@ def measured_by(plan: Plan, target: Target, base: Commit) -> dict[str, str] | No
         return None
     made = (built.digest, commit.versions.get(contract.table))
     is_same = made == (base.digest, base.version) and base.version == target.base_version
-    measured: dict[str, str] = commit.after(contract.table)
+    measured = commit.after(contract.table)
     return measured if is_same and measured.keys() == target.measures.keys() else None

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 from pyspark.sql import SparkSession
 
-from assay.batch.inputs import Rebuild
 from assay.batch.plan import Plan
 from assay.batch.stage_results import Ingested, IngestResult
 from assay.contracts.load import load_contract
@@ -27,25 +23,23 @@ from spark_jobs.lakehouse.tables import (
 )
 
 
-def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> dict[str, Any]:
+def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> IngestResult:
     """Write one bronze row per physical record; a repeat replaces this batch's rows.
 
     Raises BatchError when a file was written to since its records were counted.
     """
-    if isinstance(plan.input, Rebuild):
-        batches = count(len(plan.input.batches), "batch")
-        return _result(epoch, {}, f"rebuilding from {batches} already in bronze")
+    if plan.input.builds_anew:
+        batches = count(len(plan.input.batches_again()), "batch")
+        told = f"rebuilding from {batches} already in bronze"
+        return IngestResult(epoch=epoch, datasets={}, summary=told)
     datasets = {name: _ingest(spark, plan, epoch, name) for name in plan.active}
     require_unchanged(plan.slices, plan.batch_id, every_byte=True)
     for dataset in plan.datasets:
         if dataset not in plan.active:
             _take_back(spark, plan, epoch, dataset)
     told = count(sum(sum(each.records.values()) for each in datasets.values()), "record")
-    return _result(epoch, datasets, f"{told} of {count(len(plan.slices), 'file')}")
-
-
-def _result(epoch: int, datasets: dict[str, Ingested], summary: str) -> dict[str, Any]:
-    return {**asdict(IngestResult(epoch=epoch, datasets=datasets)), "summary": summary}
+    summary = f"{told} of {count(len(plan.slices), 'file')}"
+    return IngestResult(epoch=epoch, datasets=datasets, summary=summary)
 
 
 def _ingest(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> Ingested:

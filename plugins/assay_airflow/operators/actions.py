@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
 
 from assay.airflow_ui.forms import read_params
 from assay.events.event import TaskFinished
@@ -19,7 +16,7 @@ from assay_airflow.connections import connect
 class BatchActionOperator(BaseOperator):
     """Retries or abandons a batch, or rejects one of its files and goes on without it."""
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `assay.operations.act`; returns one line that says what was done."""
         from dataclasses import replace
 

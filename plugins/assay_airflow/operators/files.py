@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -11,7 +11,6 @@ from airflow.sdk import BaseOperator, BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from assay import ledger
-from assay.batch.inputs import Slices
 from assay.batch.params import RunParams, resolve_params
 from assay.batch.plan import Plan, read_plan
 from assay.batch.results import next_epoch
@@ -128,19 +127,19 @@ class AcceptFilesOperator(BaseSensorOperator):
         emit(Progress(f"{run.batch_id} waits for {others} to end"))
         return False
 
-    def _skip_idle_stages(self, context: Mapping[str, Any], plan: Plan, path: str) -> None:
+    def _skip_idle_stages(self, context: Context, plan: Plan, path: str) -> None:
         """Have Airflow skip the first stages that the batch does not need, without a process.
 
         Only a leading run: under none_failed, a task after a skipped one starts at once.
         """
-        chain = context["dag"].topological_sort()
+        chain = context["dag"].topological_sort()  # type: ignore[no-untyped-call]
         stages = [task for task in chain if isinstance(task, SparkStageOperator)]
         idle = [t.task_id for t in takewhile(lambda t: not plan.needs(t.stage), stages)]
         if idle:
             context["ti"].xcom_push(key="return_value", value=path)
             raise DownstreamTasksSkipped(tasks=idle)  # type: ignore[no-untyped-call]
 
-    def _run(self, context: Mapping[str, Any]) -> Run:
+    def _run(self, context: Context) -> Run:
         """The run as Airflow knows it: scheduled, backfilled, or by hand without a logical date."""
         dag_run = context["dag_run"]
         params = self._params(context)
@@ -158,7 +157,7 @@ class AcceptFilesOperator(BaseSensorOperator):
             user=person_of(context),
         )
 
-    def _params(self, context: Mapping[str, Any]) -> RunParams:
+    def _params(self, context: Context) -> RunParams:
         """Airflow lets unknown fields pass in silence; here they are refused by name."""
         try:
             return resolve_params(params_of(context), from_silver=self.from_silver)
@@ -179,7 +178,7 @@ class ArchiveFilesOperator(BaseOperator):
     It is the last task of a run, so that nothing waits for a feed that is overdue.
     """
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `assay.intake.archive.archive_files` and `assay.intake.overdue`."""
         from assay.intake.archive import archive_files
         from assay.intake.overdue import describe_overdue
@@ -191,7 +190,7 @@ class ArchiveFilesOperator(BaseOperator):
             moved = archive_files(load_settings(), connection, plan)
             now.summary = f"archive_files: {count(moved, 'file')}"
         emit(TaskFinished(now.summary, now.metrics))
-        if type(plan.input) is Slices:
+        if plan.input.follows_feeds:
             with connect() as connection:
                 overdue = describe_overdue(connection, plan.datasets)
                 ledger.keep_error(connection, plan.batch_id, overdue or None)

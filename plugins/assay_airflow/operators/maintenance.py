@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
 
 from assay.airflow_ui.forms import read_params
 from assay.events.event import TaskFinished
@@ -26,7 +25,7 @@ MAINTENANCE = "lakehouse_maintenance"
 class _LedgerUpkeepOperator(BaseOperator):
     """A task that asks the ledger what may go, and removes it."""
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """Returns one line that says what went, or would go."""
         params = read_params(MaintenanceParams, context["params"])
         with own_attempt(context) as now, connect() as connection:
@@ -72,7 +71,7 @@ class MaintainTablesOperator(SparkJobOperator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(stage="maintain_tables", program="maintain_tables.py", **kwargs)
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `spark_jobs.programs.maintain_tables`; a dry run only says what it would do."""
         from assay.maintenance.tables import Request, plan_upkeep, write_request
         from assay.spark_runtime.launch import launch

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from assay import ledger
 from assay.batch.gates import tell_in_short
-from assay.batch.inputs import Waiver
 from assay.batch.plan import Plan, read_plan
 from assay.batch.results import latest_result
 from assay.batch.states import RUNNING
@@ -27,7 +25,7 @@ from assay_airflow.operators.spark_stage import prepare
 class StageOperator(BaseOperator):
     """Copies what the batch brings into staging tables, which refuse what Postgres cannot take."""
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `assay.publish.stage.stage_batch`."""
         from assay.publish import stage_batch
 
@@ -39,7 +37,7 @@ class StageOperator(BaseOperator):
                 prepare(connection, plan, "stage")
                 ledger.resume_batch(connection, plan.batch_id, RUNNING)
             result = stage_batch(connect, postgres_uri(), plan, now.epoch)
-            now.summary = f"stage: {result['summary']}"
+            now.summary = f"stage: {result.summary}"
         emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)
 
@@ -51,7 +49,7 @@ class PublishOperator(BaseOperator):
     attempt that made it or, if that was cut off after its COMMIT, by the next one.
     """
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `assay.publish.publish_pending`; skipped when there is nothing to release."""
         plan = read_plan(pull_plan_path(context))
         with planned_attempt(context, plan) as now:
@@ -92,12 +90,12 @@ class PublishOperator(BaseOperator):
         """A waiver changes nothing that readers compute with, so it is no release."""
         from assay.publish import waive_rows
 
-        if not (isinstance(plan.input, Waiver) and plan.active):
+        if not plan.gives_up_rows:
             return ""
         rows = waive_rows(connect, postgres_uri(), plan, epoch)
         return f"{count(rows, 'quarantined row')} waived"
 
-    def _tell_assets(self, context: Mapping[str, Any], releases: Sequence[ledger.Release]) -> None:
+    def _tell_assets(self, context: Context, releases: Sequence[ledger.Release]) -> None:
         """What the release made of each table, and what its records were, for the Assets page."""
         newest = releases[-1]
         batches = [release.batch_id for release in releases]
@@ -113,7 +111,7 @@ class PublishOperator(BaseOperator):
                 context["outlet_events"][asset].extra = {
                     "release": newest.release_id,
                     "batch": newest.batch_id,
-                    "rows": newest.counts,
+                    "rows": {**newest.counts},
                     "verdicts": tell_in_short(judged),
                     **of_table,
                 }
@@ -133,7 +131,7 @@ def publish_all(pipeline: str, epoch: int) -> list[ledger.Release]:
     )
 
 
-def _record_dry_run(context: Mapping[str, Any], plan: Plan) -> str:
+def _record_dry_run(context: Context, plan: Plan) -> str:
     """Keep what the run would have changed; returns it as a line."""
     stages = [stage for stage in ("build_silver", "build_gold") if plan.needs(stage)]
     change = "; ".join(latest_result(plan.folder, stage)["summary"] for stage in stages)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
 
 from assay.airflow_ui.forms import read_params
 from assay.batch.run import batch_id_of
@@ -30,7 +29,7 @@ class RollbackOperator(BaseOperator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(outlets=[ROLLED_BACK], **kwargs)
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """See `assay.operations.rollback.roll_back`; returns one line that says what was done."""
         from assay.operations.rollback import Request, find_pipeline, roll_back, with_whole_id
         from assay.operations.rollback.run import describe
@@ -58,7 +57,9 @@ class RollbackOperator(BaseOperator):
             now.summary = describe(done)
             for table in done.versions:
                 if table.startswith("silver."):
-                    facts = {"release": done.to_release, "rolled_back": done.batches}
-                    context["outlet_events"][ROLLED_BACK].add(Asset(table), extra=facts)
+                    context["outlet_events"][ROLLED_BACK].add(
+                        Asset(table),
+                        extra={"release": done.to_release, "rolled_back": [*done.batches]},
+                    )
         emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)

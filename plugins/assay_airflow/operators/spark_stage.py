@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from assay import ledger
 from assay.batch.gate_page import write_page
 from assay.batch.gates import contracts_at, decide, explain, require_pass, summarise, word_for
 from assay.batch.plan import Plan, read_plan
-from assay.batch.results import from_json, has_result, read_failure, read_result
+from assay.batch.results import has_result, read_failure, read_result
 from assay.batch.rules import rules_version
+from assay.batch.stage_results import read_gate
 from assay.batch.states import COMMITTING, RUNNING
-from assay.batch.verdicts import Verdict
 from assay.errors import BatchError
 from assay.events.event import ExpectationNotMet, GateJudged, Oddity, TaskFinished
 from assay.events.sinks import emit
@@ -51,8 +52,8 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
         self.arguments = [*arguments]
 
     def run_job(
-        self, context: Mapping[str, Any], job: SparkLaunch, request: Path, epoch: int
-    ) -> dict[str, Any]:
+        self, context: Context, job: SparkLaunch, request: Path, epoch: int
+    ) -> Mapping[str, object]:
         """Start the job and read its result; an error that it left is raised as itself."""
         self.conf, self.env_vars = job.conf, job.environment
         self._spark_binary, self._driver_memory = job.program, job.driver_memory
@@ -83,7 +84,7 @@ class SparkStageOperator(SparkJobOperator):
     def __init__(self, *, stage: str, **kwargs: Any) -> None:
         super().__init__(stage=stage, program="run_stage.py", arguments=[stage], **kwargs)
 
-    def execute(self, context: Mapping[str, Any]) -> str:
+    def execute(self, context: Context) -> str:
         """Run the stage as one attempt; returns its summary line."""
         path = pull_plan_path(context)
         plan = read_plan(path)
@@ -98,13 +99,13 @@ class SparkStageOperator(SparkJobOperator):
             result = self._submit_and_settle(context, path, plan, now.epoch)
             now.summary = f"{self.stage}: {result['summary']}"
             now.metrics = {key: result[key] for key in RECORDED if key in result}
-            self.after(plan, now, result)
+            self.after(plan, now)
         emit(TaskFinished(now.summary, now.metrics))
         return str(now.summary)
 
     def _submit_and_settle(
-        self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
-    ) -> dict[str, Any]:
+        self, context: Context, path: str, plan: Plan, epoch: int
+    ) -> Mapping[str, object]:
         """Run the job; a commit that ends badly before it wrote anything leaves the batch free."""
         from assay.intake.cut_off_commit import settle_commit
 
@@ -116,9 +117,7 @@ class SparkStageOperator(SparkJobOperator):
                     settle_commit(connection, plan)
             raise
 
-    def _submit(
-        self, context: Mapping[str, Any], path: str, plan: Plan, epoch: int
-    ) -> dict[str, Any]:
+    def _submit(self, context: Context, path: str, plan: Plan, epoch: int) -> Mapping[str, object]:
         from assay.intake.archive import accepted_files_in_place
         from assay.spark_runtime.launch import launch
 
@@ -132,7 +131,7 @@ class SparkStageOperator(SparkJobOperator):
                 stack.enter_context(accepted_files_in_place(connect, plan))
             return self.run_job(context, job, Path(path), epoch)
 
-    def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
+    def after(self, plan: Plan, now: Attempt) -> None:
         """What is recorded of the finished job besides its summary."""
         if self.stage == "commit":
             with connect() as connection:
@@ -168,10 +167,10 @@ class QualityGateOperator(SparkStageOperator):
         super().__init__(stage=f"validate_{layer}", **kwargs)
         self.layer = layer
 
-    def after(self, plan: Plan, now: Attempt, result: Mapping[str, Any]) -> None:
+    def after(self, plan: Plan, now: Attempt) -> None:
         """Record every verdict, explain those not met, and stop the batch if they say so."""
         contracts = contracts_at(plan, self.layer)
-        found = [from_json(Verdict, facts) for facts in result["verdicts"]]
+        found = read_gate(plan.folder, self.layer, now.epoch).verdicts
         verdicts = decide(contracts, found, plan.gate_policy)
         now.summary = f"{self.stage}: {summarise(verdicts)}"
         with connect() as connection:

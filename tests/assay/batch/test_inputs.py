@@ -5,22 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from assay.batch.inputs import (
-    Input,
-    Movement,
-    Patch,
-    Rebuild,
-    Releases,
-    Replay,
-    Slices,
-    Waiver,
-)
+from assay.batch.input_kind import Movement
+from assay.batch.inputs import INPUTS, Input, Patch, Rebuild, Releases, Replay, Slices, Waiver
 from assay.batch.plan import GatePolicy, Plan, read_plan, write_plan
-from assay.batch.slices import FileSlice
+from assay.batch.slices import FileSlice, Slice
 
 FILE = FileSlice("trades", "csv", "ab" * 32, "/x/a.csv", "a.csv", 3, 120, ["TradeId"])
 FILE_OF_BEFORE = {
@@ -147,3 +139,78 @@ def test_what_identifies_an_input_is_what_it_is_made_from() -> None:
     assert len({given.identity() for given in KINDS}) == 4
     assert Slices([FILE, EMPTY]).identity() == Slices([EMPTY, FILE]).identity()
     assert Rebuild(["b1", "b2"]).identity() != Rebuild(["b2", "b1"]).identity()
+
+
+def test_a_kind_that_is_told_in_plans_is_one_that_a_batch_may_have() -> None:
+    assert {*INPUTS.values()} == {*get_args(Input)}
+    assert {type(given) for given in KINDS} == {*INPUTS.values()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a run finds, and what of that it has looked for."""
+
+    asked: list[str]
+
+    def slices(self) -> list[Slice]:
+        self.asked.append("slices")
+        return [FILE]
+
+    def movement(self) -> Movement:
+        self.asked.append("movement")
+        return MOVEMENT
+
+    def batches_in_bronze(self) -> list[str]:
+        self.asked.append("bronze")
+        return ["b1", "b2"]
+
+    def released_silver(self) -> dict[str, int]:
+        self.asked.append("silver")
+        return {"trades": 7}
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "told"),
+    zip(
+        KINDS,
+        [["slices"], ["slices", "movement"], ["bronze"], ["movement"], ["movement"], ["silver"]],
+        [
+            "1 file, 3 records accepted",
+            "1 file, 3 records accepted",
+            "rebuild from 2 batches in bronze",
+            "5 quarantined rows to be judged anew",
+            "5 quarantined rows to be waived",
+            "from silver.trades@7",
+        ],
+        strict=True,
+    ),
+)
+def test_a_run_looks_up_what_its_input_is_made_from_and_no_more(
+    given: Input, asked: list[str], told: str
+) -> None:
+    found = Found([])
+    assert type(given).resolve(found) == given
+    assert found.asked == asked
+    assert given.describe(["trades"], lambda: 5) == told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (Slices([]), "nothing new"),
+        (Slices([EMPTY]), "no record in 1 file"),
+        (Rebuild([]), "nothing new"),
+        (Replay(MOVEMENT), "nothing in quarantine matches"),
+        (Waiver(MOVEMENT), "nothing in quarantine matches"),
+        (Releases({}), "nothing new"),
+    ],
+)
+def test_an_input_with_nothing_in_it_makes_an_empty_batch(given: Input, told: str) -> None:
+    plan = dataclasses.replace(plan_of(given, Path("/x")), active=[])
+    assert plan.is_empty
+    assert given.describe([], lambda: 0) == told
+
+
+def test_a_batch_that_gives_rows_up_has_no_work_for_a_stage_and_is_not_empty() -> None:
+    plan = plan_of(Waiver(MOVEMENT), Path("/x"))
+    assert (plan.has_work, plan.gives_up_rows, plan.is_empty) == (False, True, False)

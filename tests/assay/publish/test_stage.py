@@ -23,6 +23,7 @@ from assay.home.paths import child_environment
 from assay.publish import stage_batch
 from assay.publish.change import require_staged
 from assay.publish.measures import measure_delta, measure_postgres
+from assay.publish.stage import StagingResult
 from builders.attempts import Job, is_stopped, wait_until
 from builders.published_lake import Lake, content, served, staging_tables, trade
 
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     from assay.batch.plan import Plan
     from conftest import Database
 
-Stage = Callable[..., dict[str, Any]]
+Stage = Callable[..., StagingResult]
 
 
 @pytest.fixture
 def stage(database: Database) -> Stage:
-    def run(plan: Plan) -> dict[str, Any]:
+    def run(plan: Plan) -> StagingResult:
         with database.connect(autocommit=True) as connection:
             epoch = ledger.take_epoch(connection, plan.pipeline, "stage")
         return stage_batch(database.connect, database.uri(), plan, epoch)
@@ -111,7 +112,7 @@ def test_staging_that_a_crash_emptied_is_filled_again(
     database: Database, lake: Lake, stage: Stage, publish: Any, statement: str, said: list[str]
 ) -> None:
     plan = lake.commit([trade(1), trade(2)])
-    staged = stage(plan)["tables"]["trade_event"]["name"]
+    staged = stage(plan).tables["trade_event"].name
     lake.connection.execute(statement.format(f"staging.{staged}"))
     publish(plan)
     assert any(f"staging.{staged} holds 0 rows" in line for line in said)

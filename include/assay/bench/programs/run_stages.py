@@ -23,7 +23,7 @@ def main(plan_path: str, *, gates: bool) -> None:
         for epoch, (name, stage) in enumerate(STAGES.items(), start=1):
             if gates or not name.startswith("validate_"):
                 began = time.monotonic()
-                write_result(plan.folder, name, epoch, stage(spark, plan, epoch))
+                write_result(plan.folder, name, epoch, stage(spark, plan, epoch).as_facts())
                 seconds[name] = time.monotonic() - began
     print(json.dumps(seconds), flush=True)
 

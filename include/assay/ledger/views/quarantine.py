@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from psycopg.rows import dict_row
+from psycopg.rows import class_row
 
 from assay.errors import BatchError
 from assay.ledger.query import Connection, fetch_value
@@ -29,7 +28,37 @@ OPEN_ROWS = """
     LIMIT %(limit)s
 """
 ROWS_PER_FETCH = 8192
-Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReasonCount:
+    """Rows that a batch quarantined for one reason, and what became of them.
+
+    `number` is the batch's own, for people.
+    """
+
+    dataset: str
+    batch_id: str
+    number: int
+    reason: str
+    quarantined: int
+    open: int
+    replayed: int
+    patched: int
+    waived: int
+
+
+@dataclass(frozen=True)
+class OpenRow:
+    """A row that is in quarantine, with all of its reasons and its text as delivered."""
+
+    row_id: str
+    dataset: str
+    batch_id: str
+    source_file: str
+    record_number: int
+    reasons: list[str]
+    raw: str
 
 
 @dataclass(frozen=True)
@@ -41,17 +70,19 @@ class Filter:
     reason: str | None = None
 
 
-def count_rows(connection: Connection, wanted: Filter) -> list[Row]:
-    """Rows by dataset, batch and reason, and what became of them; one counts for each reason."""
-    with connection.cursor(row_factory=dict_row) as cursor:
+def count_rows(connection: Connection, wanted: Filter) -> list[ReasonCount]:
+    """Rows by dataset, batch and reason; one with several reasons counts for each."""
+    with connection.cursor(row_factory=class_row(ReasonCount)) as cursor:
         return cursor.execute(COUNTS, vars(wanted)).fetchall()
 
 
-def open_rows(connection: Connection, wanted: Filter, limit: int | None = None) -> Iterator[Row]:
-    """Open rows with file, record number, all reasons and their text; streamed."""
+def open_rows(
+    connection: Connection, wanted: Filter, limit: int | None = None
+) -> Iterator[OpenRow]:
+    """Open rows by file and record number; streamed."""
     with (
         connection.transaction(),
-        connection.cursor("open_rows", row_factory=dict_row) as cursor,
+        connection.cursor("open_rows", row_factory=class_row(OpenRow)) as cursor,
     ):
         cursor.itersize = ROWS_PER_FETCH
         cursor.execute(OPEN_ROWS, {**vars(wanted), "limit": limit})

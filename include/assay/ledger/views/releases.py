@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from psycopg.rows import dict_row
+from psycopg.rows import class_row
 
 from assay.ledger.query import Connection
 
@@ -24,10 +24,32 @@ RELEASES = """
 """
 
 
+@dataclass(frozen=True)
+class ReleaseView:
+    """A release: the versions of its tables and their rows, and by whom it was taken back, if so.
+
+    Times are texts, as Postgres writes them.
+    """
+
+    release_id: int
+    pipeline: str
+    batch_id: str
+    generation: int
+    batch_number: int | None
+    released_at: str
+    versions: dict[str, int]
+    counts: dict[str, int]
+    is_current: bool
+    rollback_id: str | None
+    who: str | None
+    why: str | None
+    rolled_back_at: str | None
+
+
 def list_releases(
     connection: Connection, pipeline: str | None = None, release: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[ReleaseView]:
     """One row per release, oldest first, of a pipeline or with a number; None means all."""
-    with connection.cursor(row_factory=dict_row) as cursor:
+    with connection.cursor(row_factory=class_row(ReleaseView)) as cursor:
         wanted = {"pipeline": pipeline, "release": release}
         return cursor.execute(RELEASES, wanted).fetchall()
