@@ -148,6 +148,28 @@ def test_run_without_a_batch_has_a_note_of_its_attempts(loader: Connection) -> N
     assert ledger.summary_of_run(loader, "trades", "run 2") == ""
 
 
+def test_first_line_of_a_run_that_keeps_house_says_what_every_task_did(loader: Connection) -> None:
+    batch_id = f"house_2026-01-01_{hashlib.sha256(b'run 1').hexdigest()[:8]}"
+    told = (
+        "work folders: 2 folders removed, 1.0 MB",
+        "maintain_tables: 26 tables kept, 4 files removed",
+        "archive: 0 files removed; history: 0 folders removed, 0.0 MB",
+    )
+    for epoch, summary in enumerate(told):
+        facts: dict[str, Any] = {"batch_id": batch_id, "task_id": f"t{epoch}", "epoch": epoch}
+        ledger.start_task(loader, **facts, try_number=1)
+        ledger.finish_task(loader, **facts, state="SUCCESS", summary=summary, error=None)
+    assert ledger.summary_of_run(loader, "house", "run 1") == "; ".join(told)
+    ledger.start_task(loader, batch_id=batch_id, task_id="t3", epoch=3, try_number=1)
+    ledger.finish_task(
+        loader, batch_id=batch_id, task_id="t3", epoch=3, state="FAILED", summary="", error="full"
+    )
+    assert ledger.summary_of_run(loader, "house", "run 1").splitlines() == [
+        "FAILED: full",
+        "; ".join(told),
+    ]
+
+
 def test_note_is_cut_below_its_first_line_and_shows_names_as_they_are() -> None:
     first = "PUBLISHED: 1 file rejected ('![x](http://evil/p.png) <b>`.csv')"
     note = as_note("\n".join([first, *("- " + "x" * 300 for _ in range(9))]))
