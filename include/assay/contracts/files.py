@@ -117,7 +117,7 @@ class GoldFile(OfTable, OfGold):
 
     @property
     def all_expectations(self) -> tuple[Expectation, ...]:
-        derived = of_gold(self.keys, self.one_row_per, bool(self.totals))
+        derived = of_gold(self.keys, self.one_row_per, self.totals)
         return with_written(derived, self.expectations)
 
     def faults(self) -> Iterator[Fault]:
