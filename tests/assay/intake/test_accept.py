@@ -22,18 +22,13 @@ from assay.errors import BatchError
 from assay.intake import accept, judge, landing
 from assay.intake.accept import accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, set_batch_state
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from builders.accepting import land, run_of, second_move_fails
 from builders.ledger_rows import commit
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, rows, text
 
 Connect = Callable[[], psycopg.Connection[Any]]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 @pytest.fixture

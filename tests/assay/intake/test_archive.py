@@ -15,18 +15,13 @@ from assay.intake import archive
 from assay.intake.accept import accept_files
 from assay.intake.archive import archive_files
 from assay.ledger import deliveries
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from builders.accepting import land, run_of
 from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
 Accept = Callable[[str], Plan]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 @pytest.fixture

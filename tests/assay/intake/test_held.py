@@ -15,7 +15,7 @@ from assay.intake import returns
 from assay.intake.accept import accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, fail_batch, set_batch_state, take_epoch
 from assay.operations.abandon import abandon_batch
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from builders.accepting import land, run_of, second_move_fails
 from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
@@ -23,11 +23,6 @@ from corpus.trades import HEADER, row, text
 Connection = psycopg.Connection[Any]
 Accept = Callable[..., Plan]
 OVERRIDE = {"gate_policy": "override", "override_reason": "the sender has said so"}
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from assay.batch.plan import Plan
 from assay.events.sinks import gathered
 from assay.intake.accept import accept_files
 from assay.intake.archive import archive_files
 from assay.ledger import batch_state, deliveries, fail_batch, resume_batch
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from assay.verify import audit
 from builders.accepting import run_of
 from corpus.json_files import JsonCases
@@ -30,11 +29,6 @@ QUIET = {
         "none.jsonl": b"\n\n",
     },
 }
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 def take(

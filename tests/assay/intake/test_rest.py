@@ -23,7 +23,7 @@ from assay.intake import landing, rest
 from assay.intake.accept import accept_files
 from assay.intake.rest import is_open_for_writing, keep_resting
 from assay.ledger import batch_state, deliveries
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from builders.accepting import run_of
 from builders.deliveries import age
 from corpus.trades import HEADER, row, text
@@ -32,11 +32,6 @@ Accept = Callable[..., Plan]
 WHOLE = text(HEADER, *(row(number) for number in range(40)))
 LEFT = "1 file is still being written, left for the next run"
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 @pytest.fixture

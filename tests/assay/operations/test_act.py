@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,18 +13,13 @@ from assay.errors import BatchError, SettingsError
 from assay.intake.accept import accept_files
 from assay.ledger import batch_state, set_batch_state, summary_of_run
 from assay.operations.act import Asked, act, find_batch, goes_on
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from builders.accepting import land, run_of
 from builders.ledger_rows import start_batch
 from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
 Stuck = Callable[[str, int], Plan]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 @pytest.fixture

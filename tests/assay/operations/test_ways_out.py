@@ -25,7 +25,7 @@ from assay.ledger import (
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
-from assay.settings import CONTRACTS, Settings, load_settings
+from assay.settings import CONTRACTS, Settings
 from builders.accepting import land, run_of, second_move_fails
 from builders.deliveries import deliver
 from builders.ledger_rows import bring_to
@@ -33,11 +33,6 @@ from corpus.trades import HEADER, row, text
 
 Connection = psycopg.Connection[Any]
 Accept = Callable[[str], Plan]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 @pytest.fixture
