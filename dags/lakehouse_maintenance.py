@@ -11,7 +11,8 @@ sees a difference.
 - **trim_history** removes archived files and pages of batches that the bronze contract
   (`archive_days`, `history_days`) keeps no longer; without these, they are kept for ever.
 
-**Where to look.** The log of each task says what it removed; `dry_run` says what it would remove.
+**Where to look.** The note of the run says in one line what was kept and removed, the logs table by
+table; with `dry_run`, what would be removed.
 
 **When it fails** nothing is lost and no pipeline is held up: clear the failed task.
 """

@@ -3,7 +3,7 @@
 `delivered` is one batch; `before`, if there, is what was delivered before it. `expect` is the
 outcome, all rows of it, by the columns that its header names (empty is null): of bronze the
 records, of silver the change set, of gold the candidates. `quarantine` holds every quarantined
-record of silver; without it there may be none.
+record of silver, by its reasons; without it there may be none.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def test_situation_has_its_outcome(spark: SparkSession, scenario: Scenario, tmp_
     header, rows = scenario.expected()
     assert as_texts(frame, header) == rows
     if scenario.layer == "silver":
-        assert quarantined(frame) == scenario.quarantine
+        assert quarantined(frame) == scenario.quarantined()
 
 
 def test_every_dataset_of_a_scenario_is_delivered() -> None:

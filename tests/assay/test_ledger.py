@@ -11,10 +11,10 @@ from assay import ledger
 from assay.airflow_ui.notes import as_note
 from assay.batch.inputs import Slices
 from assay.batch.plan import GatePolicy, Plan
-from assay.batch.verdicts import Verdict
 from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery
 from builders.ledger_rows import bring_to, commit, release, start_batch
+from builders.verdicts import NOT_MET, OVERRIDDEN
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -248,42 +248,21 @@ def test_end_of_an_attempt_that_never_began_is_refused(loader: Connection) -> No
 
 
 def test_verdicts_of_one_attempt_replace_themselves(loader: Connection) -> None:
-    verdict = Verdict(
-        table_name="silver.trades",
-        expectation="known status",
-        frame="rows",
-        type="expect_column_values_to_be_in_set",
-        kwargs={"column": "transaction_status"},
-        severity="fail",
-        success=False,
-        observed="0.25",
-        unexpected_count=2,
-        failing=[{"trade_id": "T1", "record_number": 7}],
-    )
+    failing = [{"trade_id": "T1", "record_number": 7}]
+    verdict = replace(NOT_MET, observed="0.25", unexpected_count=2, failing=failing)
     other = replace(verdict, expectation="x")
     ledger.record_validation(loader, "b1", 1, "silver", [verdict, other])
     ledger.record_validation(loader, "b1", 1, "silver", [verdict])
     ledger.record_validation(loader, "b1", 2, "silver", [replace(verdict, success=True)])
     query = "SELECT epoch, success, observed, failing FROM ops.validation_result ORDER BY epoch"
     assert loader.execute(query).fetchall() == [
-        (1, False, "0.25", [{"trade_id": "T1", "record_number": 7}]),
-        (2, True, "0.25", [{"trade_id": "T1", "record_number": 7}]),
+        (1, False, "0.25", failing),
+        (2, True, "0.25", failing),
     ]
 
 
 def test_override_without_a_name_and_a_reason_is_refused(loader: Connection) -> None:
-    verdict = Verdict(
-        table_name="t",
-        expectation="e",
-        frame="rows",
-        type="x",
-        kwargs={},
-        severity="fail",
-        success=False,
-        overridden=True,
-        overridden_by="ada",
-        override_reason="",
-    )
+    verdict = replace(OVERRIDDEN, override_reason="")
     with pytest.raises(psycopg.errors.CheckViolation):
         ledger.record_validation(loader, "b1", 1, "silver", [verdict])
 

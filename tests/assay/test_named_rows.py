@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.errors import BatchError
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files, batch_id_of
 from assay.ledger import Delivery, batch_state, fail_batch, record_deliveries
 from assay.settings import load_settings
+from builders.accepting import run_of
 from builders.ledger_rows import start_batch
 
 Connection = psycopg.Connection[Any]
@@ -45,9 +45,7 @@ def stored(loader: Connection) -> Connection:
 
 def run(database: Any, tmp_path: Path, name: str = "one", **params: Any) -> Plan:
     asked = {"source": "waive", "movement_reason": "the desk agrees", **params}
-    datasets, batch_id = ["stocks", "mutual_funds"], batch_id_of("finance", name, "2026-01-01")
-    given = resolve_params(asked)
-    of_finance = Run("finance", datasets, name, "manual", batch_id, "2026-01-01", given, user="ann")
+    of_finance = run_of(name, "stocks", "mutual_funds", pipeline="finance", **asked)
     settings = load_settings({"ASSAY_HOME": str(tmp_path)})
     return accept_files(settings, database.connect, of_finance)
 

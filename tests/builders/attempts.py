@@ -22,18 +22,18 @@ import psycopg
 from pyspark.sql import SparkSession
 
 from assay import ledger
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan, read_plan
 from assay.batch.results import write_result
 from assay.bench.commands import PROGRAMS
 from assay.bench.gates import pass_gates
 from assay.home.paths import child_environment
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.publish import publish_pending, stage_batch
 from assay.publish.readiness import prepare_stage
 from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.launch import launch
 from assay.verify import audit
+from builders.accepting import run_of
 from builders.content import everything
 from builders.ledger_rows import commit
 from spark_jobs.chain import STAGES
@@ -60,16 +60,7 @@ class Attempts:
 
     def accept(self, name: str, **params: Any) -> Plan:
         """The plan of a batch: of everything that is pending, unless the params say otherwise."""
-        run = Run(
-            pipeline=self.pipeline,
-            datasets=[self.pipeline],
-            run_id=name,
-            run_type="manual",
-            batch_id=batch_id_of(self.pipeline, name, "2026-01-01"),
-            batch_date="2026-01-01",
-            params=resolve_params(params),
-            user="ann",
-        )
+        run = run_of(name, pipeline=self.pipeline, **params)
         return accept_files(self.settings, self.connect, run)
 
     def take_epoch(self) -> int:

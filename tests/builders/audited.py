@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay import ledger
-from assay.batch.params import RunParams
 from assay.batch.plan import Plan
 from assay.batch.verdicts import Verdict
 from assay.contracts.load import gold_contracts, load_contract
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.intake.archive import archive_files
 from assay.operations.abandon import abandon_batch
 from assay.settings import Settings
 from assay.verify import Check, audit
+from builders.accepting import run_of
 from builders.attempts import BUILD, PIPELINE, Attempts
 from builders.deliveries import deliver, make_set
 
@@ -90,15 +90,7 @@ def live_through(attempts: Attempts, site: Site, folder: Path) -> Past:
 
 
 def accept_rebuild(attempts: Attempts) -> Plan:
-    run = Run(
-        pipeline=PIPELINE,
-        datasets=[PIPELINE],
-        run_id="rebuild",
-        run_type="manual",
-        batch_id=batch_id_of(PIPELINE, "rebuild", "2026-01-01"),
-        batch_date="2026-01-01",
-        params=RunParams(full_rebuild=True),
-    )
+    run = run_of("rebuild", pipeline=PIPELINE, full_rebuild=True)
     return accept_files(attempts.settings, attempts.connect, run)
 
 

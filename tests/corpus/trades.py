@@ -14,6 +14,15 @@ from collections.abc import Callable, Iterable
 
 from corpus.case import Case, accepted, rejected
 
+TIMES = {
+    "words": "not-a-date",
+    "zero": "0000-00-00",
+    "february_29": "2026-02-29T00:00:00",
+    "hour_24": "2026-01-01T24:00:00",
+    "year_10000": "10000-01-01",
+    "epoch_ms": "1767225600000",
+    "other_order": "31/01/2026",
+}
 GOOD_ROW = {
     "TradeId": "00000000-0000-4000-8000-000000000000",
     "CustomerId": "10000000-0000-4000-8000-000000000000",
@@ -379,18 +388,9 @@ def values() -> list[Case]:
         "three_decimals": "1.005",
         "null_word": "NULL",
     }
-    days = {
-        "words": "not-a-date",
-        "zero": "0000-00-00",
-        "february_29": "2026-02-29T00:00:00",
-        "hour_24": "2026-01-01T24:00:00",
-        "year_10000": "10000-01-01",
-        "epoch_ms": "1767225600000",
-        "other_order": "31/01/2026",
-    }
     return [
         *(one(f"number_{n}", "from_cost.unparseable", From_Cost=v) for n, v in numbers.items()),
-        *(one(f"day_{n}", "updated_on.unparseable", Updated_on=v) for n, v in days.items()),
+        *(one(f"day_{n}", "updated_on.unparseable", Updated_on=v) for n, v in TIMES.items()),
         one("null_trade_id", "trade_id.missing", TradeId=""),
         one("blank_customer_id", "customer_id.missing", CustomerId="   "),
         one("unknown_currency", "from_currency.unknown", From_Currency="XXX"),

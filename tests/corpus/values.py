@@ -8,7 +8,7 @@ from assay.contracts.columns import Column
 from corpus.case import Case, accepted
 from corpus.good_records import GoodRecords
 from corpus.json_files import as_line, lines
-from corpus.trades import line, text
+from corpus.trades import TIMES, line, text
 
 NUMBERS = {
     "words": "abc",
@@ -18,15 +18,6 @@ NUMBERS = {
     "thousands": "1,000.00",
     "full_width": "\uff11\uff12",
     "null_word": "null",
-}
-TIMES = {
-    "words": "not-a-date",
-    "zero": "0000-00-00",
-    "february_29": "2026-02-29T00:00:00",
-    "hour_24": "2026-01-01T24:00:00",
-    "year_10000": "10000-01-01",
-    "epoch_ms": "1767225600000",
-    "other_order": "31/01/2026",
 }
 Write = Callable[[list[dict[str, str]]], bytes]
 

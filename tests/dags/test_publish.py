@@ -11,9 +11,9 @@ import pytest
 
 from assay import ledger
 from assay.batch.plan import write_plan
-from assay.batch.verdicts import Verdict
 from builders.batches import make_plan
 from builders.ledger_rows import start_batch
+from builders.verdicts import OVERRIDDEN
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from conftest import Database
 
 EVENT = "silver.trades"
-VERDICT = Verdict(
-    table_name=EVENT,
-    expectation="known status",
-    frame="rows",
-    type="x",
-    kwargs={},
-    severity="fail",
-    success=False,
-    overridden=True,
-    overridden_by="ada",
-    override_reason="late feed",
-)
 
 
 @pytest.fixture
@@ -50,7 +38,7 @@ def released_by_a_killed_attempt(
     plan = make_plan(tmp_path, "b1", [], export_format="csv")
     with database.connect(autocommit=True) as connection:
         start_batch(connection, "b1", "COMMITTED", "PUBLISHED")
-        ledger.record_validation(connection, "b1", 1, "silver", [VERDICT])
+        ledger.record_validation(connection, "b1", 1, "silver", [OVERRIDDEN])
         epoch = ledger.take_epoch(connection, "trades", "one")
         ledger.start_task(connection, batch_id="b1", task_id="publish", epoch=epoch, try_number=1)
         facts = {"pipeline": "trades", "batch_id": "b1", "epoch": epoch, "generation": 1}

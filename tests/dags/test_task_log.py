@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,12 +14,15 @@ from structlog.testing import capture_logs
 
 from assay.events.event import Failed, Progress, StageFinished
 from assay.events.sinks import emit
+from assay_airflow.operators.spark_stage import SparkJobOperator
 from assay_airflow.task_log import begin, relayed
 
 JOB = """
 from assay.events.event import StageFinished
 from assay.events.sinks import emit
 print('26/01/01 WARN Utils: a line of the JVM, with 100% of a core', flush=True)
+print('26/01/01 WARN NativeCodeLoader: Unable to load native-hadoop library for your platform...')
+print('WARNING: Using incubator modules: jdk.incubator.vector', flush=True)
 print('{"timestamp": not an object of ours')
 emit(StageFinished('b1', 'ingest_bronze', '10 rows; 100% new', 1.5, 3))
 """
@@ -89,3 +93,20 @@ def test_json_has_the_facts_at_the_top_of_every_line(monkeypatch: pytest.MonkeyP
     assert failed["event"] == "two\nlines"
     assert failed.items() >= {**keys, "error": "BatchError", "log_level": "error"}.items()
     assert "sentence" not in failed, "told twice"
+
+
+def test_command_is_logged_without_its_settings_and_run_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ASSAY_SPARK", "spark://local")
+    operator = SparkJobOperator(task_id="t", stage="ingest_bronze", program="run_stage.py")
+    operator.conf = {"spark.a": "1", "spark.b": "2"}
+    operator.application_args = ["plan.json", "7"]
+    hook = operator._get_hook()
+    command = hook._build_spark_submit_command("run_stage.py")
+    assert [*pairwise(command)].count(("--conf", "spark.b=2")) == 1
+    logged = hook._mask_cmd(command)
+    assert "--conf" not in logged
+    assert "spark.a" not in logged
+    assert "run_stage.py plan.json 7 (2 settings of Spark left out" in logged
+    assert hook._mask_cmd("a line with password=x") != "a line with password=x", "still masked"

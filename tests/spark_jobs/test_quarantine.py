@@ -5,7 +5,6 @@ Of funds, for they have no gold of their own, which keeps five batches short.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assay.batch.plan import Plan
-from assay.contracts import folders
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError, ReconciliationError
 from assay.ledger import take_epoch
@@ -24,8 +22,7 @@ from assay.quarantine.selection import require_open
 from assay.settings import load_settings
 from builders.attempts import Attempts
 from builders.content import hash_delta, hash_postgres
-from builders.contracts import copy_contracts
-from builders.deliveries import age
+from builders.funds import FUNDS, changing_rules, deliver
 from spark_jobs.chain import STAGES
 from spark_jobs.gates.validate_bronze import bronze_gate
 from spark_jobs.gates.validate_silver import silver_gate
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
 
     from conftest import Database
 
-FUNDS = "mutual_funds"
-PLAIN = {"name": "a fund", "company_id": "1", "holdings": "10", "timestamp": "2026-01-01T10:00:00"}
 Balance = tuple[int, int, int, int, int]
 
 
@@ -50,26 +45,8 @@ def pipeline(
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Change a text of the dataset's contract, in a copy of all contracts."""
-    copy = tmp_path / "contracts"
-    copy_contracts(copy)
-    monkeypatch.setattr(folders, "CONTRACTS", copy)
-
-    def change(old: str, new: str) -> None:
-        path = copy / "datasets" / FUNDS / "dataset.yaml"
-        assert path.read_text().count(old) == 1
-        path.write_text(path.read_text().replace(old, new))
-        load_contract.cache_clear()
-
-    yield change
-    load_contract.cache_clear()
-
-
-def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> None:
-    path = pipeline.settings.landing / pipeline.pipeline / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps({**PLAIN, **record}) + "\n" for record in records))
-    age(path)
+    with changing_rules(tmp_path, monkeypatch) as change:
+        yield change
 
 
 def release(pipeline: Attempts, plan: Plan, *stages: str) -> None:

@@ -13,16 +13,15 @@ import psutil
 import pytest
 
 from assay.batch.plan import Plan
-from assay.contracts import folders
 from assay.contracts.load import load_contract
 from assay.errors import BatchError, FencedError
 from assay.operations.rollback import Request, find_pipeline, roll_back
 from assay.settings import load_settings
 from builders.attempts import Attempts, is_stopped, wait_until
 from builders.content import hash_delta, hash_postgres
-from builders.contracts import copy_contracts
-from builders.deliveries import age, make_set
 from builders.deliveries import deliver as deliver_files
+from builders.deliveries import make_set
+from builders.funds import FUNDS, changing_rules, deliver
 from spark_jobs.stages.commit import commit_batch
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     from conftest import Database
 
-FUNDS = "mutual_funds"
-PLAIN = {"name": "a fund", "company_id": "1", "holdings": "10", "timestamp": "2026-01-01T10:00:00"}
 FAILPOINTS = [
     "before restoring",
     "after restoring silver.mutual_funds",
@@ -53,26 +50,8 @@ def pipeline(
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Change a text of the dataset's contract, in a copy of all contracts."""
-    copy = tmp_path / "contracts"
-    copy_contracts(copy)
-    monkeypatch.setattr(folders, "CONTRACTS", copy)
-
-    def change(old: str, new: str) -> None:
-        path = copy / "datasets" / FUNDS / "dataset.yaml"
-        path.write_text(path.read_text().replace(old, new))
-        load_contract.cache_clear()
-
-    yield change
-    load_contract.cache_clear()
-
-
-def deliver(pipeline: Attempts, name: str, *records: dict[str, str]) -> Path:
-    path = pipeline.settings.landing / FUNDS / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps({**PLAIN, **record}) + "\n" for record in records))
-    age(path)
-    return path
+    with changing_rules(tmp_path, monkeypatch) as change:
+        yield change
 
 
 def commit(pipeline: Attempts, name: str, **params: Any) -> Plan:

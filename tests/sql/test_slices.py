@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from assay.batch.slices import SLICES
 from assay.batch.states import HOLDS_NOTHING, BatchState
@@ -28,6 +30,7 @@ FILE_OF_BEFORE = """
                                 records, size_bytes, header, location, slice_date)
     VALUES (%s, 'trades', 'csv', %s, 'a.csv', %s, '', 1, 1, '{}', '', '2026-01-01')
 """
+ROOM = "0019a_own_column_slice_id.sql"
 CONTENT = "c0ffee"
 TAKEN = Delivery("trades", "a.csv", CONTENT, "accepted", records=1)
 
@@ -38,14 +41,32 @@ def add_batch(
     connection.execute(BATCH, [name, pipeline, name, state])
 
 
+@contextmanager
+def migrated_before(
+    database: Database, folder: Path, name: str
+) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's connection to a database with the migrations before this one."""
+    for path in DDL.glob("*.sql"):
+        if path.name < name:
+            (folder / path.name).write_text(path.read_text())
+    with database.connect("assay_owner", autocommit=True) as connection:
+        migrate(connection, folder)
+        yield connection
+
+
 @pytest.fixture
 def before(empty_database: Database, tmp_path: Path) -> Iterator[psycopg.Connection[Any]]:
     """The owner's connection to a database from before there were slices."""
-    for path in DDL.glob("*.sql"):
-        if path.name < "0020":
-            (tmp_path / path.name).write_text(path.read_text())
-    with empty_database.connect("assay_owner", autocommit=True) as connection:
-        migrate(connection, tmp_path)
+    with migrated_before(empty_database, tmp_path, "0020") as connection:
+        yield connection
+
+
+@pytest.fixture
+def before_own_slice_id(
+    empty_database: Database, tmp_path: Path
+) -> Iterator[psycopg.Connection[Any]]:
+    """The same, and from before there was room for them."""
+    with migrated_before(empty_database, tmp_path, ROOM) as connection:
         yield connection
 
 
@@ -114,6 +135,42 @@ def test_a_content_that_two_pipelines_took_before_stops_no_migration(
     record_deliveries(before, "b3", [Delivery("trades", "b.csv", "beef", "accepted")])
     with pytest.raises(BatchError, match=r"b4: .*beef"):
         record_deliveries(before, "b4", [Delivery("trades", "b.csv", "beef", "accepted")])
+
+
+def test_a_served_table_with_a_column_slice_id_of_its_own_stops_no_migration(
+    before_own_slice_id: psycopg.Connection[Any],
+) -> None:
+    before = before_own_slice_id
+    for name, own in (("a", "slice_id text"), ("b", "slice_id int, slice_id_value int")):
+        before.execute(f"CREATE TABLE serving.{name} ({own}, file_id text)")
+        into = sql.SQL("INSERT INTO serving.{} (slice_id, file_id) VALUES (7, %s)")
+        before.execute(into.format(sql.Identifier(name)), [CONTENT])
+    before.execute("CREATE TABLE serving.of_a_person (slice_id text)")
+    migrate(before)
+
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        return before.execute(query).fetchall()
+
+    assert ask("SELECT slice_id, slice_id_value FROM serving.a") == [(CONTENT, "7")]
+    named = "SELECT slice_id, slice_id_value_value, slice_id_value FROM serving.b"
+    assert ask(named) == [(CONTENT, 7, None)]
+    assert ask("SELECT slice_id FROM serving.of_a_person") == [], "it is none of ours"
+
+
+def test_room_for_slice_id_is_made_before_there_are_slices_only(
+    before_own_slice_id: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """A home that has 0020 gets the file that stands before it afterwards."""
+    before = before_own_slice_id
+    later = tmp_path / "later"
+    later.mkdir()
+    for path in DDL.glob("*.sql"):
+        if path.name != ROOM:
+            (later / path.name).write_text(path.read_text())
+    migrate(before, later)
+    before.execute("CREATE TABLE serving.odd (slice_id text, file_id text)")
+    assert migrate(before) == [ROOM]
+    assert before.execute("SELECT slice_id, file_id FROM serving.odd").fetchall() == []
 
 
 @pytest.mark.parametrize("gives_up", HOLDS_NOTHING)

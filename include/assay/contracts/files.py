@@ -17,6 +17,7 @@ from assay.contracts.columns import DatasetColumn, Value
 from assay.contracts.delivery import DatasetSource
 from assay.contracts.facts import Facts, Fault, Text, nearest
 from assay.contracts.model import Expectation, Keys, OfFiles, OfGold, OfSilver, OfTable
+from assay.contracts.reserved import reserved_in_dataset, reserved_in_gold
 from assay.contracts.standard_expectations import (
     MOST_QUARANTINED,
     of_bronze,
@@ -88,6 +89,7 @@ class DatasetFile(OfTable, OfFiles, OfSilver):
         silver = [column.name for column in self.silver_columns]
         bronze = [column.name for column in self.bronze_columns]
         yield from twice_named(self.columns, bronze, silver)
+        yield from reserved_in_dataset(self.columns, is_served=bool(self.serving))
         yield from key_faults(self.keys, self.silver_columns)
         for key in ("event_time", "partition_by"):
             yield from unless_one_of((key,), getattr(self, key), silver)
@@ -115,12 +117,13 @@ class GoldFile(OfTable, OfGold):
 
     @property
     def all_expectations(self) -> tuple[Expectation, ...]:
-        derived = of_gold(self.keys, self.one_row_per, bool(self.totals))
+        derived = of_gold(self.keys, self.one_row_per, self.totals)
         return with_written(derived, self.expectations)
 
     def faults(self) -> Iterator[Fault]:
         names = [column.name for column in self.columns]
         yield from twice_named(self.columns, names)
+        yield from reserved_in_gold(self.columns)
         yield from key_faults(self.keys, self.columns)
         yield from unless_one_of(("partition_by",), self.partition_by, names)
         for total in self.totals:

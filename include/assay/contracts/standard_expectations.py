@@ -6,7 +6,7 @@ gates ask for what batches of before were never asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -81,13 +81,21 @@ def of_silver(
 
 
 def of_gold(
-    keys: Sequence[str], one_row_per: str | None, has_totals: bool
+    keys: Sequence[str], one_row_per: str | None, totals: Mapping[str, str]
 ) -> Iterator[Expectation]:
-    """What follows from the key and the totals."""
+    """What follows from the key and the totals.
+
+    A column that counts the rows of the only dataset says that a group has some; where there are
+    several datasets, a group may have none of one.
+    """
     yield _unique(keys, one_row_per)
-    if has_totals:
+    if totals:
         pair = {"column_A": "gold", "column_B": "silver"}
         yield _strict("totals equal silver", "totals", EQUAL, **pair)
+    for column, summed in totals.items():
+        if summed == "rows":
+            some = {"column": column, "min_value": 1}
+            yield _expectation(f"a group has {column}", "rows", BETWEEN, **some)
 
 
 def _of_key(column: DatasetColumn) -> Expect:

@@ -110,7 +110,8 @@ def _summary_without_batch(connection: Connection, pipeline: str, run_id: str) -
         return ""
     batch_id, error = rows[0]
     first = [f"FAILED: {on_one_line(error, LONGEST_CAUSE)}"] if error else []
-    return "\n".join([*first, *map(on_one_line, _told_by_tasks(connection, batch_id))])
+    told = "; ".join(on_one_line(line) for line in _told_by_tasks(connection, batch_id))
+    return "\n".join(filter(None, [*first, told]))
 
 
 def _first_line(

@@ -9,15 +9,9 @@ from functools import cache
 
 import duckdb
 
+from assay.contracts.reserved import ALL, free_name
+
 LONGEST = 60  # bytes; Postgres cuts a name off at 63
-# Columns that rows have on their way through the layers.
-TAKEN = (
-    *("batch_id", "file_id", "source_file", "record_number", "ingested_at", "row_hash", "row_id"),
-    *("reasons", "raw", "delivered", "text", "malformed_record", "unknown_columns", "held_back"),
-    *("class", "settled", "replaced", "deleted", "version", "place", "delivery", "alone", "leads"),
-    *("is_copy", "first_version", "first_hash", "first_place", "base_row", "base_version"),
-    *("base_hash", "base_place", "same_as_silver", "file_name", "slice_id", "rounded"),
-)
 SPELT_OUT = str.maketrans({"\u00df": "ss", "\u00e6": "ae", "\u00f8": "o", "\u0142": "l"})
 
 
@@ -42,7 +36,7 @@ def _allowed(name: str) -> str:
     """The name, changed where SQL or a table on the way has another meaning for it."""
     if not name or name[0].isdigit():
         name = f"column_{name}".rstrip("_")
-    return f"{name}_value" if name in TAKEN or name in reserved_words() else name
+    return free_name(name) if name in ALL or name in reserved_words() else name
 
 
 @cache

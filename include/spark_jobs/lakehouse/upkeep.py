@@ -16,7 +16,6 @@ from pyspark.sql import SparkSession
 
 from assay.errors import BatchError
 from assay.storage.delta_history import base_of, head
-from assay.words import count
 from spark_jobs.lakehouse.tables import set_properties, with_settings
 
 # A table is compacted when it has more files of less than SMALL bytes than MOST_SMALL, not
@@ -64,21 +63,19 @@ def compact(spark: SparkSession, path: str) -> int:
 
 def vacuum(
     spark: SparkSession, path: str, versions: Iterable[int], days: int, *, dry_run: bool
-) -> str:
+) -> int | None:
     """Remove files that no version of the last days, and none of `versions`, reads.
 
-    Returns what went, or would go. Besides what is asked for, the newest content and what it was
-    made on stay readable. Delta forgets after `days` which version read a file that was removed,
-    so where an older version is needed nothing goes.
+    Returns how many went, or would go; None when none may. Besides what is asked for, the newest
+    content and what it was made on stay readable. Delta forgets after `days` which version read a
+    file that was removed, so where an older version is needed nothing goes.
     """
     newest = head(path)
     standing = {newest.version, base_of(path, newest.batch_id).version}
     oldest = _oldest_removal(path, standing | {*versions})
     if oldest < time.time() - days * 24 * HOUR + MARGIN:
-        ago = count(days, "day")
-        return f"no file removed, for a version that was replaced {ago} ago is still needed"
-    removable = remove_files(spark, path, dry_run=dry_run)
-    return f"{count(removable, 'file')} {'to remove' if dry_run else 'removed'}"
+        return None
+    return remove_files(spark, path, dry_run=dry_run)
 
 
 def remove_files(spark: SparkSession, path: str, *, dry_run: bool) -> int:

@@ -54,16 +54,20 @@ def main() -> None:
 
 def maintain_tables(spark: SparkSession, request: Request) -> UpkeepResult:
     """Maintain one table after the other, each while no pipeline that writes it has a job."""
-    lines = []
+    lines, removed = [], 0
     for each in request.tables:
         if DeltaTable.is_deltatable(each.path):
             with _alone(request, each):
-                lines.append(f"{each.table}: {_maintain(spark, each, dry_run=request.dry_run)}")
+                went, done = _maintain(spark, each, dry_run=request.dry_run)
+            removed += went
+            lines.append(f"{each.table}: {done}")
             emit(Progress(lines[-1]))
-    return UpkeepResult(lines=lines, summary=count(len(lines), "table"))
+    told = f"{count(len(lines), 'table')} kept, {_removed(removed, dry_run=request.dry_run)}"
+    return UpkeepResult(lines=lines, summary=told)
 
 
-def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:
+def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> tuple[int, str]:
+    """How many files went, or would go, and all that was done."""
     contract = contract_of(each.table)
     done = []
     if not dry_run and upkeep.keep_properties(spark, each.path, schemas.retention(contract)):
@@ -71,8 +75,17 @@ def _maintain(spark: SparkSession, each: TableUpkeep, *, dry_run: bool) -> str:
     if each.table.startswith(("silver.", "gold.")):
         done.append(_compact(spark, each.path, dry_run=dry_run))
     days = contract.retention_days
-    done.append(upkeep.vacuum(spark, each.path, each.versions, days, dry_run=dry_run))
-    return "; ".join(done)
+    removed = upkeep.vacuum(spark, each.path, each.versions, days, dry_run=dry_run)
+    if removed is None:
+        ago = f"a version that was replaced {count(days, 'day')} ago is still needed"
+        done.append(f"no file removed, for {ago}")
+    else:
+        done.append(_removed(removed, dry_run=dry_run))
+    return removed or 0, "; ".join(done)
+
+
+def _removed(files: int, *, dry_run: bool) -> str:
+    return f"{count(files, 'file')} {'to remove' if dry_run else 'removed'}"
 
 
 def _compact(spark: SparkSession, path: str, *, dry_run: bool) -> str:

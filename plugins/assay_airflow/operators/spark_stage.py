@@ -25,7 +25,7 @@ from assay.events.sinks import emit
 from assay.settings import JOB_PROGRAMS, load_settings
 from assay_airflow.attempts import Attempt, planned_attempt, pull_plan_path
 from assay_airflow.connections import SPARK, connect
-from assay_airflow.task_log import relayed
+from assay_airflow.task_log import relayed, without_settings
 
 if TYPE_CHECKING:
     from assay.spark_runtime.launch import SparkLaunch
@@ -71,10 +71,11 @@ class SparkJobOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provid
         return read_result(folder, self.stage, epoch)
 
     def _get_hook(self) -> Any:
-        """The provider's, which logs each line that the job prints; events among them are ours."""
+        """The provider's, which logs its command and each line of the job; events are ours."""
         hook = super()._get_hook()
-        log_lines = hook._process_spark_submit_log
+        log_lines, as_text = hook._process_spark_submit_log, hook._mask_cmd
         hook._process_spark_submit_log = lambda lines: log_lines(relayed(lines))
+        hook._mask_cmd = lambda command: as_text(without_settings(command))
         return hook
 
 

@@ -10,20 +10,12 @@ import psycopg
 
 from assay import ledger
 from assay.airflow_ui.notes import LONGEST_NOTE, as_note
-from assay.batch.verdicts import Verdict
 from assay.ledger import Delivery
 from builders.ledger_rows import bring_to, release, start_batch
+from builders.verdicts import NOT_MET, OVERRIDDEN
 
 Connection = psycopg.Connection[Any]
-VERDICT = Verdict(
-    table_name="silver.trades",
-    expectation="",
-    frame="rows",
-    type="expect_table_row_count_to_be_between",
-    kwargs={},
-    severity="warn",
-    success=False,
-)
+WARNING = replace(NOT_MET, severity="warn")
 
 
 def deliver(loader: Connection, batch_id: str, *rejected: str) -> None:
@@ -88,15 +80,11 @@ def test_batch_that_was_left_in_the_middle_says_what_next(loader: Connection) ->
 
 def test_override_and_warning_have_words_of_their_own(loader: Connection) -> None:
     publish(loader, "b1", new=1)
-    by_ada = {"overridden": True, "overridden_by": "ada", "override_reason": "late feed"}
     for epoch, verdicts in (
-        (1, [replace(VERDICT, expectation="of an older attempt")]),
+        (1, [replace(WARNING, expectation="of an older attempt")]),
         (
             2,
-            [
-                replace(VERDICT, expectation="few rows"),
-                replace(VERDICT, expectation="known status", severity="fail", **by_ada),
-            ],
+            [replace(WARNING, expectation="few rows"), OVERRIDDEN],
         ),
     ):
         ledger.record_validation(loader, "b1", epoch, "silver", verdicts)
@@ -146,6 +134,28 @@ def test_run_without_a_batch_has_a_note_of_its_attempts(loader: Connection) -> N
     assert ledger.summary_of_run(loader, "house", "run 1") == "purge_work: 2 folders removed"
     assert ledger.summary_of_run(loader, "trades", "run 1") == "FAILED: the run is refused: x"
     assert ledger.summary_of_run(loader, "trades", "run 2") == ""
+
+
+def test_first_line_of_a_run_that_keeps_house_says_what_every_task_did(loader: Connection) -> None:
+    batch_id = f"house_2026-01-01_{hashlib.sha256(b'run 1').hexdigest()[:8]}"
+    told = (
+        "work folders: 2 folders removed, 1.0 MB",
+        "maintain_tables: 26 tables kept, 4 files removed",
+        "archive: 0 files removed; history: 0 folders removed, 0.0 MB",
+    )
+    for epoch, summary in enumerate(told):
+        facts: dict[str, Any] = {"batch_id": batch_id, "task_id": f"t{epoch}", "epoch": epoch}
+        ledger.start_task(loader, **facts, try_number=1)
+        ledger.finish_task(loader, **facts, state="SUCCESS", summary=summary, error=None)
+    assert ledger.summary_of_run(loader, "house", "run 1") == "; ".join(told)
+    ledger.start_task(loader, batch_id=batch_id, task_id="t3", epoch=3, try_number=1)
+    ledger.finish_task(
+        loader, batch_id=batch_id, task_id="t3", epoch=3, state="FAILED", summary="", error="full"
+    )
+    assert ledger.summary_of_run(loader, "house", "run 1").splitlines() == [
+        "FAILED: full",
+        "; ".join(told),
+    ]
 
 
 def test_note_is_cut_below_its_first_line_and_shows_names_as_they_are() -> None:

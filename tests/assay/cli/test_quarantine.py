@@ -20,7 +20,7 @@ from assay.ledger.views.quarantine import Filter
 from assay.quarantine import patch_form, patches
 from assay.quarantine.patch_form import export_rows
 from assay.quarantine.patches import deliver_patch
-from assay.settings import CONTRACTS, Settings, load_settings
+from assay.settings import CONTRACTS, Settings
 from builders.feeds import make_feed
 
 if TYPE_CHECKING:
@@ -167,11 +167,6 @@ def test_export_as_json_lines_nests_the_fields_as_delivered(
     (record,) = map(json.loads, out.read_text().splitlines())
     assert record["row_id"] == "f:4"
     assert record["details"] == {"exchange": "NYSE"}
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
 
 
 def test_patch_is_delivered_under_a_name_that_ordinary_runs_leave(

@@ -85,8 +85,14 @@ def test_the_share_that_may_be_quarantined_is_in_the_name(
 def test_gold_is_unique_and_adds_up() -> None:
     assert [*expected("gold", keys=["a", "b"])] == ["one row per a and b"]
     found = expected("gold", keys=["a", "b"], one_row_per="day and pair", totals={"n": "rows"})
-    assert [*found] == ["one row per day and pair", "totals equal silver"]
+    assert [*found] == ["one row per day and pair", "totals equal silver", "a group has n"]
     assert found["one row per day and pair"].kwargs == {"column_list": ["a", "b"]}
+    assert found["a group has n"].kwargs == {"column": "n", "min_value": 1}
+
+
+def test_a_group_of_several_datasets_may_have_no_row_of_one() -> None:
+    found = expected("gold", datasets=["x", "y"], totals={"n": "x.rows", "b": "y.rows"})
+    assert [*found] == ["one row per a", "totals equal silver"]
 
 
 def test_a_column_of_gold_knows_no_rule_of_delivered_texts() -> None:

@@ -17,14 +17,13 @@ import pytest
 from deltalake import CommitProperties, write_deltalake
 
 from assay.batch.inputs import Rebuild, Slices
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan, read_plan
 from assay.errors import BatchError
 from assay.intake import accept, judge, landing
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, set_batch_state
-from assay.settings import Settings, load_settings
-from builders.deliveries import age
+from assay.settings import Settings
+from builders.accepting import land, run_of, second_move_fails
 from builders.ledger_rows import commit
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, rows, text
@@ -33,34 +32,8 @@ Connect = Callable[[], psycopg.Connection[Any]]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
-@pytest.fixture
 def connect(database: Any) -> Connect:
     return lambda: database.connect()
-
-
-def a_run(name: str = "one", run_type: str = "manual", **params: Any) -> Run:
-    day = "2026-01-01"
-    return Run(
-        pipeline="trades",
-        datasets=["trades"],
-        run_id=name,
-        run_type=run_type,  # type: ignore[arg-type]
-        batch_id=batch_id_of("trades", name, day),
-        batch_date=day,
-        params=resolve_params(params),
-        user="ann",
-    )
-
-
-def land(settings: Settings, name: str, content: bytes | None = None) -> Path:
-    path = settings.landing / "trades" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text(HEADER, *rows()) if content is None else content)
-    return age(path)
 
 
 def files_below(folder: Path) -> list[str]:
@@ -78,7 +51,7 @@ def test_whole_corpus_gets_its_verdicts_and_nothing_is_lost(
     cases: dict[str, Case] = {case.delivered_as: case for case in all_cases()}
     for name, case in cases.items():
         land(settings, name, case.content)
-    run = a_run()
+    run = run_of("one")
     plan = accept_files(settings, connect, run)
 
     with connect() as connection:
@@ -107,7 +80,7 @@ def test_plan_lists_the_accepted_file_under_its_content(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv.gz", gzip.compress(text(HEADER, *rows())))
-    run = a_run(gate_policy="override", override_reason="known gap")
+    run = run_of("one", gate_policy="override", override_reason="known gap")
     plan = accept_files(settings, connect, run)
     (file,) = plan.slices
     assert file.path == str(settings.accepted / "trades" / f"{file.slice_id}.csv.gz")
@@ -123,9 +96,9 @@ def test_retry_returns_the_frozen_plan_and_takes_nothing(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    first = accept_files(settings, connect, a_run())
+    first = accept_files(settings, connect, run_of("one"))
     late = land(settings, "b.csv", text(HEADER, row(9)))
-    assert accept_files(settings, connect, a_run()) == first
+    assert accept_files(settings, connect, run_of("one")) == first
     assert late.exists()
 
 
@@ -134,12 +107,12 @@ def test_known_content_is_a_duplicate_under_any_name(
 ) -> None:
     land(settings, "a.csv")
     land(settings, "b.csv")
-    accept_files(settings, connect, a_run("one"))
-    assert verdicts(connect, a_run("one").batch_id) == {"a.csv": "accepted", "b.csv": "duplicate"}
+    accept_files(settings, connect, run_of("one"))
+    assert verdicts(connect, run_of("one").batch_id) == {"a.csv": "accepted", "b.csv": "duplicate"}
 
     land(settings, "a.csv")
     land(settings, "c.csv")
-    plan = accept_files(settings, connect, a_run("two"))
+    plan = accept_files(settings, connect, run_of("two"))
     assert verdicts(connect, plan.batch_id) == {"a.csv": "duplicate", "c.csv": "duplicate"}
     assert not plan.has_work
     assert said[-1] == "0 files, 0 records accepted; 2 duplicates"
@@ -147,25 +120,25 @@ def test_known_content_is_a_duplicate_under_any_name(
     assert files_below(kept) == ["a.csv", "c.csv"]
     with connect() as connection:
         reasons = {d.reason for d in deliveries(connection, plan.batch_id)}
-    assert reasons == {f"same content as a file of batch {a_run('one').batch_id}"}
+    assert reasons == {f"same content as a file of batch {run_of('one').batch_id}"}
 
 
 def test_same_name_with_other_content_is_a_new_delivery(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    accept_files(settings, connect, a_run("one"))
+    accept_files(settings, connect, run_of("one"))
     land(settings, "a.csv", text(HEADER, row(7)))
-    plan = accept_files(settings, connect, a_run("two"))
+    plan = accept_files(settings, connect, run_of("two"))
     assert [file.records for file in plan.slices] == [1]
 
 
 def test_rejected_content_is_checked_again(settings: Settings, connect: Connect) -> None:
     land(settings, "a.txt")
-    first = accept_files(settings, connect, a_run("one"))
+    first = accept_files(settings, connect, run_of("one"))
     assert verdicts(connect, first.batch_id) == {"a.txt": "rejected"}
     land(settings, "a.csv")
-    plan = accept_files(settings, connect, a_run("two"))
+    plan = accept_files(settings, connect, run_of("two"))
     assert verdicts(connect, plan.batch_id) == {"a.csv": "accepted"}
 
 
@@ -174,7 +147,7 @@ def test_reason_file_never_replaces_a_delivery_of_that_name(
 ) -> None:
     land(settings, "a.csv", b"")
     land(settings, "a.csv.reason.txt", b"delivered")
-    plan = accept_files(settings, connect, a_run())
+    plan = accept_files(settings, connect, run_of("one"))
     with connect() as connection:
         kept = {d.source_file: Path(d.location) for d in deliveries(connection, plan.batch_id)}
     assert kept["a.csv"].read_bytes() == b""
@@ -191,7 +164,7 @@ def test_links_and_pipes_are_rejected_and_odd_names_work(
     os.mkfifo(root / "pipe.csv")
     land(settings, os.fsdecode(b"caf\xe9.csv"), text(HEADER, row(8)))
     land(settings, "n" * 251 + ".txt", text(HEADER, row(9)))
-    plan = accept_files(settings, connect, a_run())
+    plan = accept_files(settings, connect, run_of("one"))
     found = verdicts(connect, plan.batch_id)
     assert found.pop("n" * 251 + ".txt") == "rejected"
     (odd,) = [name for name in found if name.startswith("caf\\xe9.csv~")]
@@ -227,8 +200,8 @@ def test_attempt_that_is_cut_off_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(module, step, cut_off)
         with pytest.raises(CutOffError):
-            accept_files(settings, connect, a_run())
-    plan = accept_files(settings, connect, a_run())
+            accept_files(settings, connect, run_of("one"))
+    plan = accept_files(settings, connect, run_of("one"))
     assert [file.source_file for file in plan.slices] == ["a.csv"]
     assert Path(plan.slices[0].path).is_file()
     assert verdicts(connect, plan.batch_id) == {
@@ -243,20 +216,10 @@ def test_moves_that_are_cut_off_half_way_keep_their_recorded_verdicts(
 ) -> None:
     for name in ("a.csv", "b.csv"):
         land(settings, name)
-    real, calls = judge.move_file, []
-
-    def move_one(source: Path, target: Path) -> bool:
-        calls.append(source)
-        if len(calls) > 1:
-            raise BatchError("cut off")
-        return real(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(judge, "move_file", move_one)
-        with pytest.raises(BatchError, match="cut off"):
-            accept_files(settings, connect, a_run())
+    with second_move_fails(monkeypatch, judge):
+        accept_files(settings, connect, run_of("one"))
     land(settings, "late.csv", text(HEADER, row(5)))
-    plan = accept_files(settings, connect, a_run())
+    plan = accept_files(settings, connect, run_of("one"))
     assert verdicts(connect, plan.batch_id) == {"a.csv": "accepted", "b.csv": "duplicate"}
     assert files_below(settings.landing) == ["trades/late.csv"]
 
@@ -264,7 +227,7 @@ def test_moves_that_are_cut_off_half_way_keep_their_recorded_verdicts(
 def test_nothing_pending_is_an_empty_batch(
     settings: Settings, connect: Connect, said: list[str]
 ) -> None:
-    plan = accept_files(settings, connect, a_run(run_type="scheduled"))
+    plan = accept_files(settings, connect, run_of(run_type="scheduled"))
     assert not plan.has_work
     assert said == ["nothing new"]
     with connect() as connection:
@@ -278,11 +241,11 @@ def names_of(plan: Plan) -> list[str]:
 def test_day_and_glob_choose_the_files(settings: Settings, connect: Connect) -> None:
     for number, name in enumerate(["t_2026-01-01.csv", "t_2026-01-02.csv", "u_2026-01-02.csv"]):
         land(settings, name, text(HEADER, row(number)))
-    backfill = accept_files(settings, connect, a_run("bf", run_type="backfill"))
+    backfill = accept_files(settings, connect, run_of("bf", run_type="backfill"))
     assert names_of(backfill) == ["t_2026-01-01.csv"]
     params = {"batch_date": "2026-01-02", "landing_glob": "u*"}
-    assert names_of(accept_files(settings, connect, a_run("m", **params))) == ["u_2026-01-02.csv"]
-    scheduled = accept_files(settings, connect, a_run("s", run_type="scheduled"))
+    assert names_of(accept_files(settings, connect, run_of("m", **params))) == ["u_2026-01-02.csv"]
+    scheduled = accept_files(settings, connect, run_of("s", run_type="scheduled"))
     assert names_of(scheduled) == ["t_2026-01-02.csv"]
 
 
@@ -291,7 +254,7 @@ def test_dry_run_leaves_landing_and_ledger_alone(
 ) -> None:
     land(settings, "a.csv")
     land(settings, "b.csv", b"")
-    plan = accept_files(settings, connect, a_run(dry_run=True))
+    plan = accept_files(settings, connect, run_of(dry_run=True))
     assert files_below(settings.landing) == ["trades/a.csv", "trades/b.csv"]
     assert not settings.accepted.exists()
     assert not plan.commit
@@ -300,7 +263,7 @@ def test_dry_run_leaves_landing_and_ledger_alone(
     assert Path(plan.slices[0].path).read_bytes() == text(HEADER, *rows())
     assert said[-1] == "1 file, 3 records accepted; 1 rejected (empty file)"
     assert verdicts(connect, plan.batch_id) == {}
-    real = accept_files(settings, connect, a_run("real"))
+    real = accept_files(settings, connect, run_of("real"))
     assert names_of(real) == ["a.csv"]
 
 
@@ -309,17 +272,17 @@ def test_full_rebuild_takes_no_file_and_names_the_batches(
 ) -> None:
     for name in ("one", "two"):
         land(settings, "a.csv", text(HEADER, row(len(name), Created_By=name)))
-        accept_files(settings, connect, a_run(name))
+        accept_files(settings, connect, run_of(name))
         with connect() as connection:
-            commit(connection, a_run(name).batch_id, 1)
+            commit(connection, run_of(name).batch_id, 1)
     waiting = land(settings, "b.csv")
     said.clear()
-    plan = accept_files(settings, connect, a_run("re", full_rebuild=True))
+    plan = accept_files(settings, connect, run_of("re", full_rebuild=True))
     assert waiting.exists()
-    assert plan.input == Rebuild([a_run("one").batch_id, a_run("two").batch_id])
+    assert plan.input == Rebuild([run_of("one").batch_id, run_of("two").batch_id])
     assert plan.generation == 2
     assert said == ["rebuild from 2 batches in bronze"]
-    tried = accept_files(settings, connect, a_run("try", full_rebuild=True, dry_run=True))
+    tried = accept_files(settings, connect, run_of("try", full_rebuild=True, dry_run=True))
     assert (tried.commit, tried.bronze_lake) == (False, str(settings.lake))
 
 
@@ -327,7 +290,7 @@ def test_interrupted_commit_of_another_batch_stops_the_next(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    stuck = accept_files(settings, connect, a_run("one")).batch_id
+    stuck = accept_files(settings, connect, run_of("one")).batch_id
     with connect() as connection:
         set_batch_state(connection, stuck, "COMMITTING")
     fence = {"batch_id": stuck, "epoch": 3, "digest": "d"}
@@ -337,20 +300,20 @@ def test_interrupted_commit_of_another_batch_stops_the_next(
     write_deltalake(str(path), rows, commit_properties=properties)
     waiting = land(settings, "b.csv", text(HEADER, row(4)))
     with pytest.raises(BatchError, match=f"assay batch retry {stuck}"):
-        accept_files(settings, connect, a_run("two"))
+        accept_files(settings, connect, run_of("two"))
     assert waiting.exists()
-    assert accept_files(settings, connect, a_run("one")).batch_id == stuck
+    assert accept_files(settings, connect, run_of("one")).batch_id == stuck
 
 
 def test_commit_that_was_cut_off_before_it_wrote_anything_stops_nobody(
     settings: Settings, connect: Connect
 ) -> None:
     land(settings, "a.csv")
-    cut_off = accept_files(settings, connect, a_run("one")).batch_id
+    cut_off = accept_files(settings, connect, run_of("one")).batch_id
     with connect() as connection:
         set_batch_state(connection, cut_off, "COMMITTING")
         land(settings, "b.csv", text(HEADER, row(4)))
-        assert names_of(accept_files(settings, connect, a_run("two"))) == ["b.csv"]
+        assert names_of(accept_files(settings, connect, run_of("two"))) == ["b.csv"]
         assert batch_state(connection, cut_off) == "FAILED"
 
 
@@ -359,4 +322,4 @@ def test_batch_id_is_stable_and_readable() -> None:
         batch_id_of("trades", "manual__x", "2026-01-01")
         == "trades_2026-01-01_" + (hashlib.sha256(b"manual__x").hexdigest()[:8])
     )
-    assert replace(a_run(), run_type="backfill").only_day == "2026-01-01"
+    assert replace(run_of("one"), run_type="backfill").only_day == "2026-01-01"

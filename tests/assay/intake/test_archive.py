@@ -9,15 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.errors import BatchError
 from assay.intake import archive
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.intake.archive import archive_files
 from assay.ledger import deliveries
-from assay.settings import Settings, load_settings
-from builders.deliveries import age
+from assay.settings import Settings
+from builders.accepting import land, run_of
 from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
@@ -26,23 +25,13 @@ Accept = Callable[[str], Plan]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
-@pytest.fixture
 def accept(settings: Settings, database: Any) -> Accept:
     numbers = iter(range(100))
 
     def run_once(name: str) -> Plan:
         for source_file in ("a.csv", "sub/b.csv"):
-            path = settings.landing / "trades" / source_file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text(HEADER, row(next(numbers))))
-            age(path)
-        batch_id = batch_id_of("trades", name, "2026-01-01")
-        run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", resolve_params({}))
-        return accept_files(settings, database.connect, run)
+            land(settings, source_file, text(HEADER, row(next(numbers))))
+        return accept_files(settings, database.connect, run_of(name))
 
     return run_once
 

@@ -9,15 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.errors import BatchError
 from assay.intake import returns
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files, batch_id_of
 from assay.ledger import batch_state, deliveries, fail_batch, set_batch_state, take_epoch
 from assay.operations.abandon import abandon_batch
-from assay.settings import Settings, load_settings
-from builders.deliveries import age
+from assay.settings import Settings
+from builders.accepting import land, run_of, second_move_fails
 from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
@@ -27,18 +26,9 @@ OVERRIDE = {"gate_policy": "override", "override_reason": "the sender has said s
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
-@pytest.fixture
 def accept(settings: Settings, database: Any) -> Accept:
     def run_once(name: str, *, active: bool = False, **params: Any) -> Plan:
-        given = resolve_params(params)
-        run = Run(
-            "trades", ["trades"], name, "manual", id_of(name), "2026-01-01", given, user="ann"
-        )
-        return accept_files(settings, database.connect, run, lambda _: active)
+        return accept_files(settings, database.connect, run_of(name, **params), lambda _: active)
 
     return run_once
 
@@ -47,18 +37,15 @@ def id_of(name: str) -> str:
     return batch_id_of("trades", name, "2026-01-01")
 
 
-def land(settings: Settings, name: str, number: int) -> Path:
-    path = settings.landing / "trades" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text(HEADER, row(number)))
-    return age(path)
+def land_one(settings: Settings, name: str, number: int) -> Path:
+    return land(settings, name, text(HEADER, row(number)))
 
 
 @pytest.fixture
 def stuck(settings: Settings, accept: Accept, loader: Connection) -> str:
     """A batch of two files that a gate has stopped."""
-    land(settings, "a.csv", 1)
-    land(settings, "b_2026-01-03.csv", 2)
+    land_one(settings, "a.csv", 1)
+    land_one(settings, "b_2026-01-03.csv", 2)
     plan = accept("stuck")
     set_batch_state(loader, plan.batch_id, "FAILED", error="validate_silver: not met")
     return plan.batch_id
@@ -107,7 +94,7 @@ def test_a_day_concerns_the_files_of_that_day(accept: Accept, stuck: str) -> Non
 def test_a_run_that_takes_others_says_what_it_did_not_find(
     settings: Settings, accept: Accept, said: list[str], stuck: str
 ) -> None:
-    land(settings, "c.csv", 3)
+    land_one(settings, "c.csv", 3)
     assert names(accept("next", **OVERRIDE)) == ["c.csv"]
     assert said[-1] == f"1 file, 1 record accepted; 2 files are held by {stuck} (FAILED)"
 
@@ -142,7 +129,7 @@ def test_a_dry_run_takes_nothing_over(accept: Accept, loader: Connection, stuck:
 def test_content_that_is_delivered_again_names_the_batch_that_holds_it(
     settings: Settings, accept: Accept, said: list[str], loader: Connection, stuck: str
 ) -> None:
-    land(settings, "again.csv", 1)
+    land_one(settings, "again.csv", 1)
     with pytest.raises(BatchError, match="1 file is held by"):
         accept("next", landing_glob="again*")
     (seen,) = deliveries(loader, id_of("next"))
@@ -157,7 +144,7 @@ def test_an_override_takes_over_what_was_delivered_again(
     settings: Settings, accept: Accept, loader: Connection, stuck: str
 ) -> None:
     """What a person does who has seen nothing happen: copy the file once more, and override."""
-    land(settings, "a.csv", 1)
+    land_one(settings, "a.csv", 1)
     plan = accept("next", **OVERRIDE)
     assert names(plan) == ["a.csv", "b_2026-01-03.csv"]
     assert batch_state(loader, stuck) == "ABANDONED"
@@ -170,18 +157,8 @@ def test_an_override_takes_over_what_was_delivered_again(
 def test_taking_over_that_was_cut_off_is_completed(
     settings: Settings, accept: Accept, stuck: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = returns.move_file, []
-
-    def move_one(source: Path, target: Path) -> bool:
-        calls.append(source)
-        if len(calls) > 1:
-            raise BatchError("cut off")
-        return real(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(returns, "move_file", move_one)
-        with pytest.raises(BatchError, match="cut off"):
-            accept("next", **OVERRIDE)
+    with second_move_fails(monkeypatch, returns):
+        accept("next", **OVERRIDE)
     assert names(accept("next", **OVERRIDE)) == ["a.csv", "b_2026-01-03.csv"]
 
 
@@ -189,7 +166,7 @@ def test_files_of_a_batch_that_was_cut_off_while_taking_are_held_too(
     settings: Settings, accept: Accept, loader: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No delivery is recorded of them yet."""
-    land(settings, "a.csv", 1)
+    land_one(settings, "a.csv", 1)
 
     def cut_off(*_: Any) -> None:
         raise BatchError("the disk is full")
@@ -208,7 +185,7 @@ def test_files_of_a_batch_that_was_cut_off_while_taking_are_held_too(
 def test_a_batch_whose_run_is_under_way_is_not_stuck(
     settings: Settings, accept: Accept, loader: Connection, state: str
 ) -> None:
-    land(settings, "a.csv", 1)
+    land_one(settings, "a.csv", 1)
     bring_to(loader, accept("one").batch_id, state)
     assert not accept("next", active=True, **OVERRIDE).slices
     assert batch_state(loader, id_of("one")) == state

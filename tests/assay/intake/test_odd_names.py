@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assay.batch.params import resolve_params
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.ledger import deliveries
 from assay.settings import load_settings
+from builders.accepting import run_of
 from corpus.json_files import JsonCases, lines
 
 JSON = JsonCases("product_returns")
@@ -23,14 +23,9 @@ def test_ledger_holds_the_fields_of_a_file_whatever_one_record_calls_its_own(
     names = [r"\ud800", r"a\u0000", "", "n" * 50_000, *(f"n{number}" for number in range(3_000))]
     odd = "".join(f', "{name}": 1' for name in names)
     (landing / "a.jsonl").write_bytes(lines(JSON.lines[0][:-1] + odd + "}", JSON.lines[1]))
-    batch_id = batch_id_of("product_returns", "one", "2026-01-01")
-    run = Run(
-        "product_returns", ["product_returns"], "one", "manual", batch_id, "2026-01-01",
-        resolve_params({}),
-    )  # fmt: skip
-    plan = accept_files(settings, database.connect, run)
+    plan = accept_files(settings, database.connect, run_of("one", pipeline="product_returns"))
     with database.connect() as connection:
-        (delivery,) = deliveries(connection, batch_id)
+        (delivery,) = deliveries(connection, plan.batch_id)
     assert (delivery.verdict, delivery.records) == ("accepted", 2)
     assert delivery.header == plan.slices[0].header
     assert {*JSON.good.headers} <= {*delivery.header}

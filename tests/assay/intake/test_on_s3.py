@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.errors import BatchError
 from assay.intake import moves
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.intake.archive import accepted_files_in_place, archive_files
 from assay.ledger import deliveries
 from assay.operations.abandon import abandon_batch
@@ -21,6 +20,7 @@ from assay.operations.reject_file import reject_file
 from assay.settings import Settings, load_settings
 from assay.storage.addresses import ObjectPath, Place, as_place
 from assay.storage.objects import put, read_bytes, sizes_below, stored_below
+from builders.accepting import run_of
 from builders.ledger_rows import bring_to
 from corpus.case import Case
 from corpus.trades import HEADER, all_cases, row, text
@@ -41,13 +41,7 @@ def settings(tmp_path: Path, bucket: ObjectPath) -> Settings:
 
 @pytest.fixture
 def accept(settings: Settings, database: Any) -> Accept:
-    def run_once(name: str, **params: Any) -> Plan:
-        batch_id = batch_id_of("trades", name, "2026-01-01")
-        given = resolve_params(params)
-        run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", given)
-        return accept_files(settings, database.connect, run)
-
-    return run_once
+    return lambda name, **params: accept_files(settings, database.connect, run_of(name, **params))
 
 
 def end_at(monkeypatch: pytest.MonkeyPatch, times: int) -> None:

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.events.sinks import gathered
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.intake.archive import archive_files
 from assay.ledger import batch_state, deliveries, fail_batch, resume_batch
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
 from assay.verify import audit
+from builders.accepting import run_of
 from corpus.json_files import JsonCases
 from corpus.parquet_files import ParquetCases, as_parquet
 from corpus.trades import HEADER, rows, text
@@ -32,11 +31,6 @@ QUIET = {
 }
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
 def take(
     settings: Settings, database: Any, name: str, files: dict[str, dict[str, bytes]]
 ) -> tuple[Plan, list[str]]:
@@ -46,8 +40,7 @@ def take(
             path = settings.landing / dataset / file_name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    batch_id = batch_id_of("shop", name, "2026-01-01")
-    run = Run("shop", [*files], name, "manual", batch_id, "2026-01-01", resolve_params({}))
+    run = run_of(name, *files, pipeline="shop")
     with gathered() as events:
         plan = accept_files(settings, database.connect, run)
     return plan, [str(event) for event in events]
@@ -114,9 +107,7 @@ def test_log_says_which_day_an_unclear_name_was_given(
         path = settings.landing / "trades" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text(HEADER, *rows(number + 1)))
-    batch_id = batch_id_of("trades", "day", "2026-01-05")
-    params = resolve_params({"batch_date": "2026-01-05"})
-    run = Run("trades", ["trades"], "day", "manual", batch_id, "2026-01-05", params)
+    run = run_of("day", day="2026-01-05", batch_date="2026-01-05")
     plan = accept_files(settings, database.connect, run)
     assert {file.source_file for file in plan.slices} == {*names[:2]}
     assert said[:-1] == [

@@ -17,14 +17,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
 from assay.intake import landing, rest
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.intake.rest import is_open_for_writing, keep_resting
 from assay.ledger import batch_state, deliveries
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
+from builders.accepting import run_of
 from builders.deliveries import age
 from corpus.trades import HEADER, row, text
 
@@ -35,19 +35,8 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linu
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
-@pytest.fixture
 def accept(settings: Settings, database: Any) -> Accept:
-    def run_once(name: str, **params: Any) -> Plan:
-        batch_id = batch_id_of("trades", name, "2026-01-01")
-        given = resolve_params(params)
-        run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", given)
-        return accept_files(settings, database.connect, run)
-
-    return run_once
+    return lambda name, **params: accept_files(settings, database.connect, run_of(name, **params))
 
 
 @pytest.fixture

@@ -11,12 +11,7 @@ import pytest
 from assay.errors import BatchError
 from assay.intake.moves import hold_files, move_file
 from assay.intake.take import batch_folders, pending_files, take_files, taken_files
-from assay.settings import Settings, load_settings
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
+from assay.settings import Settings
 
 
 def land(settings: Settings, name: str, content: str = "x") -> Path:

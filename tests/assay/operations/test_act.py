@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan
 from assay.errors import BatchError, SettingsError
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files
 from assay.ledger import batch_state, set_batch_state, summary_of_run
 from assay.operations.act import Asked, act, find_batch, goes_on
-from assay.settings import Settings, load_settings
+from assay.settings import Settings
+from builders.accepting import land, run_of
 from builders.ledger_rows import start_batch
 from corpus.trades import HEADER, row, text
 
@@ -24,24 +23,16 @@ Stuck = Callable[[str, int], Plan]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
-@pytest.fixture
 def stuck(settings: Settings, database: Any, loader: Connection) -> Stuck:
     """A batch of so many files that failed at a gate."""
 
     def fail(run_id: str, files: int) -> Plan:
         for number in range(files):
-            path = settings.landing / "trades" / f"{run_id}-{number}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text(HEADER, row(number)))
-        batch_id = batch_id_of("trades", run_id, "2026-01-01")
-        params = resolve_params({})
-        run = Run("trades", ["trades"], run_id, "manual", batch_id, "2026-01-01", params)
-        plan = accept_files(settings, database.connect, run)
-        set_batch_state(loader, batch_id, "FAILED", error="validate_silver: 1 expectation not met")
+            land(settings, f"{run_id}-{number}.csv", text(HEADER, row(number)))
+        plan = accept_files(settings, database.connect, run_of(run_id))
+        set_batch_state(
+            loader, plan.batch_id, "FAILED", error="validate_silver: 1 expectation not met"
+        )
         return plan
 
     return fail

@@ -10,11 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from assay.batch.params import resolve_params
 from assay.batch.plan import Plan, read_plan
 from assay.errors import BatchError
 from assay.intake import returns
-from assay.intake.accept import Run, accept_files, batch_id_of
+from assay.intake.accept import accept_files, batch_id_of
 from assay.ledger import (
     batch_state,
     deliveries,
@@ -26,8 +25,9 @@ from assay.ledger import (
 from assay.ledger.rollbacks import Rollback, start_rollback, take_back
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
-from assay.settings import CONTRACTS, Settings, load_settings
-from builders.deliveries import age, deliver
+from assay.settings import CONTRACTS, Settings
+from builders.accepting import land, run_of, second_move_fails
+from builders.deliveries import deliver
 from builders.ledger_rows import bring_to
 from corpus.trades import HEADER, row, text
 
@@ -36,25 +36,8 @@ Accept = Callable[[str], Plan]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings({"ASSAY_HOME": str(tmp_path)})
-
-
-@pytest.fixture
 def accept(settings: Settings, database: Any) -> Accept:
-    def run_once(name: str) -> Plan:
-        batch_id = batch_id_of("trades", name, "2026-01-01")
-        run = Run("trades", ["trades"], name, "manual", batch_id, "2026-01-01", resolve_params({}))
-        return accept_files(settings, database.connect, run)
-
-    return run_once
-
-
-def land(settings: Settings, name: str, content: bytes) -> Path:
-    path = settings.landing / "trades" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return age(path)
+    return lambda name, **params: accept_files(settings, database.connect, run_of(name, **params))
 
 
 def content(number: int) -> bytes:
@@ -93,18 +76,8 @@ def test_abandoning_that_was_cut_off_is_completed_and_takes_nothing_of_others(
     land(settings, "a.csv", content(1))
     land(settings, "b.csv", content(2))
     plan = accept("one")
-    real, calls = returns.move_file, []
-
-    def move_one(source: Path, target: Path) -> bool:
-        calls.append(source)
-        if len(calls) > 1:
-            raise BatchError("cut off")
-        return real(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(returns, "move_file", move_one)
-        with pytest.raises(BatchError, match="cut off"):
-            abandon_batch(settings, loader, plan.batch_id, "ann", "x")
+    with second_move_fails(monkeypatch, returns):
+        abandon_batch(settings, loader, plan.batch_id, "ann", "x")
     if completed_by == "abandoning again":
         assert abandon_batch(settings, loader, plan.batch_id, "ann", "x") == 1
         assert (settings.landing / "trades" / "b.csv").read_bytes() == content(2)
@@ -226,21 +199,17 @@ def test_dataset_without_a_file_has_nothing_more_to_do(
         name = f"{dataset}_2026-01-01.jsonl"
         samples = CONTRACTS / "datasets" / dataset / "samples"
         deliver(settings.landing / dataset, [samples / name])
-    batch_id = batch_id_of("finance", "one", "2026-01-01")
-    run = Run(
-        "finance", ["stocks", "mutual_funds"], "one", "manual", batch_id, "2026-01-01",
-        resolve_params({}),
-    )  # fmt: skip
+    run = run_of("one", "stocks", "mutual_funds", pipeline="finance")
     plan = accept_files(settings, database.connect, run)
     assert plan.active == ["stocks", "mutual_funds"]
     spoilt, kept = plan.slices_of("stocks")[0], plan.slices_of("mutual_funds")[0]
-    reject_file(settings, loader, batch_id, spoilt.slice_id, "bad feed")
+    reject_file(settings, loader, run.batch_id, spoilt.slice_id, "bad feed")
     rest = read_plan(f"{plan.folder}/plan.json")
     assert (rest.active, rest.slices) == (["mutual_funds"], [kept])
     assert {table.name for table in rest.gold} < {table.name for table in plan.gold}
-    reject_file(settings, loader, batch_id, kept.slice_id, "bad feed")
+    reject_file(settings, loader, run.batch_id, kept.slice_id, "bad feed")
     assert read_plan(f"{plan.folder}/plan.json").active == []
-    assert batch_state(loader, batch_id) == "EMPTY"
+    assert batch_state(loader, run.batch_id) == "EMPTY"
 
 
 def test_unknown_batch_and_unknown_file_are_named(
@@ -265,13 +234,14 @@ def test_content_of_two_datasets_is_rejected_by_the_dataset_that_is_named(
         path = settings.landing / dataset / "both.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(quote | fund) + "\n")
-    batch_id = batch_id_of("finance", "one", "2026-01-01")
-    run = Run("finance", names, "one", "manual", batch_id, "2026-01-01", resolve_params({}))
+    run = run_of("one", *names, pipeline="finance")
     plan = accept_files(settings, database.connect, run)
     slice_id = plan.slices[0].slice_id
     assert [(file.dataset, file.slice_id) for file in plan.slices] == [(n, slice_id) for n in names]
     with pytest.raises(BatchError, match=r"name one with --dataset: mutual_funds, stocks"):
-        reject_file(settings, loader, batch_id, slice_id, "not a feed of quotes")
-    assert reject_file(settings, loader, batch_id, slice_id, "no quotes", "stocks") == "both.jsonl"
-    kept = read_plan(settings.batches / batch_id / "plan.json").slices
+        reject_file(settings, loader, run.batch_id, slice_id, "not a feed of quotes")
+    assert (
+        reject_file(settings, loader, run.batch_id, slice_id, "no quotes", "stocks") == "both.jsonl"
+    )
+    kept = read_plan(settings.batches / run.batch_id / "plan.json").slices
     assert [file.dataset for file in kept] == ["mutual_funds"]

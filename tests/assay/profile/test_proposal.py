@@ -71,6 +71,19 @@ def test_semicolons_decimal_commas_and_days_first_in_cp1252(tmp_path: Path) -> N
     assert "# 234 of 240 records, 6 null, " in render(proposal)
 
 
+def test_a_header_with_a_reserved_name_is_kept_as_a_spelling(tmp_path: Path) -> None:
+    file = tmp_path / "boxes.csv"
+    lines = (f"{n},{n % 7},s{n},2026-01-{1 + n % 28:02}" for n in range(60))
+    file.write_text("\n".join(["id,xmin,Slice ID,day", *lines]))
+    bronze, _ = contracts(propose("boxes", [file], Given()), tmp_path)
+    assert {c.name: c.header for c in bronze.columns} == {
+        "id": "",
+        "xmin_value": "xmin",
+        "slice_id_value": "Slice ID",
+        "day": "",
+    }
+
+
 def test_objects_in_json_become_columns_of_their_own(tmp_path: Path) -> None:
     proposal = propose("quotes", [nested_json(tmp_path)], Given())
     bronze, silver = contracts(proposal, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,6 @@ from deltalake import write_deltalake
 
 from assay import ledger
 from assay.batch.results import write_result
-from assay.batch.verdicts import Verdict
 from assay.errors import BatchError, FencedError, GateFailedError, StagingError
 from assay.home.paths import child_environment
 from assay.publish import stage_batch
@@ -26,6 +26,7 @@ from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.stage import StagingResult
 from builders.attempts import Job, is_stopped, wait_until
 from builders.published_lake import Lake, content, served, staging_tables, trade
+from builders.verdicts import MET
 
 if TYPE_CHECKING:
     from assay.batch.plan import Plan
@@ -165,18 +166,9 @@ def test_identifiers_of_64_bits_are_added_up_exactly(
 
 
 def test_verdicts_are_kept_with_what_they_judged(loader: psycopg.Connection[Any]) -> None:
-    verdict = Verdict(
-        table_name="silver.trades",
-        expectation="e",
-        frame="rows",
-        type="t",
-        kwargs={},
-        severity="fail",
-        success=True,
-        subject="7/d",
-    )
+    verdict = replace(MET, subject="7/d")
     ledger.record_validation(loader, "b", 8, "silver", [verdict])
-    found = ledger.verdicts_in_force(loader, "b")["silver.trades", "e"]
+    found = ledger.verdicts_in_force(loader, "b")["silver.trades", MET.expectation]
     assert (found.subject, found.success, found.layer) == ("7/d", True, "silver")
 
 

@@ -14,9 +14,12 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from assay.batch.results import RECORD_CLASSES
+from assay.contracts.columns import Column
 from assay.contracts.model import Contract
-from builders.trades import SILVER, judged, silver, trades
+from assay.contracts.reserved import IN_SILVER, WHERE_ROUNDED
+from builders.trades import PLAIN, SILVER, bronze, judged, silver, trades
 from spark_jobs.transformations.change_set import CONFLICT, apply_change_set, classify
+from spark_jobs.transformations.conform import conform
 
 EARLY, MIDDLE, LATE = "2026-01-01T00:00:00", "2026-01-02T00:00:00", "2026-01-03T00:00:00"
 Version = dict[str, Any]
@@ -35,6 +38,18 @@ def classes_of(
     base = silver(spark, *silver_rows) if silver_rows is not None else None
     classified = classify(judged(spark, *records), SILVER, base).orderBy("record_number")
     return [row["class"] for row in classified.select("class").collect()]
+
+
+def test_no_contract_has_a_column_that_a_change_set_adds(spark: SparkSession) -> None:
+    rounding = replace(
+        SILVER, columns=(*SILVER.columns, Column("fee", "decimal(9,2)", round="half_even"))
+    )
+    records = conform(bronze(spark, PLAIN), rounding)
+    added = {*records.columns, *classify(records, rounding, None).columns} - {
+        *rounding.column_names
+    }
+    assert added <= IN_SILVER | WHERE_ROUNDED
+    assert {"class", "raw", "rounded"} <= added
 
 
 def test_latest_version_of_a_key_is_new_and_the_others_are_superseded(spark: SparkSession) -> None:
