@@ -28,7 +28,7 @@ MOST = {
     "finance": {
         "ingest_bronze": Cost(2, 8, 2),
         "validate_bronze": Cost(4, 14, 0),
-        "build_silver": Cost(4, 14, 0, 2),
+        "build_silver": Cost(3, 13, 0, 2),
         "validate_silver": Cost(11, 11, 0),
         "build_gold": Cost(5, 25, 0, 6),
         "validate_gold": Cost(26, 33, 0, 2),

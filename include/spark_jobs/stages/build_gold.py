@@ -17,7 +17,7 @@ from assay.batch.stage_results import Bounds, GoldBuild, GoldResult
 from assay.contracts.model import Contract
 from assay.storage.delta_history import base_of
 from spark_jobs.inputs.silver_rows import silver_input
-from spark_jobs.lakehouse.merge import bounded_keys
+from spark_jobs.lakehouse.merge import told_columns
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.stages.registry import gold_functions
 from spark_jobs.transformations.touched_groups import gold_candidates
@@ -65,7 +65,7 @@ def _count(
         _facts(spark.read.parquet(written[contract.name]["candidates"]), contract)
         for contract in plan.gold
     ]
-    keys = {contract.name: bounded_keys(contract) for contract in plan.gold}
+    keys = {contract.name: told_columns(contract, contract.keys) for contract in plan.gold}
     return {
         row["table"]: {
             "groups": row["stay"],
@@ -79,7 +79,7 @@ def _count(
 
 def _facts(candidates: DataFrame, contract: Contract) -> DataFrame:
     fingerprint = F.xxhash64(*candidates.columns).cast("decimal(20,0)")
-    keys = bounded_keys(contract)
+    keys = told_columns(contract, contract.keys)
     return candidates.agg(
         F.lit(contract.name).alias("table"),
         F.count_if(~F.col("deleted")).alias("stay"),
