@@ -37,11 +37,22 @@ def write_candidates(
         rows = reduce(_union, [made[name].withColumn(TABLE, F.lit(name)) for name in names])
         path = f"{folder}/{number}"
         rows.write.partitionBy(TABLE).mode("overwrite").parquet(path)
-        read = rows.sparkSession.read.schema(rows.schema).parquet(path)
-        for name in names:
-            own = read.where(F.col(TABLE) == name).select(*made[name].columns)
-            written[name] = Written(f"{path}/{TABLE}={name}", made[name], own)
+        read = rows.sparkSession.read.schema(_ddl(together)).parquet(path)
+        for contract in together:
+            own = read.where(F.col(TABLE) == contract.name)
+            written[contract.name] = Written(
+                folder=f"{path}/{TABLE}={contract.name}",
+                made=made[contract.name],
+                rows=own.select(*contract.column_names, "deleted"),
+            )
     return written
+
+
+def _ddl(contracts: Sequence[Contract]) -> str:
+    """The columns of all of them. A server would have to look through all of the query for them."""
+    kinds = {column.name: column.type for contract in contracts for column in contract.columns}
+    kinds |= {"deleted": "boolean", TABLE: "string"}
+    return ", ".join(f"{name} {kind}" for name, kind in kinds.items())
 
 
 def _union(left: DataFrame, right: DataFrame) -> DataFrame:
