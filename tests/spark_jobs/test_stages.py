@@ -132,14 +132,19 @@ def test_batches_one_after_the_other_equal_one_load(
     assert contents(lake) == contents(loaded[0])
 
 
-def test_builds_tell_between_which_keys_their_changes_lie_and_no_sensitive_one(
+def test_builds_tell_between_which_values_what_they_change_lies_and_none_of_sensitive_columns(
     grown: tuple[Lake, Plan],
 ) -> None:
     lake, _ = grown
     built = lake.results["build_silver"]["datasets"]["trades"]
-    changes = lake.spark.read.parquet(built["change_set"]).where("class IN ('new', 'updated')")
-    ids = [row["trade_id"] for row in changes.collect()]
-    assert built["bounds"] == {"trade_id": (min(ids), max(ids))}
+    changes = lake.spark.read.parquet(built["change_set"]).where("class = 'updated'")
+    replaced = changes.selectExpr("replaced.trade_id", "CAST(replaced.updated_on AS string) AS at")
+    ids, times = zip(*replaced.collect(), strict=True)
+    assert len(ids) > 1
+    assert built["bounds"] == {
+        "trade_id": (min(ids), max(ids)),
+        "updated_on": (min(times), max(times)),
+    }
     gold = lake.results["build_gold"]["tables"]
     assert gold["customer_exposure"]["bounds"].keys() == {"to_currency"}
     summary = gold["daily_trade_summary"]

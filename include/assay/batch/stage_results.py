@@ -24,8 +24,9 @@ class SilverBuild:
     `change_set` is the folder of the classified records. `classes` are, by slice_id, the numbers of
     records by class, and `records` and `settled`, and of `rounded` values where a column has
     `round`. `rounded` are these by column. `sums` are those of money by class and of the rows that
-    are `replaced`, as text. `moves` is the folder of the rows that leave quarantine, if the batch
-    is there to move some: `moved` of them do, and `stay` stay.
+    are `replaced`, as text; between `bounds` lie the values of some columns of these rows. `moves`
+    is the folder of the rows that leave quarantine, if the batch is there to move some: `moved` of
+    them do, and `stay` stay.
     """
 
     change_set: str
@@ -48,7 +49,10 @@ class SilverBuild:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldBuild:
-    """What build_gold made of one table: the touched groups that stay, and those that go."""
+    """What build_gold made of one table: the touched groups that stay, and those that go.
+
+    Between `bounds` lie the keys of all of them. `candidates` is the folder of their rows.
+    """
 
     candidates: str
     base_version: int

@@ -13,6 +13,7 @@ from assay.batch.stage_results import GateResult, GoldBuild, read_gold
 from assay.contracts.model import Contract
 from spark_jobs.gates.expectations import GateFrame
 from spark_jobs.gates.validate import validate
+from spark_jobs.inputs.gold_candidates import read_candidates
 from spark_jobs.inputs.silver_rows import silver_input
 from spark_jobs.lakehouse.shape import read_as
 from spark_jobs.transformations.totals import Summed, Totals, sum_frames
@@ -33,7 +34,7 @@ def gold_gate(spark: SparkSession, plan: Plan) -> list[tuple[Contract, list[Gate
     sums = sum_frames(_silver_after(spark, plan) | _gold_after(spark, plan, gold))
     gates = []
     for contract in plan.gold:
-        candidates = spark.read.parquet(gold[contract.name].candidates)
+        candidates = read_candidates(spark, gold[contract.name].candidates, contract)
         frames = [GateFrame("rows", candidates.where(~F.col("deleted")), contract.keys)]
         if contract.totals:
             frames.append(GateFrame("totals", _totals(contract, sums), tuple(TOTALS.names)))
@@ -69,7 +70,7 @@ def _gold_after(
 def _with_candidates(
     spark: SparkSession, plan: Plan, contract: Contract, built: GoldBuild
 ) -> DataFrame:
-    candidates = spark.read.parquet(built.candidates)
+    candidates = read_candidates(spark, built.candidates, contract)
     groups = candidates.where(~F.col("deleted")).drop("deleted")
     if built.base_is_empty:
         return groups

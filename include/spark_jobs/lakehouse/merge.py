@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 from operator import and_
 
@@ -19,9 +19,9 @@ Bounds = Mapping[str, tuple[str, str]]
 SETTINGS = {"spark.databricks.delta.merge.materializeSource": "none"}
 
 
-def bounded_keys(contract: Contract) -> list[str]:
-    """The keys whose bounds a result may name: no value of a sensitive column is shown in one."""
-    return [c.name for c in contract.columns if c.name in contract.keys and not c.sensitive]
+def told_columns(contract: Contract, names: Collection[str]) -> list[str]:
+    """Those whose bounds a result may name: no value of a sensitive column is shown in one."""
+    return [c.name for c in contract.columns if c.name in names and not c.sensitive]
 
 
 def merge_changes(
@@ -29,17 +29,16 @@ def merge_changes(
 ) -> None:
     """MERGE rows by key; a row with `deleted` takes its key out of the table.
 
-    `changes` has the table's columns and `deleted`, and each key once. Where `bounds` says between
-    which values the keys of all changes lie, files without such keys are not read.
+    `changes` has the table's columns and `deleted`, and each key once. `bounds` says between which
+    values columns of every row lie that has the key of a change: files without such rows are not
+    read. A row outside of them is not found, so that its key would be there twice.
     """
     columns = [name for name in changes.columns if name != "deleted"]
     kinds = {column.name: column.type for column in contract.columns}
-    stands = {key: F.col(f"`{path}`.{key}") for key in contract.keys}
-    is_same = [stands[key] == F.col(f"s.{key}") for key in contract.keys]
+    is_same = [F.col(f"`{path}`.{key}") == F.col(f"s.{key}") for key in contract.keys]
     is_near = [
-        stands[key].between(*(F.lit(value).cast(kinds[key]) for value in bounds[key]))
-        for key in contract.keys
-        if key in bounds
+        F.col(f"`{path}`.{name}").between(*(F.lit(bound).cast(kinds[name]) for bound in limits))
+        for name, limits in bounds.items()
     ]
     row = {name: F.col(f"s.{name}") for name in columns}
     with with_settings(spark, SETTINGS):

@@ -5,35 +5,58 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.batch.plan import Plan
-from assay.batch.results import GOOD_CLASSES, RECORD_CLASSES
+from assay.batch.results import RECORD_CLASSES
 from assay.batch.rules import rules_version
-from assay.batch.stage_results import Bounds, SilverBuild, SilverResult
+from assay.batch.stage_results import SilverBuild, SilverResult
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
-from assay.storage.delta_history import base_of
+from assay.storage.delta_history import Commit, base_of
 from assay.words import count
 from spark_jobs.inputs.bronze_rows import bronze_input, moved_rows, quarantined_rows
 from spark_jobs.inputs.deliveries import Deliveries, read_deliveries, records_of
-from spark_jobs.lakehouse.merge import bounded_keys
 from spark_jobs.lakehouse.shape import read_unless_empty
 from spark_jobs.stages.registry import silver_function
-from spark_jobs.transformations.change_set import WINNERS, classify
-from spark_jobs.transformations.conform import ROUNDED, rounded_values
+from spark_jobs.stages.silver_counts import Counted, count_change_sets
+from spark_jobs.transformations.change_set import classify
 
-COUNTS = ("records", "settled", *RECORD_CLASSES)
+
+@dataclass(frozen=True)
+class Draft:
+    """What the change set of one dataset is made of, and where it goes."""
+
+    contract: Contract
+    base: Commit
+    silver: DataFrame | None
+    judged: DataFrame
+    deliveries: Deliveries
+    order: DataFrame
+    change_set: str
+
+    def classified(self, copies: DataFrame | None) -> DataFrame:
+        return classify(self.judged, self.contract, self.silver, self.order, copies)
 
 
 def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> SilverResult:
     """Type, judge and classify every record of the batch against silver as it stands."""
-    datasets = {name: _build(spark, plan, epoch, name) for name in plan.active}
+    drafts = {name: _draft(spark, plan, epoch, name) for name in plan.active}
+    counted = _write(spark, plan, drafts, {})
+    late = {name: _copies_after(spark, plan, drafts[name], counted[name]) for name in drafts}
+    copies = {name: found for name, found in late.items() if found is not None}
+    counted |= _write(spark, plan, {name: drafts[name] for name in copies}, copies)
+    datasets = {
+        name: _result(
+            draft, counted[name], _write_moves(spark, plan, epoch, name, draft.change_set)
+        )
+        for name, draft in drafts.items()
+    }
     return SilverResult(
         epoch=epoch,
         datasets=datasets,
@@ -42,40 +65,41 @@ def build_silver(spark: SparkSession, plan: Plan, epoch: int) -> SilverResult:
     )
 
 
-def _build(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> SilverBuild:
+def _draft(spark: SparkSession, plan: Plan, epoch: int, dataset: str) -> Draft:
     contract = load_contract("silver", dataset)
     path = plan.table("silver", dataset)
     base = base_of(path, plan.batch_id)
-    silver = None
-    if not plan.input.builds_anew:
-        silver = read_unless_empty(spark, path, contract, base.version)
+    anew = plan.input.builds_anew
     deliveries = read_deliveries(plan, dataset)
-    change_set = plan.work("silver", str(epoch), dataset)
-    judged = silver_function(dataset)(bronze_input(spark, plan, dataset), contract)
-    order = deliveries.frame(spark, plan, contract)
-    counted = _write(plan, classify(judged, contract, silver, order), contract, change_set)
-    late = _copies_after(spark, plan, contract, counted, deliveries)
-    if late is not None:
-        again = classify(judged, contract, silver, order, copies=late)
-        counted = _write(plan, again, contract, change_set)
-    classes, sums = _classes(counted, contract), _sums(counted, contract)
-    reasons = _reasons(counted)
-    moves = _write_moves(spark, plan, epoch, dataset, change_set)
-    content = json.dumps([classes, sums, reasons, _fingerprint(counted)], sort_keys=True)
-    return SilverBuild(
-        change_set=change_set,
-        base_version=base.version,
-        base_is_empty=silver is None,
-        classes=classes,
-        sums=sums,
-        reasons=reasons,
-        rounded=_rounded(counted, contract),
-        bounds=_bounds(counted, contract),
-        digest=hashlib.sha256(content.encode()).hexdigest(),
-        moves=moves.folder,
-        moved=moves.moved,
-        stay=moves.stay,
+    return Draft(
+        contract=contract,
+        base=base,
+        silver=None if anew else read_unless_empty(spark, path, contract, base.version),
+        judged=silver_function(dataset)(bronze_input(spark, plan, dataset), contract),
+        deliveries=deliveries,
+        order=deliveries.frame(spark, plan, contract),
+        change_set=plan.work("silver", str(epoch), dataset),
     )
+
+
+def _write(
+    spark: SparkSession, plan: Plan, drafts: Mapping[str, Draft], copies: Mapping[str, DataFrame]
+) -> dict[str, Counted]:
+    """Write change sets, and count what they have become; `copies` as in `classify`."""
+    made = {name: draft.classified(copies.get(name)) for name, draft in drafts.items()}
+    if not plan.input.quarantines:  # what is still bad stays where it is
+        made = {name: rows.where(F.col("class") != "quarantined") for name, rows in made.items()}
+    written = {}
+    for name, draft in drafts.items():
+        made[name].write.partitionBy("class").mode("overwrite").parquet(draft.change_set)
+        read = spark.read.schema(made[name].schema).parquet(draft.change_set)
+        written[name] = (read, draft.contract)
+    counted = count_change_sets(written)
+    for name, draft in drafts.items():
+        if not counted[name].groups:  # no class, no file; but whoever reads it needs its columns
+            nothing = made[name].limit(0).drop("class")
+            nothing.write.parquet(f"{draft.change_set}/class=quarantined")
+    return counted
 
 
 class _Moves(NamedTuple):
@@ -86,34 +110,37 @@ class _Moves(NamedTuple):
     stay: int = 0
 
 
-def _write(plan: Plan, classified: DataFrame, contract: Contract, change_set: str) -> list[Row]:
-    """Write the change set, and count what it has become."""
-    spark = classified.sparkSession
-    if not plan.input.quarantines:  # what is still bad stays where it is
-        classified = classified.where(F.col("class") != "quarantined")
-    classified.write.partitionBy("class").mode("overwrite").parquet(change_set)
-    counted = _count(spark.read.schema(classified.schema).parquet(change_set), contract)
-    if not counted:  # no class, no file; but whoever reads it needs its columns
-        classified.limit(0).drop("class").write.parquet(f"{change_set}/class=quarantined")
-    return counted
+def _result(draft: Draft, counted: Counted, moves: _Moves) -> SilverBuild:
+    classes, sums, reasons = counted.classes(), counted.sums(), counted.reasons()
+    content = json.dumps([classes, sums, reasons, counted.fingerprint()], sort_keys=True)
+    return SilverBuild(
+        change_set=draft.change_set,
+        base_version=draft.base.version,
+        base_is_empty=draft.silver is None,
+        classes=classes,
+        sums=sums,
+        reasons=reasons,
+        rounded=counted.rounded(),
+        bounds=counted.bounds(),
+        digest=hashlib.sha256(content.encode()).hexdigest(),
+        moves=moves.folder,
+        moved=moves.moved,
+        stay=moves.stay,
+    )
 
 
 def _copies_after(
-    spark: SparkSession,
-    plan: Plan,
-    contract: Contract,
-    counted: list[Row],
-    deliveries: Deliveries,
+    spark: SparkSession, plan: Plan, draft: Draft, counted: Counted
 ) -> DataFrame | None:
     """Judged records of later deliveries, if the batch is late and has won over an equal version.
 
     What it has won over may have been delivered once more since: a copy changes nothing in silver.
     """
-    won = [row["file_id"] for row in counted if row["class"] == "updated" and row["settled"]]
-    later = deliveries.after(won, plan.batch_id) if won else []
+    won, name = counted.winners(), draft.contract.name
+    later = draft.deliveries.after(won, plan.batch_id) if won else []
     if not later:
         return None
-    return silver_function(contract.name)(records_of(spark, plan, contract.name, later), contract)
+    return silver_function(name)(records_of(spark, plan, name, later), draft.contract)
 
 
 def _write_moves(
@@ -129,89 +156,6 @@ def _write_moves(
     moved = spark.read.parquet(path).count()
     asked = quarantined_rows(spark, plan, dataset).count() if plan.input.takes_rows else moved
     return _Moves(path, moved, asked - moved)
-
-
-def _count(change_set: DataFrame, contract: Contract) -> list[Row]:
-    """Per file, class and reasons: records, settled ones, rounded values, sums, a fingerprint."""
-    sums = [F.sum(name).alias(name) for name in contract.money]
-    replaced = [F.sum(f"replaced.{name}").alias(f"replaced_{name}") for name in contract.money]
-    rounded = [rounded_values(column) for column in contract.rounded]
-    bits = F.xxhash64("row_hash").cast("decimal(20,0)")
-    return (
-        change_set.groupBy("file_id", "class", "reasons")
-        .agg(
-            F.count("*").alias("records"),
-            F.count_if("settled").alias("settled"),
-            F.sum(bits).alias("fingerprint"),
-            *sums,
-            *replaced,
-            *rounded,
-            *(
-                F.struct(F.min(key), F.max(key)).alias(f"range_{key}")
-                for key in bounded_keys(contract)
-            ),
-        )
-        .collect()
-    )
-
-
-def _classes(counted: list[Row], contract: Contract) -> dict[str, dict[str, int]]:
-    names = [*COUNTS, *([ROUNDED] if contract.rounded else [])]
-    files: dict[str, dict[str, int]] = {}
-    for row in counted:
-        file = files.setdefault(row["file_id"], dict.fromkeys(names, 0))
-        file[row["class"]] += row["records"]
-        file["records"] += row["records"]
-        file["settled"] += row["settled"]
-        if contract.rounded:
-            file[ROUNDED] += sum(_rounded([row], contract).values())
-    return files
-
-
-def _rounded(counted: list[Row], contract: Contract) -> dict[str, int]:
-    """How many values of each column were rounded, in records that are not quarantined."""
-    good = [row for row in counted if row["class"] != "quarantined"]
-    return {c.name: sum(row[f"rounded_{c.name}"] for row in good) for c in contract.rounded}
-
-
-def _sums(counted: list[Row], contract: Contract) -> dict[str, dict[str, str]]:
-    """Exact sums of every money column per good class, and of the rows that are replaced."""
-    names = [*GOOD_CLASSES, "replaced"]
-    totals = {name: dict.fromkeys(contract.money, Decimal(0)) for name in names}
-    for row in counted:
-        for column in contract.money:
-            if row["class"] in totals:
-                totals[row["class"]][column] += row[column] or 0
-            totals["replaced"][column] += row[f"replaced_{column}"] or 0
-    return {name: {c: str(v) for c, v in sums.items()} for name, sums in totals.items()}
-
-
-def _fingerprint(counted: list[Row]) -> dict[str, str]:
-    prints: Counter[str] = Counter()
-    for row in counted:
-        prints[f"{row['file_id']}/{row['class']}"] += int(row["fingerprint"])
-    return {place: str(bits) for place, bits in prints.items()}
-
-
-def _reasons(counted: list[Row]) -> dict[str, int]:
-    """How many quarantined records have each reason, by its name."""
-    found: Counter[str] = Counter()
-    for row in counted:
-        for reason in row["reasons"] if row["class"] == "quarantined" else ():
-            found[reason] += row["records"]
-    return dict(sorted(found.items()))
-
-
-def _bounds(counted: list[Row], contract: Contract) -> Bounds:
-    """Between which values the keys of the rows lie that silver gets, as text; see `merge`."""
-    winners = [row for row in counted if row["class"] in WINNERS]
-    if not winners:
-        return {}
-    ranges = {key: [row[f"range_{key}"] for row in winners] for key in bounded_keys(contract)}
-    return {
-        key: (str(min(least for least, _ in found)), str(max(most for _, most in found)))
-        for key, found in ranges.items()
-    }
 
 
 def _summary(built: Sequence[SilverBuild]) -> str:

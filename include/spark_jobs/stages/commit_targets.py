@@ -15,6 +15,7 @@ from assay.contracts.load import load_contract, measured_columns
 from assay.contracts.model import Contract, Layer
 from assay.errors import BatchError
 from assay.storage.delta_history import Commit
+from spark_jobs.inputs.gold_candidates import read_candidates
 from spark_jobs.lakehouse import schemas, shape, tables
 from spark_jobs.lakehouse.merge import Bounds
 from spark_jobs.transformations.change_set import WINNERS
@@ -64,7 +65,7 @@ def read_targets(
         )
     for name, table in gold.items():
         contract = _fitting_contract(plan, "gold", name, table)
-        changes = spark.read.parquet(table.candidates)
+        changes = read_candidates(spark, table.candidates, contract)
         is_empty = table.groups + table.deleted == 0
         yield _target(plan, contract, table, changes, only_new=False, is_empty=is_empty)
 

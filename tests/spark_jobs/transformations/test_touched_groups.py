@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
 from assay.contracts.load import load_contract
-from builders.gold import candidates_of
+from builders.gold import candidates_of, summary_of
 from builders.trades import change_set, silver
+from spark_jobs.stages.registry import gold_functions
+from spark_jobs.transformations.touched_groups import SilverInput, gold_candidates
 
 EXPOSURE = load_contract("gold", "customer_exposure")
 SUMMARY = load_contract("gold", "daily_trade_summary")
 DAY = date(2026, 1, 1)
+CUSTOMERS = {"customer_id": ("bob", "cyd")}
 
 
 def trade(trade_id: str, customer: str, currency: str, cost: str, **others: Any) -> dict[str, Any]:
@@ -129,3 +135,69 @@ def test_day_of_a_summary_may_change_too(spark: SparkSession) -> None:
     made = candidates_of("daily_trade_summary", [base], [change_set(spark, moved)])
     found = {(row["trade_day"], row["trades"], row["deleted"]) for row in made.collect()}
     assert found == {(date(2026, 1, 2), 1, False), (date(2026, 1, 1), None, True)}
+
+
+def delta_of_days(spark: SparkSession, path: Path, *rows: dict[str, Any]) -> dict[str, Path]:
+    """A silver table with a file for each row; returns the files by trade_id."""
+    for row in rows:
+        silver(spark, row).coalesce(1).write.format("delta").mode("append").save(str(path))
+    added = DeltaTable(str(path)).get_add_actions(flatten=True)
+    names = added.column("min.trade_id").to_pylist()
+    return dict(zip(names, (path / f for f in added.column("path").to_pylist()), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("table", "bounds", "unread"),
+    [
+        ("customer_exposure", CUSTOMERS, {"t1", "t5"}),
+        (
+            "customer_exposure",
+            {"customer_id": ("bob", "cyd"), "to_currency": ("CHF", "INR")},
+            {"t1", "t5"},
+        ),
+        ("daily_trade_summary", {"trade_day": ("2026-01-02", "2026-01-03")}, {"t1", "t5"}),
+    ],
+)
+def test_bounds_spare_reading_files_and_change_no_group(
+    spark: SparkSession,
+    tmp_path: Path,
+    table: str,
+    bounds: dict[str, tuple[str, str]],
+    unread: set[str],
+) -> None:
+    """A day is told by times, of which the first and the last of its day are in it."""
+    at = "transaction_date"
+    files = delta_of_days(
+        spark,
+        tmp_path / "silver",
+        trade("t1", "ann", "INR", "1.00", **{at: "2026-01-01T23:59:00"}),
+        trade("t2", "bob", "INR", "2.00", **{at: "2026-01-02T00:00:00"}),
+        trade("t3", "bob", "CHF", "4.00", **{at: "2026-01-02T12:00:00"}),
+        trade("t4", "cyd", "INR", "8.00", **{at: "2026-01-03T23:59:59.999999"}),
+        trade("t5", "dan", "INR", "16.00", **{at: "2026-01-04T00:00:00"}),
+    )
+    base = spark.read.format("delta").load(str(tmp_path / "silver"))
+    changes = change_set(
+        spark,
+        trade("t9", "bob", "INR", "32.00", **{"class": "new", at: "2026-01-02T01:00:00"}),
+        trade(
+            "t4",
+            "cyd",
+            "CHF",
+            "64.00",
+            **{"class": "updated", at: "2026-01-02T02:00:00"},
+            old_customer_id="cyd",
+            old_to_currency="INR",
+            old_transaction_date="2026-01-03T23:59:59.999999",
+        ),
+    )
+    contract = load_contract("gold", table)
+    given = [SilverInput(load_contract("silver", "trades"), base, changes)]
+    grain, summarise = gold_functions(table)
+    gold = summary_of(table, base).localCheckpoint()
+    whole = gold_candidates(given, gold, contract, grain, summarise).collect()
+    for trade_id in unread:
+        files[trade_id].unlink()
+    near = gold_candidates(given, gold, contract, grain, summarise, bounds)
+    assertDataFrameEqual(near, whole)
+    assert {row["deleted"] for row in whole} == {True, False}
