@@ -59,12 +59,19 @@ class AirflowRuns:
     def wait_until_parsed(self) -> None:
         """Raises StackError, with the import error if there is one, when the DAG does not come."""
         deadline = time.monotonic() + FIRST_PARSE_SECONDS
-        while self._api.get(self._path).status_code == httpx.codes.NOT_FOUND:
+        while not self._is_parsed():
             if time.monotonic() > deadline:
                 errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
                 why = errors[0]["stack_trace"].splitlines()[-1] if errors else "it is not parsed"
                 raise StackError(f"Airflow has no DAG {self.dag_id}: {why}")
             time.sleep(0.5)
+
+    def _is_parsed(self) -> bool:
+        """False also while Airflow is too busy with parsing to answer."""
+        try:
+            return self._api.get(self._path).status_code != httpx.codes.NOT_FOUND
+        except httpx.HTTPError:
+            return False
 
     def trigger(self, conf: Mapping[str, object]) -> str:
         """Start a run by hand and return its id. Raises StackError with the field refused."""
@@ -107,28 +114,28 @@ class AirflowRuns:
     def active_runs(self) -> list[str]:
         """Runs that are queued or under way, oldest first."""
         query = {"state": ["running", "queued"], "order_by": "run_after"}
-        runs = self._call("GET", f"{self._path}/dagRuns", params=query)["dag_runs"]
+        runs = self._ask(f"{self._path}/dagRuns", params=query)["dag_runs"]
         running_first = sorted(runs, key=lambda run: run["state"] != "running")
         return [str(run["dag_run_id"]) for run in running_first]
 
     def log_lines(self, run_id: str, task: TaskState) -> list[str]:
         """What the last try of a task has logged, without Airflow's own markers."""
         path = f"{self._path}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
-        content = self._call("GET", path, params={"full_content": True})["content"]
+        content = self._ask(path, params={"full_content": True})["content"]
         return [text for line in content if isinstance(line, dict) for text in _texts(line)]
 
     def _task_ids(self) -> list[str]:
         if not hasattr(self, "_order"):
-            tasks = self._call("GET", f"{self._path}/tasks")["tasks"]
+            tasks = self._ask(f"{self._path}/tasks")["tasks"]
             self._order = _in_running_order({t["task_id"]: t["downstream_task_ids"] for t in tasks})
         return self._order
 
-    def _ask(self, path: str) -> dict[str, Any]:
+    def _ask(self, path: str, **request: Any) -> dict[str, Any]:
         """GET, and again for a minute: a run goes on while Airflow or its database restarts."""
         deadline = time.monotonic() + OUTAGE_SECONDS
         while True:
             try:
-                return self._call("GET", path)
+                return self._call("GET", path, **request)
             except AwayError:
                 if time.monotonic() > deadline:
                     raise

@@ -36,7 +36,7 @@ def runs(tmp_path: Path) -> AirflowRuns:
 def test_a_fake_airflow_that_is_away_for_a_moment_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    fake_airflow(monkeypatch, iter([500, 503, 200, 500, 200, 200]))
+    fake_airflow(monkeypatch, iter([500, 503, 200, 500, 200, 503, 200]))
     assert runs(tmp_path).state("run").state == "running"
 
 
