@@ -21,18 +21,8 @@ IN_BRONZE = OF_LINEAGE | {
 }
 IN_SILVER = OF_LINEAGE | {
     *("reasons", "raw", "delivered", "text", "malformed_record", "held_back"),
-    *(
-        "deleted",
-        "class",
-        "settled",
-        "replaced",
-        "version",
-        "place",
-        "delivery",
-        "alone",
-        "leads",
-        "is_copy",
-    ),
+    *("deleted", "class", "settled", "replaced", "version", "place", "delivery"),
+    *("alone", "leads", "is_copy"),
     *("first_version", "first_hash", "first_place", "same_as_silver"),
     *("base_row", "base_version", "base_hash", "base_place"),
 }
