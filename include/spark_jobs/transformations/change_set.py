@@ -5,9 +5,9 @@ contract says that this is a conflict. `duplicate`: same content as an earlier r
 or as silver. `superseded`: lost to another record of the batch, or is older than silver. The winner
 of a key is `new` when silver lacks the key, else `updated`, and then carries the row it replaces.
 
-Versions are ordered by event time. Where it is equal and the contents are not,
-the contract's `on_equal_version` decides by the order of deliveries, which is a fact of the files:
-never by the order in which batches happen to come.
+Versions are ordered by event time. Where it is equal and the contents are not, the contract's
+`on_equal_version` decides. `latest_delivery` goes by the order of deliveries, which is a fact of the
+files, whatever the order of the batches; under `conflict` what silver has stands.
 """
 
 from __future__ import annotations
