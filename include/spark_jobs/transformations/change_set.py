@@ -6,8 +6,8 @@ or as silver. `superseded`: lost to another record of the batch, or is older tha
 of a key is `new` when silver lacks the key, else `updated`, and then carries the row it replaces.
 
 Versions are ordered by event time. Where it is equal and the contents are not, the contract's
-`on_equal_version` decides. `latest_delivery` goes by the order of deliveries, which is a fact of the
-files, whatever the order of the batches; under `conflict` what silver has stands.
+`on_equal_version` decides. `latest_delivery` goes by the order of deliveries, which is a fact of
+the files, whatever the order of the batches; under `conflict` what silver has stands.
 """
 
 from __future__ import annotations
