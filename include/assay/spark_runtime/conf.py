@@ -19,6 +19,7 @@ from assay.spark_runtime.start_cache import StartCache
 JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+ExitOnOutOfMemoryError"
 # Executors of a cluster may be another user of the driver's group, and both add to one folder.
 CLUSTER_UMASK = 0o002
+HEAP_OF_WARM_JOB = 2 << 30
 BESIDE_DRIVER = 1 << 30  # what a job needs besides the heap of its driver, its Python included
 CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -103,12 +104,16 @@ def spark_environment(settings: Settings) -> dict[str, str]:
 
 
 def jobs_at_once(settings: Settings) -> int:
-    """How many Spark jobs this machine holds: one for two cores, as far as there is memory.
+    """How many Spark jobs this machine holds.
 
+    Of a warm Spark, one for each core and 2 GB of its heap: a small job leaves a core idle half of
+    the time (`together` in docs/benchmarks.md). Else one for two cores, as far as there is memory.
     A cluster gives all it has to its first job, and how much a server elsewhere has is not known.
     """
     if settings.is_cluster:
         return 1
+    if settings.is_warm:
+        return max(1, min(os.cpu_count() or 1, settings.driver_bytes // HEAP_OF_WARM_JOB))
     free = psutil.virtual_memory().total - MEMORY_BESIDE_SPARK
     held = free // (settings.driver_bytes + BESIDE_DRIVER)
     return max(1, min(held, (os.cpu_count() or 1) // 2))
