@@ -27,7 +27,7 @@ from builders.spellings import (
     TIMESTAMPS,
     UNROUNDED_TEXTS,
 )
-from spark_jobs.transformations.text import BLANKS
+from assay.contracts.dialect import BLANKS
 
 SILVER, BRONZE = load_contract("silver", "trades"), load_contract("bronze", "trades")
 

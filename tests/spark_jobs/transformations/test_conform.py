@@ -34,7 +34,7 @@ from builders.spellings import (
 )
 from builders.trades import PLAIN, SILVER, bronze
 from spark_jobs.transformations.conform import conform, rounded_values, row_hash
-from spark_jobs.transformations.text import BLANKS, standardise, typed
+from spark_jobs.transformations.text import standardise, typed
 
 USUAL = TextForms()
 
