@@ -9,7 +9,7 @@ from typing import Annotated
 import psycopg
 import typer
 
-from assay.cli.lists import Column, print_list, whole
+from assay.cli.lists import Column, number, print_list, whole
 from assay.contracts.folders import dataset_names
 from assay.errors import SettingsError
 from assay.home.dsn import dsn
@@ -83,12 +83,12 @@ def show(as_json: AsJson = False) -> None:
         print(json.dumps([_facts(key) for key in found], indent=1))
         return
     columns = [
-        Column("key"),
+        whole("key"),
         Column("producer"),
         Column("datasets"),
-        Column("a second", justify="right"),
-        Column("made"),
-        Column("state"),
+        number("a second"),
+        whole("made"),
+        whole("state"),
     ]
     print_list(columns, [_row(key) for key in found])
 
@@ -108,12 +108,12 @@ def _books() -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(dsn(load_settings(), "assay_loader"), autocommit=True)
 
 
-def _row(key: GatewayKey) -> list[str]:
+def _row(key: GatewayKey) -> list[object]:
     return [
         key.key_id,
         key.producer,
         ", ".join(key.datasets),
-        whole(key.requests_per_second),
+        key.requests_per_second,
         f"{key.made_at:%Y-%m-%d}",
         _state(key),
     ]

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from assay.contracts.load import load_contract
 from assay.errors import AssayError, RequestRefusedError, StackError
 from assay.events.event import Progress
 from assay.events.sinks import emit
@@ -170,8 +171,10 @@ def fill_files(group: Sequence[Posted], limits: Limits) -> Iterator[File]:
         target, prepared = posted.prepared.target, posted.prepared
         size = sum(map(len, prepared.lines))
         file = open_files.get(target)
+        own = load_contract("bronze", target.dataset).limits
         is_full = file is not None and (
-            file.size + size > limits.file_bytes or file.records + prepared.records > limits.records
+            file.size + size > min(limits.file_bytes, own.unpacked_bytes - len(target.head))
+            or file.records + prepared.records > min(limits.records, own.records)
         )
         if file is None or is_full:
             if file is not None:

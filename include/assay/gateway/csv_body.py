@@ -139,13 +139,13 @@ def _malformed(text: bytes, fields: int, dialect: Dialect) -> str:
 
 def _header(first: Row, text: str, checker: Checker, dialect: Dialect) -> Row:
     """The names of the columns. Raises RequestRefusedError as acceptance would refuse the file."""
+    if re.fullmatch("sep=.?", dialect.delimiter.join(first).casefold()):
+        raise RequestRefusedError(422, f"the first line is {first[0]!r}; send the body without it")
+    if any("\0" in name for name in first):
+        raise RequestRefusedError(422, "NUL in the name of a column")
     try:
-        if re.fullmatch("sep=.?", dialect.delimiter.join(first).casefold()):
-            raise FileRejectedError(f"the first line is {first[0]!r}; send the body without it")
         header = first if dialect.header else header_by_position(first, checker.bronze)
         check_header(header, checker.bronze)
-        if any("\0" in name for name in header):
-            raise FileRejectedError("NUL in the name of a column")
         if dialect.encoding != "utf-16":
             refuse_signature(text.encode(), "csv")
     except FileRejectedError as error:
@@ -192,9 +192,7 @@ def _line(row: Sequence[Text], dialect: Dialect) -> str:
     return dialect.delimiter.join(_fields(row, dialect.quote, special.intersection)) + "\n"
 
 
-def _fields(
-    row: Sequence[Text], quote: str, specials: Callable[[str], set[str]]
-) -> Iterator[str]:
+def _fields(row: Sequence[Text], quote: str, specials: Callable[[str], set[str]]) -> Iterator[str]:
     for text in row:
         if text is None:
             yield ""

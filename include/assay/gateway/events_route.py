@@ -41,7 +41,7 @@ REPEATABLE = (401, 429, 503)
 Header = tuple[bytes, bytes]
 
 
-class ClientGone(Exception):  # noqa: N818 (no error of ours: nobody is there to be answered)
+class ClientGone(Exception):
     """The client has left before its request was whole."""
 
 
@@ -180,7 +180,7 @@ class EventsRoute:
         else:
             raise RequestRefusedError(415, _why_not(dataset, kind, bool(lines or table)))
         prepared.require_limits(min(self.limits.records, own.records))
-        if sum(map(len, prepared.lines)) > own.unpacked_bytes:
+        if len(prepared.target.head) + sum(map(len, prepared.lines)) > own.unpacked_bytes:
             raise RequestRefusedError(413, f"more than {own.unpacked_bytes:,} bytes for one file")
         return prepared, body
 

@@ -144,11 +144,16 @@ def value_at(record: dict[str, Any], name: str) -> Any:
     """The value of a name of `names_of`."""
     if name in record:
         return record[name]
-    outer, _, inner = name.partition(".")
-    for outer_name, value in record.items() if outer not in record else [(outer, record[outer])]:
-        if isinstance(value, dict) and name.startswith(f"{outer_name}."):
-            return value.get(name[len(outer_name) + 1 :])
-    return None
+    return next(
+        (
+            value[name[len(outer) + 1 :]]
+            for outer, value in record.items()  # a name may have dots of its own
+            if isinstance(value, dict)
+            and name.startswith(f"{outer}.")
+            and name[len(outer) + 1 :] in value
+        ),
+        None,
+    )
 
 
 def text_of(value: Any) -> Text:

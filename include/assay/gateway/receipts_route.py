@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.batch.states import GIVEN_UP, DRY_RUN, ROLLED_BACK
+from assay.batch.states import DRY_RUN, GIVEN_UP, ROLLED_BACK
 from assay.ledger.receipts import Receipt, Whereabouts
 
 

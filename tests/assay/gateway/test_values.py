@@ -29,7 +29,11 @@ TABLES: list[tuple[Column, TextForms, Mapping[str | None, str | None]]] = [
     (ROUNDED, TextForms(), EXACT_TEXTS | ROUNDED_TEXTS | UNROUNDED_TEXTS),
     (ROUNDED, CONTINENTAL, ROUNDED_CONTINENTAL),
     *((column, CONTINENTAL, texts) for column, texts in CONTINENTAL_TEXTS),
-    (Column("n", "int"), TextForms(), {"2147483647": "", "2147483648": None, "12.0": "", "-": None}),
+    (
+        Column("n", "int"),
+        TextForms(),
+        {"2147483647": "", "2147483648": None, "12.0": "", "-": None},
+    ),
     (Column("b", "boolean"), TextForms(), {"TRUE": "", "n": "", "2": None, "on": None}),
     (Column("d", "date"), TextForms(), {"2026-01-31": "", "2026-01-31T00:01": None}),
 ]

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from assay.contracts.columns import Column
-from assay.contracts.dialect import TextForms
+from assay.contracts.dialect import BLANKS, TextForms
 from assay.contracts.model import Contract
 from builders.spellings import (
     CONTINENTAL,
