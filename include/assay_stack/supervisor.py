@@ -49,7 +49,8 @@ STOP_SECONDS = 200.0
 class StackStatus:
     """What runs, and where. `unhealthy` names the parts that do not report to be well.
 
-    `gateway` is its address, or empty where there is none. `outside` is the folder besides the home that a full reset removes, or empty.
+    `gateway` is its address, or empty where there is none. `outside` is the folder besides the
+    home that a full reset removes, or empty.
     """
 
     up: bool

@@ -47,7 +47,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where the records of a receipt are: what became of their file, and how many are in quarantine.
+    """What became of the file of a receipt, and how many of its records are in quarantine.
 
     `verdict` is empty while no batch has seen the file; `release` is the newest that stands.
     """
@@ -77,26 +77,29 @@ def claim_receipts(connection: Connection) -> bool:
 
 def write_receipts(connection: Connection, receipts: Iterable[Receipt]) -> None:
     """Write receipts down, all or none."""
-    with connection.transaction(), connection.cursor() as cursor:
-        with cursor.copy(f"COPY ops.receipt ({WRITTEN}) FROM STDIN") as copy:
-            for each in receipts:
-                copy.write_row(
-                    (
-                        each.receipt_id,
-                        each.dataset,
-                        each.producer,
-                        each.key_id,
-                        each.idempotency_key,
-                        each.body_sha256,
-                        each.records,
-                        each.doubtful,
-                        each.refused,
-                        as_json(each.findings),
-                        each.file_name,
-                        each.slice_id,
-                        each.first_record,
-                    )
+    with (
+        connection.transaction(),
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ops.receipt ({WRITTEN}) FROM STDIN") as copy,
+    ):
+        for each in receipts:
+            copy.write_row(
+                (
+                    each.receipt_id,
+                    each.dataset,
+                    each.producer,
+                    each.key_id,
+                    each.idempotency_key,
+                    each.body_sha256,
+                    each.records,
+                    each.doubtful,
+                    each.refused,
+                    as_json(each.findings),
+                    each.file_name,
+                    each.slice_id,
+                    each.first_record,
                 )
+            )
 
 
 def find_receipts(
