@@ -1,4 +1,4 @@
-"""docker-compose.yaml is valid, opens nothing but two pages and the gateway on loopback, and knows no password."""
+"""docker-compose.yaml is valid, opens two pages and the gateway on loopback, knows no password."""
 
 from __future__ import annotations
 

@@ -97,6 +97,11 @@ class Running:
     url: str
     log: Path
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
     def post(
         self, key: str, body: bytes, dataset: str = "stocks", query: str = "", **headers: str
     ) -> httpx.Response:

@@ -29,7 +29,7 @@ UNLIMITED = 1_000_000
 
 
 def measure_gateway(bench: Workbench) -> PartResult:
-    """Requests of one record over 64 connections, and of 2,000 over 4; each waits for its answer."""
+    """Requests of one record over 64 connections, and of 2,000 over 4."""
     bench.start_postgres()
     migrate_warehouse(bench.settings, bench.say)
     start_program(bench.settings, GATEWAY)
@@ -62,7 +62,9 @@ def measure_gateway(bench: Workbench) -> PartResult:
                 [BULK * BULK_RECORDS / BULK_A_SECOND],
                 goal=1.0,
             ),
-            Ratio("memory after the last round / the first", memory[-1:], memory[:1], 1.2, unit="MB"),
+            Ratio(
+                "memory after the last round / the first", memory[-1:], memory[:1], 1.2, unit="MB"
+            ),
         ],
         notes=[
             f"{name}: p50 {found['p50'] * 1000:.0f} ms, p95 {found['p95'] * 1000:.0f} ms,"

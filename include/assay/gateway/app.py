@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ from assay.ledger.receipts import find_receipt, follow_receipt
 from assay.settings import Settings
 
 LOOK_SECONDS = 5.0  # between two looks at what waits in landing
+SHARE = 20  # a look at very many files takes no more than this part of the time
 
 
 class Books:
@@ -93,10 +95,11 @@ class Gateway:
 
     async def _look(self) -> None:
         while True:
+            began = time.monotonic()
             for dataset in [*self.depth.waiting]:
                 with suppress(AssayError, OSError):
                     await asyncio.to_thread(self.depth.look, dataset)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(max(LOOK_SECONDS, SHARE * (time.monotonic() - began)))
 
     async def receipt(self, receipt_id: str, authorization: str) -> dict[str, Any]:
         """Where the records of a receipt are. Raises RequestRefusedError."""

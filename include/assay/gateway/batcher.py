@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from assay.errors import RequestRefusedError
+from assay.events.event import Progress
+from assay.events.sinks import emit
 from assay.gateway.commit import Commit, Posted
 from assay.ledger.receipts import Receipt
 
@@ -95,11 +98,10 @@ class Batcher:
                 RequestRefusedError(error.status, str(error), retry_after=error.retry_after)
                 for _ in group
             ]
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 (it has to go on for all who come after)
             self.trouble = f"{type(error).__name__}: {error}"
-            for waiting in group:
-                waiting.answer.set_exception(RequestRefusedError(500, "the gateway has a fault"))
-            raise
+            emit(Progress("".join(traceback.format_exception(error))))
+            results = [RequestRefusedError(500, "the gateway has a fault") for _ in group]
         finally:
             for waiting in group:
                 self.under_way.pop(waiting.posted.known_by, None)

@@ -33,6 +33,7 @@ from assay.ledger.receipts import (
 )
 
 BEHIND_RETRY = 5
+CLAIM_SECONDS = 3.0  # so long Postgres may need to notice that a client is gone
 Connect = Callable[[], psycopg.Connection[Any]]
 
 
@@ -149,12 +150,15 @@ class Commit:
         """The session that may write receipts. A new one waits until the one before is gone."""
         if self.connection is None or self.connection.closed:
             self.connection = self.connect()
-            if not claim_receipts(self.connection):
-                self._part()
-                raise StackError(
-                    "another gateway writes receipts to this database; stop it first, or wait until"
-                    " Postgres has noticed its end"
-                )
+            deadline = time.monotonic() + CLAIM_SECONDS
+            while not claim_receipts(self.connection):
+                if time.monotonic() > deadline:
+                    self._part()
+                    raise StackError(
+                        "another gateway writes receipts to this database; stop it first, or wait"
+                        " until Postgres has noticed its end"
+                    )
+                time.sleep(0.05)
         return self.connection
 
     def _part(self) -> None:

@@ -123,14 +123,16 @@ class Look:
         self.places = {column: names[at] for column, at in found.items()}
         known = {*self.places.values()}
         self.unknown = [name for name in names if name not in known]
-        self.lacking = [
-            delivered_name(column, bronze, self.shape)
-            for column in bronze.columns
-            if column.required and column.name not in found
-        ]
+        absent = [column for column in bronze.columns if column.name not in found]
+        spelt = [delivered_name(column, bronze, self.shape) for column in absent]
+        self.lacking = [name for name, c in zip(spelt, absent, strict=True) if c.required]
+        outer = tuple(f"{name}." for name in spelt)
+        self.has_objects = any(name.startswith(outer) for name in names)
 
     def texts(self, record: dict[str, Any]) -> dict[str, Text] | None:
         """Its values as texts, by bronze column; None where one of them is no single value."""
+        if self.has_objects:
+            return None
         texts: dict[str, Text] = {}
         for column, name in self.places.items():
             value = value_at(record, name)

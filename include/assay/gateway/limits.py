@@ -6,9 +6,10 @@ A request that is over a limit which passes by itself is answered with Retry-Aft
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,16 @@ class Held:
             self.now -= size
 
 
+def _files_in(folder: Path) -> Iterator[tuple[str, int]]:
+    """Names and sizes of what is there; batches take files meanwhile."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                yield entry.name, entry.stat(follow_symlinks=False).st_size
+
+
 class Depth:
     """What waits in landing, by dataset, as it was when somebody last looked."""
 
@@ -85,14 +96,9 @@ class Depth:
     def look(self, dataset: str) -> None:
         """Count files and bytes in the landing folder of a dataset."""
         folder = self.settings.landing / dataset
-        if isinstance(folder, Path):
-            folder.mkdir(parents=True, exist_ok=True)
-        sizes = {
-            name: size
-            for name, size in sizes_below(folder).items()
-            if all(is_final(part) for part in name.split("/"))
-        }
-        self.waiting[dataset] = len(sizes), sum(sizes.values())
+        found = _files_in(folder) if isinstance(folder, Path) else sizes_below(folder).items()
+        sizes = [size for name, size in found if is_final(name)]
+        self.waiting[dataset] = len(sizes), sum(sizes)
 
     def require_room(self, dataset: str) -> None:
         """Raises RequestRefusedError (503) when more waits than batches take."""

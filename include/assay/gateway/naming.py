@@ -15,7 +15,7 @@ from assay.contracts.model import Contract
 from assay.errors import FileRejectedError
 from assay.intake.records import FORMATS, matching_suffix
 
-LETTERS = "abcdefghijklmnop"  # for hexadecimal digits, among which a day could be found
+LETTERS = "abcdefghijklmnop"  # for hexadecimal digits, in which somebody could find a day
 CSV, JSON = "csv", "json"
 LINES = (".jsonl.gz", ".ndjson.gz", ".json.gz")
 
@@ -27,9 +27,14 @@ def pattern_for(contract: Contract, kind: str) -> str:
 
 
 def name_by(pattern: str) -> str:
-    """A name that was never given before. The day in it is that of arrival, in UTC."""
-    unique = "".join(LETTERS[int(digit, 16)] for digit in secrets.token_hex(12))
-    return _fill(pattern, f"gateway-{datetime.now(UTC):%Y-%m-%d}-{unique}")
+    """A name that was never given before. The day in it is that of arrival, in UTC.
+
+    It comes after those before it, so that acceptance has files in the order of their requests.
+    """
+    now = datetime.now(UTC)
+    unique = f"{int(now.timestamp() * 1_000_000):014x}{secrets.token_hex(6)}"
+    letters = "".join(LETTERS[int(digit, 16)] for digit in unique)
+    return _fill(pattern, f"gateway-{now:%Y-%m-%d}-{letters}")
 
 
 def _packed(source: Source | None) -> Sequence[str]:

@@ -159,7 +159,7 @@ def test_a_record_of_csv_may_have_line_breaks(tmp_path: Path) -> None:
         (b"a,b\n1,2\n", "no header: no required column found"),
         (f'{TRADES_HEADER}\n"open\n'.encode(), "not CSV: unexpected end"),
         (f"{TRADES_HEADER}\na\rb\n".encode(), "not CSV: new-line character"),
-        (b"sep=,\n" + TRADES_HEADER.encode() + b"\n1\n", "sep=,"),
+        (b"sep=;\n" + TRADES_HEADER.encode() + b"\n1\n", "sep=;"),
         (TRADES_HEADER.encode() + b"\n" + b"x" * 200_000, "field larger"),
     ],
 )
@@ -227,8 +227,9 @@ def test_files_are_named_by_the_patterns_and_never_twice() -> None:
     stocks, trades = load_contract("bronze", "stocks"), load_contract("bronze", "trades")
     assert (pattern_for(stocks, JSON), pattern_for(stocks, CSV)) == ("*.jsonl.gz", "")
     assert (pattern_for(trades, JSON), pattern_for(trades, CSV)) == ("", "*.csv.gz")
-    names = {name_by("trades_*.csv.gz") for _ in range(1_000)}
-    assert len(names) == 1_000
+    names = [name_by("trades_*.csv.gz") for _ in range(1_000)]
+    assert len({*names}) == 1_000
+    assert names[0] < names[-1]
     for name in names:
         assert name.startswith("trades_gateway-")
         assert is_final(name)

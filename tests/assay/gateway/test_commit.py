@@ -189,11 +189,15 @@ def test_a_full_disk_promises_nothing(
     assert numbers(settings) == [1]
 
 
-def test_one_gateway_writes_receipts(settings: Settings, connect: Connect) -> None:
+def test_one_gateway_writes_receipts(
+    settings: Settings, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.gateway.commit.CLAIM_SECONDS", 0.1)
     with opened(settings, connect):
         second = Commit(connect, deliverer_for(settings), Limits())
         with pytest.raises(StackError, match="another gateway"):
             second.open()
+    monkeypatch.undo()
     with opened(settings, connect):
         pass
 
