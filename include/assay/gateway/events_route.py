@@ -112,7 +112,9 @@ class EventsRoute:
     async def known_key(self, authorization: str) -> GatewayKey:
         """The key of a request. Raises RequestRefusedError (401)."""
         key = self.keys.remembered(authorization)
-        return key or await asyncio.to_thread(self.keys.look_up, authorization)
+        if key is None:
+            key = await asyncio.to_thread(self.keys.look_up, authorization)
+        return key
 
     def _idempotency_key(self, given: bytes | None) -> str | None:
         if given is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -175,4 +175,4 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> Whereabouts:
             "last": receipt.last_record,
         },
     )
-    return Whereabouts(*rows[0], quarantined=quarantined)
+    return replace(Whereabouts(*rows[0]), quarantined=quarantined)
