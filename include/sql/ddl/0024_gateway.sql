@@ -1,6 +1,12 @@
 -- The HTTP gateway: who may post, and the receipt of every request that it has answered with 202.
 -- Its role writes receipts, and reads where their records are now; of the records themselves, nothing.
 
+DO $$
+BEGIN
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO assay_gateway', current_database());
+END
+$$;
+
 CREATE TABLE ops.gateway_key (
     key_id text PRIMARY KEY CHECK (key_id ~ '^[a-z0-9]{8,32}$'),
     producer text NOT NULL CHECK (producer <> ''),

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from statistics import quantiles
+from typing import cast
 
 import uvloop
 
@@ -57,8 +58,7 @@ class Sender(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (for the type)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
