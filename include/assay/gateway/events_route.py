@@ -215,7 +215,7 @@ def _told(status: int, prepared: Prepared, receipt: Receipt | None) -> Answer:
         ],
     }
     if receipt is None:
-        told["error"] = f"none of the {prepared.seen:,} records is good, and {REFUSED} they are"
+        told["error"] = f"no record is good: {refused:,} {REFUSED}"
         return Answer(status, msgspec.json.encode(told))
     place = f"/v1/receipts/{receipt.receipt_id}".encode()
     return Answer(status, msgspec.json.encode(told), ((b"location", place),))

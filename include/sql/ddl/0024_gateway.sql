@@ -91,3 +91,12 @@ GRANT SELECT (batch_id, state) ON ops.batch TO assay_gateway;
 GRANT SELECT (release_id, batch_id, rolled_back_by) ON ops.release TO assay_gateway;
 GRANT SELECT (dataset, slice_id, record_number, row_id) ON ops.quarantine_row TO assay_gateway;
 GRANT SELECT (dataset, row_id) ON ops.quarantine_movement TO assay_gateway;
+
+-- Where streams are, a receipt tells of records that are live.
+DO $$
+BEGIN
+    IF to_regclass('ops.stream_slice') IS NOT NULL THEN
+        GRANT SELECT (dataset, slice_id, stream, parked) ON ops.stream_slice TO assay_gateway;
+    END IF;
+END
+$$;
