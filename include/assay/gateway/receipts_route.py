@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.batch.states import DRY_RUN, GIVEN_UP, ROLLED_BACK
+from assay.batch.states import ABANDONED, DRY_RUN, ROLLED_BACK
 from assay.ledger.receipts import Receipt, Whereabouts
 
 
 def state_of(now: Whereabouts) -> tuple[str, str]:
     """The state of a receipt, and a sentence for people."""
-    if not now.verdict or (now.state in (*GIVEN_UP, DRY_RUN) and now.state != ROLLED_BACK):
+    is_free = not now.verdict or now.state in (ABANDONED, DRY_RUN)
+    if now.stream and (is_free or not (now.is_released or now.state == ROLLED_BACK)):
+        return _in_stream(now)
+    if is_free:
         return "accepted", "in landing; the next run of its pipeline takes it"
     if now.verdict == "rejected":
         return "rejected", f"its file was rejected: {now.reason}"
@@ -23,6 +26,12 @@ def state_of(now: Whereabouts) -> tuple[str, str]:
     if now.is_in_lake:
         return "committed", f"{now.batch_id} is committed, and about to be released"
     return "in_batch", f"{now.batch_id} has taken it, and is {now.state}"
+
+
+def _in_stream(now: Whereabouts) -> tuple[str, str]:
+    if now.parked:
+        return "parked", f"{now.stream} has parked its file: {now.parked}"
+    return "live", f"shown by {now.stream}, and not yet released"
 
 
 def describe(receipt: Receipt, now: Whereabouts) -> dict[str, Any]:

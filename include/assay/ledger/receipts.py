@@ -50,6 +50,7 @@ class Whereabouts:
     """What became of the file of a receipt, and how many of its records are in quarantine.
 
     `verdict` is empty while no batch has seen the file; `release` is the newest that stands.
+    `stream` has recorded the file, if one did; `parked` says why it shows nothing of it.
     """
 
     verdict: str = ""
@@ -58,6 +59,8 @@ class Whereabouts:
     state: str = ""
     release: int | None = None
     quarantined: int = 0
+    stream: str = ""
+    parked: str = ""
 
     @property
     def is_in_lake(self) -> bool:
@@ -156,8 +159,9 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> Whereabouts:
         """,
         [receipt.dataset, receipt.slice_id],
     )
+    stream, parked = _stream_of(connection, receipt)
     if not rows:
-        return Whereabouts()
+        return Whereabouts(stream=stream, parked=parked)
     quarantined = fetch_value(
         connection,
         """
@@ -175,4 +179,18 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> Whereabouts:
             "last": receipt.last_record,
         },
     )
-    return replace(Whereabouts(*rows[0]), quarantined=quarantined)
+    found = Whereabouts(*rows[0])
+    return replace(found, quarantined=quarantined, stream=stream, parked=parked)
+
+
+def _stream_of(connection: Connection, receipt: Receipt) -> tuple[str, str]:
+    """The stream that has recorded the file, and why it was parked; both empty without one."""
+    if fetch_value(connection, "SELECT to_regclass('ops.stream_slice')::text", []) is None:
+        return "", ""
+    rows = fetch_all(
+        connection,
+        "SELECT stream, coalesce(parked, '') FROM ops.stream_slice"
+        " WHERE dataset = %s AND slice_id = %s",
+        [receipt.dataset, receipt.slice_id],
+    )
+    return rows[0] if rows else ("", "")

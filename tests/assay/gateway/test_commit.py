@@ -20,10 +20,10 @@ from assay.gateway.csv_body import prepare_csv_of_json
 from assay.gateway.deliver import LandingFolders, deliverer_for, packed
 from assay.gateway.json_body import prepare_lines
 from assay.gateway.limits import Depth, Limits
-from assay.gateway.receipts_route import describe
+from assay.gateway.receipts_route import describe, state_of
 from assay.intake.accept import accept_files
 from assay.ledger import receipts as books
-from assay.ledger.receipts import Receipt, find_receipt, follow_receipt
+from assay.ledger.receipts import Receipt, Whereabouts, find_receipt, follow_receipt
 from assay.settings import Settings, load_settings
 from assay.storage.addresses import ObjectPath
 from assay.storage.objects import sizes_below
@@ -300,3 +300,21 @@ def test_a_receipt_follows_its_records_to_the_release(
     assert told(second) == ("released", made.release_id, 1)
     with connect() as reading:
         assert find_receipt(reading, first.receipt_id, "other") is None
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        (Whereabouts(), "accepted"),
+        (Whereabouts("accepted", "", "b", "ABANDONED"), "accepted"),
+        (Whereabouts("accepted", "", "b", "ROLLED_BACK", stream="s"), "rolled_back"),
+        (Whereabouts("rejected", "why", "b", "PUBLISHED"), "rejected"),
+        (Whereabouts("duplicate", "why", "b", "PUBLISHED", 3), "duplicate"),
+        (Whereabouts(stream="s"), "live"),
+        (Whereabouts("accepted", "", "b", "RUNNING", stream="s"), "live"),
+        (Whereabouts(stream="s", parked="poison"), "parked"),
+        (Whereabouts("accepted", "", "b", "PUBLISHED", 3, stream="s"), "released"),
+    ],
+)
+def test_a_receipt_has_one_state(now: Whereabouts, state: str) -> None:
+    assert state_of(now)[0] == state
