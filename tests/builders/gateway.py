@@ -26,7 +26,7 @@ from assay.settings import Settings
 if TYPE_CHECKING:
     from conftest import Database
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LINES = {"Content-Type": "application/x-ndjson"}
 
 

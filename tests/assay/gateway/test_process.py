@@ -69,9 +69,11 @@ def _refuses(gateway: Running, key: str, database: Database) -> None:
     assert gateway.receipt(key, "0" * 32).status_code == 404
     assert gateway.receipt("", theirs).status_code == 401
     slow = make_good_key(database, rate=1)
-    statuses = [gateway.post(slow, lines("x")) for _ in range(3)]
-    assert statuses[-1].status_code == 429
-    assert statuses[-1].headers["retry-after"] == "1"
+    with ThreadPoolExecutor(20) as pool:  # however slow the machine, more than one a second
+        answers = [*pool.map(lambda _: gateway.post(slow, lines("x")), range(20))]
+    over = [answer for answer in answers if answer.status_code == 429]
+    assert over
+    assert {answer.headers["retry-after"] for answer in over} == {"1"}
     for status, answer in (
         (401, gateway.post("", b"{}")),
         (403, gateway.post(key, b"{}", dataset="finance")),
