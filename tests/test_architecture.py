@@ -95,6 +95,7 @@ ROOMS: dict[str, set[str]] = {
     "intake": {"batch", "contracts", "ledger", "quarantine", "spark_runtime", "storage"},
     "quarantine": {"batch", "contracts", "intake", "ledger", "storage"},
     "publish": {"batch", "contracts", "intake", "ledger", "quarantine", "serving"},
+    "gateway": {"batch", "contracts", "home", "intake", "ledger", "storage"},
     "maintenance": {"batch", "contracts", "intake", "ledger", "storage"},
 }
 # What lies at the top of `assay`, since rooms of every kind use it, or it is run before all else.

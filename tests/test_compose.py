@@ -1,4 +1,4 @@
-"""docker-compose.yaml is valid, opens nothing but two pages on loopback, and knows no password."""
+"""docker-compose.yaml is valid, opens two pages and the gateway on loopback, knows no password."""
 
 from __future__ import annotations
 
@@ -36,18 +36,19 @@ def test_compose_takes_the_file() -> None:
         pytest.skip("Docker is not present")
     if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("Docker has no compose")
-    for profile in ("", "demo", "test", "s3"):
+    for profile in ("", "demo", "gateway", "test", "s3"):
         command = ["docker", "compose", "--env-file", ".env.example", "--profile", profile]
         command += ["config", "--quiet"]
         checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stderr
 
 
-def test_only_airflow_and_the_spark_master_are_published_on_loopback(
+def test_only_airflow_spark_master_and_gateway_are_published_on_loopback(
     services: dict[str, Any],
 ) -> None:
     published = {name: facts["ports"] for name, facts in services.items() if "ports" in facts}
-    assert published.keys() == {"airflow-api-server", "spark-master"}
+    assert published.keys() == {"airflow-api-server", "spark-master", "gateway"}
+    assert services["gateway"]["profiles"] == ["gateway"]
     for ports in published.values():
         assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
@@ -106,7 +107,7 @@ def test_what_airflow_executes_is_out_of_the_workers_reach(services: dict[str, A
 def test_secrets_are_where_they_are_needed(services: dict[str, Any]) -> None:
     holders = {name for name, facts in services.items() if "secrets" in mounted(facts)}
     airflow = {name for name in services if name.startswith("airflow-")}
-    assert holders == {"secrets", "demo", *airflow}
+    assert holders == {"secrets", "demo", "gateway", *airflow}
     theirs = {name for name, facts in services.items() if "postgres-password" in mounted(facts)}
     assert theirs == {"secrets", "postgres"}
 
@@ -169,7 +170,8 @@ def test_only_who_asks_s3_has_its_keys(services: dict[str, Any]) -> None:
         for name, facts in services.items()
         if "AWS_SECRET_ACCESS_KEY" in facts.get("environment", {})
     }
-    assert holders == {"airflow-init", "airflow-scheduler", "demo", "s3", "spark-connect"}
+    ours = {"airflow-init", "airflow-scheduler", "demo", "gateway", "spark-connect"}
+    assert holders == {*ours, "s3"}
 
 
 def test_postgres_has_the_options_of_the_embedded_one(services: dict[str, Any]) -> None:

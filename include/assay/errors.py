@@ -9,6 +9,7 @@ AssayError
 ├── FileRejectedError    a landing file cannot be taken; carries the reason
 ├── BatchError           a batch is not in a state that allows what was asked
 │   └── StaleBaseError   silver or gold has moved since the batch was built
+├── RequestRefusedError  the gateway does not take a request; carries the status of its answer
 ├── GateFailedError      an expectation stopped the batch
 ├── StagingError         Postgres would not take a row of the batch; nothing was committed
 ├── StagingLostError     what was staged is no longer there; it is staged again
@@ -54,6 +55,18 @@ class BatchError(AssayError):
 
 class StaleBaseError(BatchError):
     """A table has moved since the batch was built on it; nothing was written."""
+
+
+class RequestRefusedError(AssayError):
+    """The gateway does not take a request; the text is for its sender.
+
+    `status` is that of HTTP, `retry_after` are seconds until it may be sent again, as it is.
+    """
+
+    def __init__(self, status: int, text: str, *, retry_after: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
 
 
 class GateFailedError(AssayError):

@@ -54,6 +54,7 @@ class Settings:
     one_writer: bool = False
     restart_at: str = ""
     log_form: str = "text"
+    gateway: bool = False
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
 
@@ -176,6 +177,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         one_writer=read_yes(environ, "ASSAY_ONE_WRITER"),
         restart_at=read_memory(environ, "ASSAY_SPARK_RESTART_AT", ""),
         log_form=read_log(environ),
+        gateway=read_yes(environ, "ASSAY_GATEWAY"),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
     )

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from assay.errors import StackError
+from assay.gateway.address import gateway_url, is_well
 from assay.home.ports import load_ports
 from assay.home.processes import find_supervisor
 from assay.settings import MEMORY_BESIDE_SPARK, Settings
@@ -16,7 +17,7 @@ from assay.storage.file_system import lake_storage
 from assay.storage.finding import Finding
 from assay.storage.lake_claim import objects
 from assay_stack import others, preflight
-from assay_stack.programs import SPARK, log_file
+from assay_stack.programs import GATEWAY, SPARK, log_file
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -32,6 +33,7 @@ def examine(settings: Settings) -> list[Finding]:
         checks += [others.postgres, others.airflow, others.spark]
     else:
         checks += [_make, preflight.postgres, _spark, _ports]
+        checks += [_gateway] if settings.gateway else []
     return [check(settings) for check in checks]
 
 
@@ -75,6 +77,17 @@ def _spark(settings: Settings) -> Finding:
     if find_supervisor(settings):
         return Finding("spark", "the server does not run", f"see {log_file(settings, SPARK)}")
     return Finding("spark", f"warm; make up starts it, starts anew at {limit}")
+
+
+def _gateway(settings: Settings) -> Finding:
+    """Whether the HTTP gateway, where one is asked for, takes records."""
+    if not find_supervisor(settings):
+        return Finding("gateway", "make up starts it")
+    url = gateway_url(settings)
+    if is_well(settings):
+        return Finding("gateway", f"{url} takes records")
+    remedy = f"run make up, or see {log_file(settings, GATEWAY)}"
+    return Finding("gateway", f"{url or 'the gateway'} does not answer", remedy)
 
 
 def _ports(settings: Settings) -> Finding:

@@ -14,10 +14,12 @@ ask() { # address and path of a page; prints its answer on one line, without bla
 }
 
 case $part in
+  gateway) answer=$(ask 127.0.0.1:8090 /health) ;;
   spark-*) answer=$(ask "$(sed -E 's|spark://(.*):[0-9]+|\1:8080|' <<<"$ASSAY_SPARK_MASTER")" /json/) ;;
   *) answer=$(ask "$ASSAY_AIRFLOW" /api/v2/monitor/health) ;;
 esac
 case $part in
+  gateway) [[ $answer == HTTP/1.?200* ]] ;;
   api-server) [[ $answer == HTTP/1.?200* ]] ;;
   spark-master) [[ $answer == *'"status":"ALIVE"'* ]] ;;
   spark-connect)

@@ -14,4 +14,5 @@ check() { # service, and the setting of its port
 
 check airflow-api-server ASSAY_AIRFLOW_PORT
 check spark-master ASSAY_SPARK_PORT
+docker compose config --services | grep -qx gateway && check gateway ASSAY_GATEWAY_PORT
 exit $status

@@ -27,6 +27,7 @@ from assay_stack.postgres import server_command
 
 SOCKET = "supervisor.sock"
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
+GATEWAY = "gateway"
 SPARK, CLIENTS = SPARK_PROGRAMS = ("spark", "spark-clients")
 # Log servers listen on all interfaces, and are only of use to workers on other machines.
 QUIET = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
@@ -137,12 +138,29 @@ def _configuration(settings: Settings) -> str:
         )
         for number, name in enumerate(AIRFLOW_PROGRAMS)
     ]
-    return "\n".join([head, postgres, *_spark(settings), *airflow])
+    return "\n".join([head, postgres, *_spark(settings), *airflow, _gateway(settings)])
 
 
 def programs_of(settings: Settings) -> tuple[str, ...]:
     """What the supervisor of this stack runs, in the order of their start."""
-    return ("postgres", *(SPARK_PROGRAMS if settings.is_warm else ()), *AIRFLOW_PROGRAMS)
+    spark = SPARK_PROGRAMS if settings.is_warm else ()
+    gateway = (GATEWAY,) if settings.gateway else ()
+    return ("postgres", *spark, *AIRFLOW_PROGRAMS, *gateway)
+
+
+def _gateway(settings: Settings) -> str:
+    """The HTTP gateway. It is always known, so that a stack that is up can be given one."""
+    return PROGRAM.format(
+        name=GATEWAY,
+        command=_escape(shlex.join([str(BIN / "assay"), "gateway", "serve"])),
+        directory=_escape(working_folder(settings)),
+        priority=20,
+        stop_signal="TERM",
+        patience=30,
+        group="true",
+        log=_escape(log_file(settings, GATEWAY)),
+        user="",
+    )
 
 
 def _spark(settings: Settings) -> list[str]:

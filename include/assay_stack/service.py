@@ -20,7 +20,7 @@ from assay.words import Say
 from assay_stack.airflow import airflow_environment, ensure_pool, prepare_airflow
 from assay_stack.others import MASTER_PAGE
 from assay_stack.postgres import ensure_databases, login_refusal
-from assay_stack.programs import AIRFLOW_PROGRAMS, QUIET
+from assay_stack.programs import AIRFLOW_PROGRAMS, GATEWAY, QUIET
 from assay_stack.supervisor import migrate_warehouse
 
 PATIENCE = 120.0
@@ -39,7 +39,7 @@ MASTER_OPTIONS = (
     "-Dspark.ui.killEnabled=false -Dspark.master.ui.decommission.allow.mode=DENY"
     " -Dspark.master.rest.enabled=false"
 )
-PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES, CONNECT)
+PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES, CONNECT, GATEWAY)
 
 
 def make_secrets(settings: Settings) -> None:
@@ -91,6 +91,9 @@ def run_part(settings: Settings, part: str) -> None:
         os.umask(CLUSTER_UMASK)
         command, environment = _spark_command(settings, part), spark_environment(settings)
         environment["SPARK_MASTER_OPTS"] = MASTER_OPTIONS
+    elif part == GATEWAY:
+        _require_elsewhere(settings)
+        command, environment = [str(BIN / "assay"), "gateway", "serve"], {}
     else:
         _require_elsewhere(settings)
         if part == "scheduler":  # the API server is up by then, see docker-compose.yaml

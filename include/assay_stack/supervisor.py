@@ -15,6 +15,7 @@ import psycopg
 
 from assay.airflow_client.api import airflow_url
 from assay.errors import StackError
+from assay.gateway.address import gateway_url, is_well
 from assay.home.dsn import dsn
 from assay.home.ports import choose_ports, load_ports
 from assay.home.postgres_place import used_outside
@@ -30,6 +31,7 @@ from assay_stack.postgres import answers, ensure_cluster, ensure_databases
 from assay_stack.preflight import NEEDED_DISK, require_machine
 from assay_stack.programs import (
     AIRFLOW_PROGRAMS,
+    GATEWAY,
     SPARK_PROGRAMS,
     ProgramState,
     log_file,
@@ -47,12 +49,14 @@ STOP_SECONDS = 200.0
 class StackStatus:
     """What runs, and where. `unhealthy` names the parts that do not report to be well.
 
-    `outside` is the folder besides the home that a full reset removes, or empty.
+    `gateway` is its address, or empty where there is none. `outside` is the folder besides the
+    home that a full reset removes, or empty.
     """
 
     up: bool
     airflow: str
     postgres: str
+    gateway: str
     programs: list[ProgramState]
     unhealthy: list[str]
     outside: str
@@ -76,6 +80,7 @@ def up(settings: Settings, say: Say) -> None:
             start_supervisor(settings)
         _start_postgres(settings, say)
         _start_airflow(settings, say)
+        _start_gateway(settings, say)
 
 
 def down(settings: Settings, say: Say) -> None:
@@ -101,11 +106,14 @@ def status(settings: Settings) -> StackStatus:
     states = program_states(settings) if running else {}
     unhealthy = unhealthy_parts(settings) if running else list(AIRFLOW_PROGRAMS)
     named = programs_of(settings)
+    if GATEWAY not in named and GATEWAY in states and states[GATEWAY].state != "STOPPED":
+        named = (*named, GATEWAY)  # of a start that was asked for one
     stopped = [name for name in named if name not in states or states[name].state != "RUNNING"]
     return StackStatus(
         up=not stopped and not unhealthy,
         airflow=airflow_url(settings) if known else "",
         postgres=f"127.0.0.1:{load_ports(settings)['postgres']}" if known else "",
+        gateway=gateway_url(settings) if GATEWAY in named else "",
         programs=[states[name] for name in named if name in states],
         unhealthy=sorted({*stopped, *unhealthy}),
         outside=str(used_outside(settings) or ""),
@@ -156,6 +164,17 @@ def start_spark(settings: Settings, say: Say) -> None:
     if any(started):
         say(f"starting Spark on port {load_ports(settings)['spark']}")
     _wait(settings, lambda: is_ready(settings), SPARK_PROGRAMS)
+
+
+def _start_gateway(settings: Settings, say: Say) -> None:
+    """Have the HTTP gateway up, where one is asked for."""
+    if not settings.gateway:
+        return
+    if GATEWAY not in program_states(settings):
+        raise StackError("this stack was started before it had a gateway; run make down, make up")
+    if start_program(settings, GATEWAY):
+        say(f"starting the gateway on {gateway_url(settings)}")
+    _wait(settings, lambda: is_well(settings), [GATEWAY])
 
 
 def _wait(settings: Settings, ready: Callable[[], bool], names: Sequence[str]) -> None:

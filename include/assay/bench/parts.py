@@ -15,6 +15,7 @@ from assay.bench.dag import measure_dag
 from assay.bench.datasets import measure_datasets
 from assay.bench.day import measure_day
 from assay.bench.figures import PartResult
+from assay.bench.gateway import measure_gateway
 from assay.bench.publishing import measure_publish
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
@@ -37,6 +38,7 @@ class Part(StrEnum):
     publish = "publish"
     duckdb = "duckdb"
     together = "together"
+    gateway = "gateway"
     growth = "growth"
     soak = "soak"
     before = "before"
@@ -51,6 +53,7 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.publish: measure_publish,
     Part.duckdb: measure_against_duckdb,
     Part.together: measure_together,
+    Part.gateway: measure_gateway,
     Part.growth: measure_growth,
     Part.soak: measure_soak,
     Part.before: measure_before,

@@ -13,6 +13,7 @@ from assay.cli import (
     dataset,
     demo,
     export,
+    gateway,
     generate,
     lake,
     quarantine,
@@ -41,6 +42,7 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(batch.app, name="batch")
 app.add_typer(release.app, name="release")
 app.add_typer(lake.app, name="lake")
+app.add_typer(gateway.app, name="gateway")
 app.add_typer(serve.app, name="serve")
 
 

@@ -18,11 +18,17 @@ PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+WithGateway = Annotated[
+    bool, typer.Option("--gateway", help="The HTTP gateway as well (or set ASSAY_GATEWAY=yes).")
+]
+
+
 class Service(StrEnum):
     """What has an address."""
 
     postgres = "postgres"
     airflow = "airflow"
+    gateway = "gateway"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +38,12 @@ def register(app: typer.Typer) -> None:
     app.command(context_settings=PASSED_ON, add_help_option=False)(airflow)
 
 
-def up(as_json: AsJson = False) -> None:
+def up(as_json: AsJson = False, gateway: WithGateway = False) -> None:
     """Start Postgres and Airflow, and leave them running. Does nothing twice."""
     from assay_stack import supervisor
 
     settings = load_settings()
+    settings = dataclasses.replace(settings, gateway=settings.gateway or gateway)
     supervisor.up(settings, say)
     _show_status(settings, as_json=as_json)
 
@@ -81,6 +88,8 @@ def url(
     as_json: AsJson = False,
 ) -> None:
     """Print the addresses, the login of Airflow, and the landing folder."""
+    from assay.gateway.address import is_well
+
     settings = load_settings()
     facts = addresses(settings)
     if as_json:
@@ -90,6 +99,8 @@ def url(
         print(f"Postgres  {facts['postgres']}")
         if settings.runs_elsewhere:
             print("          (inside; on the host: docker compose exec postgres psql URI)")
+        if settings.gateway or is_well(settings):
+            print(f"Gateway   {facts['gateway']}/v1/datasets/<dataset>/events")
         print(f"Landing   {facts['landing']}/<dataset>/")
     else:
         print(facts[service.value])
@@ -107,6 +118,7 @@ def airflow(context: typer.Context) -> None:
 def addresses(settings: Settings) -> dict[str, str]:
     """Where the stack is, its logins (Airflow's admin, Postgres' reader), and where files land."""
     from assay.airflow_client.api import USER, airflow_page
+    from assay.gateway.address import gateway_url
     from assay.home.credentials import load_credentials
     from assay.home.dsn import dsn
 
@@ -115,6 +127,7 @@ def addresses(settings: Settings) -> dict[str, str]:
         "user": USER,
         "password": load_credentials(settings)[USER],
         "postgres": dsn(settings, "assay_reader"),
+        "gateway": gateway_url(settings),
         "landing": str(settings.landing),
     }
 
@@ -138,7 +151,8 @@ def _show_status(settings: Settings, *, as_json: bool) -> bool:
             unwell = " (unwell)" if each.name in now.unhealthy else ""
             table.add_row(each.name, each.state + unwell, str(each.pid), f"{minutes}m {seconds}s")
         Console().print(table)
-        print(f"Airflow {now.airflow}, Postgres {now.postgres} (login: make url)")
+        gateway = f", gateway {now.gateway}" if now.gateway else ""
+        print(f"Airflow {now.airflow}, Postgres {now.postgres}{gateway} (login: make url)")
     else:
         print("nothing is running; start it with make up")
     if now.outside:

@@ -10,6 +10,19 @@ from itertools import pairwise
 ISO = "iso"
 DATE_PARTS = ("yyyy", "MM", "M", "dd", "d", "HH", "H", "mm", "ss")
 BETWEEN_PARTS = "/.-:,_ T"
+# What texts of ISO 8601 are taken, by Spark and by the gateway: Spark alone would take 2026 for a
+# date, and much else. Digits beyond microseconds must be zeros.
+DAY, OFFSET = r"\d{4}-\d{2}-\d{2}", r"[+-]\d{2}(:?\d{2})?"
+SECONDS = r":\d{2}([.]\d{1,6}0{0,3})?"
+USUAL_TIME = rf"^{DAY}([T ]\d{{2}}:\d{{2}}({SECONDS}( ?(Z|UTC|{OFFSET}))?)?)?$"
+# Spark knows neither small letters nor an offset without seconds.
+OTHER_TIME = rf"^{DAY}[Tt ]\d{{2}}:\d{{2}}({SECONDS})?( ?(Z|z|UTC|{OFFSET}))?$"
+OFFSET_AFTER_MINUTES = r"([T ]\d{2}:\d{2}) ?(Z|UTC|[+-])"
+MIDNIGHT = rf"^{DAY}([Tt ]00:00(:00([.]0+)?)?)?$"
+# The parts of a date format, as texts have them; one letter stands for one digit or two.
+DIGITS = {"yyyy": r"(\d{4})"}
+DIGITS |= dict.fromkeys(("MM", "dd", "HH", "mm", "ss"), r"(\d{2})")
+DIGITS |= dict.fromkeys(("M", "d", "H"), r"(\d{1,2})")
 
 
 def date_parts(form: str) -> list[str]:

@@ -18,6 +18,11 @@ from assay.contracts.facts import Facts, Fault
 Encoding = Literal["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"]
 Decimal = Literal[".", ","]
 Thousands = Literal["", ".", ",", "'", "\u2019", "_", " ", "\u00a0", "\u202f"]
+# Unicode's White_Space, and what has no width: U+180E, U+200B to U+200D, U+2060, U+FEFF.
+BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u180e\u200b\u200c\u200d\u2060\ufeff"
+)
 MARK = r"!-/:-@\[\]^_`{-~"
 ONE_CHARACTER = "is not one character of ASCII that is no letter, digit, blank or backslash"
 DELIMITER = Field(

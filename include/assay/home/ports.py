@@ -13,7 +13,7 @@ from assay.settings import LOOPBACK, Settings
 from assay.storage.files import write_whole
 
 HOST = LOOPBACK
-FIRST_CHOICE = {"airflow": 8080, "postgres": 5432, "spark": 15002}
+FIRST_CHOICE = {"airflow": 8080, "postgres": 5432, "spark": 15002, "gateway": 8090}
 TRIES = 200
 
 

@@ -25,7 +25,7 @@ def match_header(header: list[str], contract: Contract) -> dict[str, int]:
     else without regard to case and surrounding space. Header columns that no contract column
     matches are unknown: they are drift, not an error.
     """
-    return _match_shape(header, contract, _nearest_shape(header, contract))
+    return _match_shape(header, contract, nearest_shape(header, contract))
 
 
 def spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
@@ -33,13 +33,13 @@ def spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
 
     The name of the contract comes first, then every other spelling of it in the header.
     """
-    shape = _nearest_shape(header, contract)
+    shape = nearest_shape(header, contract)
     by_fold: dict[str, list[str]] = {}
     for name in header:
         by_fold.setdefault(_fold(name), []).append(name)
     found = {}
     for column in contract.columns:
-        name = _delivered_name(column, contract, shape)
+        name = delivered_name(column, contract, shape)
         found[column.name] = [*dict.fromkeys([name, *sorted(by_fold.get(_fold(name), []))])]
     return found
 
@@ -47,7 +47,7 @@ def spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
 def known_names(contract: Contract) -> set[str]:
     """The name of every column in every shape, folded as `is_known` compares it."""
     columns, shapes = contract.columns, _shapes(contract)
-    return {_fold(_delivered_name(c, contract, shape)) for c in columns for shape in shapes}
+    return {_fold(delivered_name(c, contract, shape)) for c in columns for shape in shapes}
 
 
 def is_known(name: str, known: set[str]) -> bool:
@@ -60,14 +60,14 @@ def _match_shape(header: list[str], contract: Contract, shape: str) -> dict[str,
     loose = {_fold(name): position for position, name in enumerate(header)}
     found: dict[str, int] = {}
     for column in contract.columns:
-        delivered = _delivered_name(column, contract, shape)
+        delivered = delivered_name(column, contract, shape)
         position = exact.get(delivered, loose.get(_fold(delivered)))
         if position is not None:
             found[column.name] = position
     return found
 
 
-def _nearest_shape(header: list[str], contract: Contract) -> str:
+def nearest_shape(header: list[str], contract: Contract) -> str:
     """The shape that misses the fewest required columns, and of those the one that finds most."""
 
     def distance(shape: str) -> tuple[int, int]:
@@ -137,19 +137,20 @@ def _missing_reason(
     if len(missing) == sum(column.required for column in contract.columns):
         first = ", ".join(repr(name[:40]) for name in header[:3])
         return f"no header: no required column found; the first record begins {first}"
-    shape = _nearest_shape(header, contract)
+    shape = nearest_shape(header, contract)
     known = {header[at] for at in match_header(header, contract).values()}
     loose = {_fold(name): name for name in header if name not in known}
     parts = []
     for column in missing:
-        name = _delivered_name(column, contract, shape)
+        name = delivered_name(column, contract, shape)
         near = difflib.get_close_matches(_fold(name), loose, n=1)
         parts.append(f"{name} (nearest: {loose[near[0]]!r})" if near else name)
     of_shape = f" of the nearest shape, {shape}" if shape else ""
     return f"required column missing{of_shape}: {', '.join(parts)}"
 
 
-def _delivered_name(column: Column, contract: Contract, shape: str) -> str:
+def delivered_name(column: Column, contract: Contract, shape: str) -> str:
+    """What files of a shape call a column."""
     return _shapes(contract)[shape].get(column.name, column.header or column.name)
 
 

@@ -121,7 +121,7 @@ def survey_bytes(content: BinaryIO, contract: Contract, *, stored: int, kind: st
     while block := content.read(BLOCK):
         if not size:
             block = _without_mark(block, encoding)
-            _refuse_signature(block, kind)
+            refuse_signature(block, kind)
         size += len(block)
         refuse_above(contract, "unpacked_bytes", size, "bytes of text", "deliver several files")
         if size > BOMB_SIZE and size > BOMB_RATIO * stored:
@@ -149,7 +149,8 @@ def _without_mark(block: bytes, encoding: str) -> bytes:
     return block.removeprefix(codecs.BOM_UTF8)
 
 
-def _refuse_signature(block: bytes, kind: str) -> None:
+def refuse_signature(block: bytes, kind: str) -> None:
+    """Raise FileRejectedError when a file that begins so is taken for something else."""
     for signature, what in SIGNATURES.items():
         if block.startswith(signature) and what.lower() != kind:
             raise FileRejectedError(f"not {kind.upper()}: {what}")

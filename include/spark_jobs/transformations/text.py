@@ -11,15 +11,18 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from assay.contracts.columns import Column as ContractColumn
-from assay.contracts.date_formats import ISO, date_parts
-from assay.contracts.dialect import TextForms
+from assay.contracts.date_formats import (
+    DIGITS,
+    ISO,
+    MIDNIGHT,
+    OFFSET_AFTER_MINUTES,
+    OTHER_TIME,
+    USUAL_TIME,
+    date_parts,
+)
+from assay.contracts.dialect import BLANKS, TextForms
 from spark_jobs.transformations.rounding import is_inexact, rounded
 
-# Unicode's White_Space, and what has no width: U+180E, U+200B to U+200D, U+2060, U+FEFF.
-BLANKS = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\u180e\u200b\u200c\u200d\u2060\ufeff"
-)
 FIRST_PLAIN, AFTER_PLAIN = "!", "\x7f"
 
 # What Postgres, Python and Arrow all have; a time after its offset was applied.
@@ -27,18 +30,6 @@ CALENDAR = {
     "timestamp": ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"),
     "date": ("0001-01-01", "9999-12-31"),
 }
-# Spark alone would take 2026 for a date, and much else. Digits beyond microseconds must be zeros.
-DAY, OFFSET = r"\d{4}-\d{2}-\d{2}", r"[+-]\d{2}(:?\d{2})?"
-SECONDS = r":\d{2}([.]\d{1,6}0{0,3})?"
-USUAL_TIME = rf"^{DAY}([T ]\d{{2}}:\d{{2}}({SECONDS}( ?(Z|UTC|{OFFSET}))?)?)?$"
-# Spark knows neither small letters nor an offset without seconds.
-OTHER_TIME = rf"^{DAY}[Tt ]\d{{2}}:\d{{2}}({SECONDS})?( ?(Z|z|UTC|{OFFSET}))?$"
-OFFSET_AFTER_MINUTES = r"([T ]\d{2}:\d{2}) ?(Z|UTC|[+-])"
-MIDNIGHT = rf"^{DAY}([Tt ]00:00(:00([.]0+)?)?)?$"
-# The parts of a date format, as texts have them; one letter stands for one digit or two.
-DIGITS = {"yyyy": r"(\d{4})"}
-DIGITS |= dict.fromkeys(("MM", "dd", "HH", "mm", "ss"), r"(\d{2})")
-DIGITS |= dict.fromkeys(("M", "d", "H"), r"(\d{1,2})")
 WHOLE, WHOLE_DECIMAL = r"^[+-]?\d+$", r"^[+-]?\d+[.]0*$"
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from assay.contracts.columns import Column
-from assay.contracts.dialect import TextForms
+from assay.contracts.dialect import BLANKS, TextForms
 from assay.contracts.load import load_contract
 from assay.verify.rounding import add_rounding, is_rounded
 from assay.verify.text import BLANK_POINTS, canonical, digest, typed
@@ -27,7 +27,6 @@ from builders.spellings import (
     TIMESTAMPS,
     UNROUNDED_TEXTS,
 )
-from spark_jobs.transformations.text import BLANKS
 
 SILVER, BRONZE = load_contract("silver", "trades"), load_contract("bronze", "trades")
 

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from assay.contracts.columns import Column
-from assay.contracts.dialect import TextForms
+from assay.contracts.dialect import BLANKS, TextForms
 from assay.contracts.model import Contract
 from builders.spellings import (
     CONTINENTAL,
@@ -34,7 +34,7 @@ from builders.spellings import (
 )
 from builders.trades import PLAIN, SILVER, bronze
 from spark_jobs.transformations.conform import conform, rounded_values, row_hash
-from spark_jobs.transformations.text import BLANKS, standardise, typed
+from spark_jobs.transformations.text import standardise, typed
 
 USUAL = TextForms()
 

@@ -1,0 +1,75 @@
+"""HTTP as uvicorn reads it, with limits on what comes before a request is whole.
+
+uvicorn closes a connection that is idle between two requests. It waits for ever for one that never
+begins, or whose head never ends, and it keeps a head of any size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+HEAD_BYTES = 64 << 10
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: application/json\r\n"
+    b'content-length: 33\r\nconnection: close\r\n\r\n{"error": "too many connections"}'
+)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection; `most_connections` holds for all of the process."""
+
+    most_connections = 1_000
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.head_timer: asyncio.TimerHandle | None = None
+        self.head_size: int | None = 0  # None while a body is read
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.write(FULL)
+            transport.close()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.head_size is not None:
+            self.head_size += len(data)
+        super().data_received(data)
+        if self.head_size is not None and self.head_size > HEAD_BYTES:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._end_timer()
+        self.head_size = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.head_size = 0
+        super().on_message_complete()
+
+    def _await_head(self) -> None:
+        self._end_timer()
+        self.head_timer = self.loop.call_later(HEAD_SECONDS, self._close)
+
+    def _end_timer(self) -> None:
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
