@@ -25,20 +25,22 @@ BLANKS = " \t\r\n"
 END = "end of the record"  # stands behind the record, so that no text after it is overlooked
 
 
-def read_json(
-    spark: SparkSession,
-    paths: list[str],
-    contract: Contract,
-    names: dict[str, list[str]],
-    *,
-    is_array: bool,
+def open_json(spark: SparkSession, paths: list[str], *, is_array: bool) -> DataFrame:
+    """The text of files: a row for each line, or for each file that is an array."""
+    return (
+        spark.read.text(paths, wholetext=True) if is_array else spark.read.text(paths, lineSep="\n")
+    )
+
+
+def json_records(
+    opened: DataFrame, contract: Contract, names: dict[str, list[str]], *, is_array: bool
 ) -> DataFrame:
     """Contract columns as text, unknown columns, malformed_record, file_name, record_number.
 
     `names` are the names that a column may have in a record; `outer.inner` is a field of an object,
     or one that the sender has flattened.
     """
-    texts = _read_elements(spark, paths) if is_array else _read_lines(spark, paths)
+    texts = _elements(opened) if is_array else _lines(opened)
     places = {column: _places(names[column]) for column in contract.column_names}
     known = [name for column in contract.column_names for name in names[column]]
     outer = sorted({name.partition(".")[0] for name in known if "." in name})
@@ -96,8 +98,7 @@ def _is_container(path: list[str]) -> Column:
     return F.coalesce(kind.rlike("^(ARRAY|OBJECT)"), F.lit(False))
 
 
-def _read_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
-    lines = spark.read.text(paths, lineSep="\n")
+def _lines(lines: DataFrame) -> DataFrame:
     text = F.btrim(F.regexp_replace("value", "^\ufeff", ""), F.lit(BLANKS))
     numbered = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)) + 1
     return (
@@ -107,8 +108,7 @@ def _read_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
     )
 
 
-def _read_elements(spark: SparkSession, paths: list[str]) -> DataFrame:
-    whole = spark.read.text(paths, wholetext=True)
+def _elements(whole: DataFrame) -> DataFrame:
     elements = F.parse_json(F.regexp_replace("value", "^\ufeff", "")).cast("array<variant>")
     return whole.select(
         F.posexplode(elements).alias("position", "element"),
