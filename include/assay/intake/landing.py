@@ -76,7 +76,7 @@ class Landing:
             intake, judged = self._take_and_judge()
         for delivery in (file.delivery for file in judged):
             if delivery.verdict != "accepted":
-                emit(_refusal(delivery))
+                emit(refusal_event(delivery))
         move_judged(judged)
         remove_taking(self.folders)
         return intake
@@ -91,9 +91,8 @@ class Landing:
         held = self._held(found)
         stuck = {file.batch_id for file in held}
         holding = {
-            content: f"{batch_id}, which holds it and has not ended"
-            if batch_id in stuck
-            else batch_id
+            content: f"a file of batch {batch_id}"
+            + (", which holds it and has not ended" if batch_id in stuck else "")
             for content, batch_id in self._holding(found).items()
         }
         judged = judge_files(files, found, holding, self.folders, self.run.batch_id)
@@ -134,16 +133,7 @@ class Landing:
     def _inspect(self) -> tuple[list[TakenFile], list[Delivery], int]:
         """Inspect what was taken; what changes meanwhile goes back, and is counted."""
         taken = taken_files(self.folders, self.run.datasets)
-        before = [look_at(file.path) for file in taken]
-        found = inspect_taken(taken)
-        kept = []
-        for file, look, delivery in zip(taken, before, found, strict=True):
-            if look_at(file.path) == look and not is_open_for_writing(file.path):
-                kept.append((file, delivery))
-                continue
-            give_back(self.settings, file, self.folders)
-            why = "was written to while it was taken"
-            emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
+        kept = inspect_at_rest(self.settings, taken, self.folders)
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
@@ -171,7 +161,23 @@ class Landing:
         return find_held(self.settings, self.connection, self.run, found, self.is_active)
 
 
-def _refusal(delivery: Delivery) -> FileRefused:
+def inspect_at_rest(
+    settings: Settings, taken: list[TakenFile], folders: Folders
+) -> list[tuple[TakenFile, Delivery]]:
+    """Inspect what was taken; what changes meanwhile goes back to landing."""
+    before = [look_at(file.path) for file in taken]
+    kept = []
+    for file, look, delivery in zip(taken, before, inspect_taken(taken), strict=True):
+        if look_at(file.path) == look and not is_open_for_writing(file.path):
+            kept.append((file, delivery))
+            continue
+        give_back(settings, file, folders)
+        why = "was written to while it was taken"
+        emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
+    return kept
+
+
+def refusal_event(delivery: Delivery) -> FileRefused:
     return FileRefused(
         dataset=delivery.dataset,
         source_file=delivery.source_file,

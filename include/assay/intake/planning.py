@@ -70,7 +70,7 @@ class _Found:
     seen: list[Delivery]
 
     def slices(self) -> list[Slice]:
-        return [_slice(delivery) for delivery in self.seen if delivery.verdict == "accepted"]
+        return [slice_of(delivery) for delivery in self.seen if delivery.verdict == "accepted"]
 
     def movement(self) -> Movement:
         return self.run.asked_movement
@@ -86,7 +86,7 @@ class _Found:
         return {} if seen_before and not self.run.params.full_rebuild else released
 
 
-def _slice(delivery: Delivery) -> Slice:
+def slice_of(delivery: Delivery) -> Slice:
     """An accepted delivery as the plan lists it."""
     return FileSlice(
         dataset=delivery.dataset,
