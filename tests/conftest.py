@@ -43,7 +43,7 @@ SHARES = {
     "stages": ("tests/spark_jobs/",),
     "faults": ("tests/faults/", "tests/assay/verify/", "tests/test_scenarios"),
 }
-ROLES = ("assay_owner", "assay_loader", "assay_reader")
+ROLES = ("assay_owner", "assay_loader", "assay_reader", "assay_streamer")
 TEMPLATE = "assay_template"
 
 

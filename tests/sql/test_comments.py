@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from assay.contracts.lineage import LINEAGE
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.serving import evolution
-from assay.serving.evolution import LINEAGE, evolve_tables
+from assay.serving.evolution import evolve_tables
 
 if TYPE_CHECKING:
     from conftest import Database

@@ -19,6 +19,7 @@ NAMES = (
     "assay_owner",
     "assay_loader",
     "assay_reader",
+    "assay_streamer",
     "admin",
     "jwt_secret",
     "api_secret_key",
