@@ -56,10 +56,7 @@ class Recorder:
         Raises FencedError when a newer holder has the stream, and StoppedError when it is to stop
         during an outage.
         """
-        whole = park_large(batch)
-        return self._until_recorded(batch, whole)
-
-    def _until_recorded(self, batch: MicroBatch, parked: dict[str, str]) -> int:
+        parked = park_large(batch)
         failures, pause = 0, FIRST_PAUSE
         while True:
             try:
@@ -70,7 +67,7 @@ class Recorder:
                 failures += not is_outage(error)
                 self._tell(error)
                 if failures >= TRIES:
-                    batch, parked = self._park(batch, parked, error)
+                    batch, parked = self._park(batch, parked)
                     failures = 0
             wait(pause, self.is_stopping)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -80,13 +77,9 @@ class Recorder:
         judged = self.judge(good)
         return self.sink.record(self.books.connection(), batch, judged, parked)
 
-    def _park(
-        self, batch: MicroBatch, parked: dict[str, str], error: Exception
-    ) -> tuple[MicroBatch, dict[str, str]]:
+    def _park(self, batch: MicroBatch, parked: dict[str, str]) -> tuple[MicroBatch, dict[str, str]]:
         good = [each for each in batch.slices if each.slice_id not in parked]
         cut, found = self.cut(replace(batch, slices=good), self._fails)
-        if not found:  # each half goes, and only the whole does not
-            found = {each.slice_id: told(error) for each in cut.slices}
         for slice_id, why in found.items():
             emit(Oddity(f"{self.sink.stream}: parked {slice_id}, for the next batch: {why}"))
         rest = [each for each in batch.slices if each.slice_id in parked]
@@ -97,7 +90,7 @@ class Recorder:
         pause = FIRST_PAUSE
         while True:
             try:
-                self.sink.try_out(self.books.connection(), self.judge(slices))
+                self.sink.try_out(self.books.connection(), slices, self.judge(slices))
             except Exception as error:  # noqa: BLE001  # whatever it is, no record may be lost
                 if not is_outage(error):
                     return told(error)
@@ -131,15 +124,23 @@ def park_large(batch: MicroBatch) -> dict[str, str]:
 
 def cut_by_slice(batch: MicroBatch, fails: Fails) -> tuple[MicroBatch, dict[str, str]]:
     """Of files: those that fail alone."""
-    return batch, poison_of(list(batch.slices), fails)
+    slices = list(batch.slices)
+    found = poison_ranges(0, len(slices), lambda start, end: fails(slices[start:end]))
+    return batch, {slices[start].slice_id: why for start, _, why in found}
 
 
-def poison_of(slices: Sequence[Slice], fails: Fails) -> dict[str, str]:
-    """slice_id → why, of the slices that fail by themselves, found by halves."""
-    why = fails(slices) if slices else ""
+def poison_ranges(
+    start: int, end: int, fails: Callable[[int, int], str]
+) -> list[tuple[int, int, str]]:
+    """Those of `start` up to before `end` that fail by themselves, and why, found by halves.
+
+    Where no half fails but both together do, they are one.
+    """
+    why = fails(start, end) if start < end else ""
     if not why:
-        return {}
-    if len(slices) == 1:
-        return {slices[0].slice_id: why}
-    middle = len(slices) // 2
-    return {**poison_of(slices[:middle], fails), **poison_of(slices[middle:], fails)}
+        return []
+    if end - start == 1:
+        return [(start, end, why)]
+    middle = (start + end) // 2
+    halves = [*poison_ranges(start, middle, fails), *poison_ranges(middle, end, fails)]
+    return halves or [(start, end, why)]

@@ -44,9 +44,9 @@ class Stream:
         return settings.accepted / "streams" / self.name
 
 
-def streams_of(pipeline: str) -> list[Stream]:
-    """The streams of a pipeline: of each dataset that is served, by files, and by Kafka if it has
-    topics.
+def streams_of(settings: Settings, pipeline: str) -> list[Stream]:
+    """The streams of a pipeline: of each dataset that is served, by files, and by its topics where
+    there is a broker.
 
     Raises SettingsError when none of its datasets can be streamed.
     """
@@ -55,7 +55,7 @@ def streams_of(pipeline: str) -> list[Stream]:
         for dataset in find_pipeline(pipeline).datasets
         if load_contract("silver", dataset).serving
         for source in SOURCES
-        if source == "files" or _topics(dataset)
+        if source == "files" or (settings.uses_kafka and _topics(dataset))
     ]
     if not found:
         raise SettingsError(
@@ -75,5 +75,4 @@ def can_stream(pipeline: str) -> bool:
 
 def _topics(dataset: str) -> tuple[str, ...]:
     source = load_contract("bronze", dataset).source
-    stream = getattr(source, "stream", None)
-    return tuple(stream.topics) if stream else ()
+    return source.stream.topics if source and source.stream else ()

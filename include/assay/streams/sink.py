@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from assay.batch.slices import Slice
 from assay.contracts.model import Contract
+from assay.errors import BatchError
 from assay.failpoints import reach
 from assay.ledger.streams import Offsets, Ranges, RecordedSlice, hold, known_content, record
 from assay.serving.live import errors_table, live_columns, live_table
@@ -29,7 +30,7 @@ class MicroBatch:
 
     number: int
     slices: Sequence[Slice]
-    offsets: dict[str, Ranges] | None = None
+    offsets: Mapping[str, Ranges] | None = None
     next_offsets: Offsets | None = None
 
 
@@ -46,7 +47,7 @@ class Sink:
         connection: psycopg.Connection[Any],
         batch: MicroBatch,
         judged: pa.Table,
-        parked: dict[str, str],
+        parked: Mapping[str, str],
     ) -> int:
         """Show and record a micro-batch; returns how many records became visible.
 
@@ -60,49 +61,63 @@ class Sink:
             ids = [each.slice_id for each in batch.slices]
             known = known_content(connection, self.silver.name, ids)
             fresh = [each for each in batch.slices if each.slice_id not in known]
-            shown = self._show(connection, judged, known)
-            self._record(connection, batch, fresh, judged, parked)
+            shown = without(judged, known)
+            require_all([each for each in fresh if each.slice_id not in parked], shown)
+            self._show(connection, shown)
+            recorded = self._recorded(batch, fresh, shown, parked)
+            name, epoch = self.stream, self.epoch
+            record(connection, name, epoch, batch.number, recorded, batch.next_offsets)
             reach(f"before COMMIT of {self.stream}")
         reach(f"after COMMIT of {self.stream}")
-        return shown
+        return int(shown.num_rows)
 
-    def try_out(self, connection: psycopg.Connection[Any], judged: pa.Table) -> None:
+    def try_out(
+        self, connection: psycopg.Connection[Any], slices: Sequence[Slice], judged: pa.Table
+    ) -> None:
         """Have Postgres take the rows, and take them back. Raises what it refuses them with."""
+        require_all(slices, judged)
         with connection.transaction(force_rollback=True):
-            self._show(connection, judged, set())
+            self._show(connection, judged)
 
-    def _show(self, connection: psycopg.Connection[Any], judged: pa.Table, known: set[str]) -> int:
-        if known:
-            is_known = pc.is_in(judged["slice_id"], pa.array(sorted(known), pa.string()))
-            judged = judged.filter(pc.invert(is_known))
+    def _show(self, connection: psycopg.Connection[Any], judged: pa.Table) -> None:
         is_bad = pc.greater(pc.list_value_length(judged["reasons"]), 0)
         columns = [column.name for column in live_columns(self.silver)]
         copy_rows(connection, live_table(self.silver), columns, judged.filter(pc.invert(is_bad)))
         copy_rows(connection, errors_table(self.silver), ERROR_COLUMNS, judged.filter(is_bad))
-        return int(judged.num_rows)
 
-    def _record(
-        self,
-        connection: psycopg.Connection[Any],
-        batch: MicroBatch,
-        fresh: Sequence[Slice],
-        judged: pa.Table,
-        parked: dict[str, str],
-    ) -> None:
-        counts = count_records(judged)
-        offsets = batch.offsets or {}
-        recorded = []
-        for each in fresh:
-            live, errors = counts.get(each.slice_id, (0, 0))
-            why = parked.get(each.slice_id)
-            if why is None and live + errors != each.records:
-                raise ValueError(
-                    f"{each.source_file!r}: {live + errors:,} records were read, and"
-                    f" {each.records:,} were counted when it was accepted"
-                )
-            place = offsets.get(each.slice_id)
-            recorded.append(RecordedSlice(each, live, errors, place, why))
-        record(connection, self.stream, self.epoch, batch.number, recorded, batch.next_offsets)
+    def _recorded(
+        self, batch: MicroBatch, fresh: Sequence[Slice], judged: pa.Table, parked: Mapping[str, str]
+    ) -> list[RecordedSlice]:
+        counts, offsets = count_records(judged), batch.offsets or {}
+        return [
+            RecordedSlice(
+                each,
+                *counts.get(each.slice_id, (0, 0)),
+                offsets=offsets.get(each.slice_id),
+                parked=parked.get(each.slice_id),
+            )
+            for each in fresh
+        ]
+
+
+def require_all(slices: Sequence[Slice], judged: pa.Table) -> None:
+    """Raise BatchError unless of each slice as many records were judged as were counted."""
+    counts = count_records(judged)
+    for each in slices:
+        found = sum(counts.get(each.slice_id, (0, 0)))
+        if found != each.records:
+            raise BatchError(
+                f"{each.source_file!r}: Spark has read {found:,} records, and {each.records:,} were"
+                " counted when it was accepted; it was written to since"
+            )
+
+
+def without(judged: pa.Table, slice_ids: set[str]) -> pa.Table:
+    """The records of all other slices."""
+    if not slice_ids:
+        return judged
+    is_of = pc.is_in(judged["slice_id"], pa.array(sorted(slice_ids), pa.string()))
+    return judged.filter(pc.invert(is_of))
 
 
 def count_records(judged: pa.Table) -> dict[str, tuple[int, int]]:

@@ -28,10 +28,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=FOR_EVER, help="when to end by itself")
     given = parser.parse_args()
     die_with_parent()
-    streams = [each for each in streams_of(given.pipeline) if given.only in ("", each.dataset)]
+    settings = load_settings()
+    known = streams_of(settings, given.pipeline)
+    streams = [each for each in known if given.only in ("", each.dataset)]
     try:
         with session(f"stream {given.pipeline}", input_bytes=0) as spark:
-            code = Application(spark, load_settings(), given.pipeline).run(streams, given.seconds)
+            code = Application(spark, settings, given.pipeline).run(streams, given.seconds)
     except AssayError as error:
         fail(error)
     sys.stdout.flush()

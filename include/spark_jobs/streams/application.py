@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -19,15 +20,16 @@ from assay.home.dsn import dsn
 from assay.ledger.streams import take_stream
 from assay.settings import Settings
 from assay.streams.names import Stream
-from assay.streams.outage import Books, told
+from assay.streams.outage import Books, StoppedError, told
 from assay.streams.stopping import stop_file
 from spark_jobs.streams.from_files import FileStream
+from spark_jobs.streams.from_kafka import KafkaStream
 from spark_jobs.streams.running import Held, Running
 
 STOPPED, BROKEN, FENCED, GAP = 0, 1, 3, 4
 LOOK_SECONDS = 0.2
 URI = "ASSAY_STREAM_URI"  # where Postgres is, if it is not that of the stack; holds a password
-KINDS = {"files": FileStream}
+MOST_RESTARTS, RESTART_SECONDS = 5, 3.0  # of one stream
 
 
 class Application:
@@ -39,56 +41,77 @@ class Application:
         self.stop_file: Path = stop_file(settings, pipeline)
         self.stop = Event()
         self.uri = os.environ.get(URI) or dsn(settings, "assay_streamer")
+        self.running: list[Running] = []
+        self.met: list[BaseException] = []
+        self.restarts: Counter[str] = Counter()
 
     def run(self, streams: Sequence[Stream], seconds: float) -> int:
         """Returns the exit code of the process."""
         self.stop_file.unlink(missing_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
-        running: list[Running] = []
         try:
             for stream in streams:
-                running.append(self._start(stream))
-            self._watch(running, time.monotonic() + seconds)
+                self._start(stream)
+            self._watch(time.monotonic() + seconds)
+        except StoppedError:
+            emit(Progress("stopped before Postgres was there"))
         finally:
-            for each in running:
+            for each in self.running:
                 each.end()
-        return exit_code(running)
+        return exit_code(self.met)
 
-    def _start(self, stream: Stream) -> Running:
+    def _start(self, stream: Stream) -> None:
         holder = f"{socket.gethostname()} pid {os.getpid()}"
         taken = Books(self.uri, self.stop.is_set).ask(
             lambda connection: take_stream(
                 connection, stream.name, stream.dataset, stream.source, holder
             )
         )
-        started = KINDS[stream.source](self.spark, Held(self.settings, stream, taken, self.uri))
+        held = Held(self.settings, stream, taken, self.uri)
+        started = (
+            KafkaStream(self.spark, held)
+            if stream.source == "kafka"
+            else FileStream(self.spark, held)
+        )
+        self.running.append(started)
         started.start()
         emit(Progress(f"{stream.name}: started, epoch {taken.epoch}"))
-        return started
 
-    def _watch(self, running: Sequence[Running], end: float) -> None:
-        """Until all is to end. A gap ends its own stream only, since nothing here closes it."""
-        ended: set[str] = set()
-        while not self.stop.wait(LOOK_SECONDS) and time.monotonic() < end:
+    def _watch(self, end: float) -> None:
+        while self.running and not self.stop.wait(LOOK_SECONDS) and time.monotonic() < end:
             if self.stop_file.exists():
                 return
-            for each in running:
+            for each in [*self.running]:
                 each.check()
-                if each.error and each.stream.name not in ended:
-                    emit(Failed(type(each.error).__name__, told(each.error)))
-                    ended.add(each.stream.name)
-                    if not isinstance(each.error, StreamGapError):
-                        return
-            if len(ended) == len(running):
-                return
+                if each.error and not self._goes_on_after(each, each.error):
+                    return
+
+    def _goes_on_after(self, ended: Running, error: BaseException) -> bool:
+        """Whether the other streams go on after one has ended; it is started anew if that helps.
+
+        A gap is closed by nobody here, and ends its own stream only.
+        """
+        emit(Failed(type(error).__name__, told(error)))
+        self.running.remove(ended)
+        ended.end()
+        if isinstance(error, StreamGapError):
+            self.met.append(error)
+            return True
+        name = ended.stream.name
+        self.restarts[name] += 1
+        if isinstance(error, FencedError) or self.restarts[name] > MOST_RESTARTS:
+            self.met.append(error)
+            return False
+        if not self.stop.wait(RESTART_SECONDS):
+            self._start(ended.stream)
+        return True
 
 
-def exit_code(running: Sequence[Running]) -> int:
-    """What the process says of its end: the worst of what its streams have met."""
-    errors = [each.error for each in running if each.error]
-    if any(isinstance(error, FencedError) for error in errors):
+def exit_code(met: Sequence[BaseException]) -> int:
+    """What the process says of its end: the worst of what has ended its streams."""
+    if any(isinstance(error, FencedError) for error in met):
         return FENCED
-    if any(not isinstance(error, StreamGapError) for error in errors):
+    if any(not isinstance(error, StreamGapError) for error in met):
         return BROKEN
-    return GAP if errors else STOPPED
+    return GAP if met else STOPPED
