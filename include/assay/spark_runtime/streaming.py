@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,6 +10,8 @@ import psutil
 
 from assay.home.paths import child_environment
 from assay.settings import JOB_PROGRAMS, Settings
+from assay.spark_runtime.jars import Group, ensure_jars, job_groups, kafka_jars
+from assay.spark_runtime.java import ensure_java
 from assay.spark_runtime.launch import SparkLaunch, launch
 
 PROGRAM = JOB_PROGRAMS / "stream_bronze.py"
@@ -34,6 +36,18 @@ MEANINGS = {
 }
 
 
+def prepare_stream(settings: Settings, say: Callable[[str], None]) -> None:
+    """Make ready what the application needs: Java and its JARs."""
+    ensure_java(settings)
+    for group in stream_groups(settings):
+        ensure_jars(settings, say, group)
+
+
+def stream_groups(settings: Settings) -> list[Group]:
+    """The groups of JARs: those of jobs, and of Kafka where there is a broker."""
+    return [*job_groups(settings), *(["kafka"] if settings.uses_kafka else [])]
+
+
 def launch_stream(settings: Settings, pipeline: str) -> SparkLaunch:
     """Settings of the application of a pipeline's streams, of which one runs at a time.
 
@@ -46,7 +60,14 @@ def launch_stream(settings: Settings, pipeline: str) -> SparkLaunch:
         driver_memory=settings.stream_memory,
     )
     job = launch(own, lock=f"stream_{pipeline}", holder=f"streams of {pipeline}")
-    return replace(job, conf={**job.conf, **CONF})
+    return replace(job, conf={**job.conf, **CONF, **_kafka_conf(settings)})
+
+
+def _kafka_conf(settings: Settings) -> dict[str, str]:
+    """Kafka's classes, apart from the class path that the start-up cache was made for."""
+    if not settings.uses_kafka:
+        return {}
+    return {"spark.jars": ",".join(str(path) for path in kafka_jars(settings))}
 
 
 def stream_command(

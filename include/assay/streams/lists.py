@@ -72,6 +72,10 @@ class Lists:
             return 0
         return sum(not entry.name.startswith(HIDDEN) for entry in os.scandir(self.folder))
 
+    def slices(self) -> int:
+        """How many slices the query has before it."""
+        return sum(len(read_list(path)) for path in self.folder.glob("[!.]*.list"))
+
 
 def read_list(path: Path) -> list[Slice]:
     """The slices of a list; none of one that is gone, and no more than were written whole."""

@@ -65,6 +65,11 @@ def streams_of(settings: Settings, pipeline: str) -> list[Stream]:
     return found
 
 
+def dag_of(pipeline: str) -> str:
+    """The DAG that keeps the streams of a pipeline running."""
+    return f"{pipeline}_stream"
+
+
 def can_stream(pipeline: str) -> bool:
     """Whether a pipeline takes files of a dataset whose rows are served."""
     return any(

@@ -13,7 +13,7 @@ from threading import Event
 
 from pyspark.sql import SparkSession
 
-from assay.errors import FencedError, StreamGapError
+from assay.errors import FencedError, KafkaUnavailableError, StreamGapError
 from assay.events.event import Failed, Progress
 from assay.events.sinks import emit
 from assay.home.dsn import dsn
@@ -75,7 +75,11 @@ class Application:
             else FileStream(self.spark, held)
         )
         self.running.append(started)
-        started.start()
+        try:
+            started.start()
+        except (StreamGapError, KafkaUnavailableError) as error:
+            started.error = error
+            return
         emit(Progress(f"{stream.name}: started, epoch {taken.epoch}"))
 
     def _watch(self, end: float) -> None:
