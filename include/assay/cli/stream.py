@@ -22,10 +22,12 @@ from assay.contracts.pipelines import all_pipelines, pipeline_carrying
 from assay.errors import StackError
 from assay.home.dsn import dsn
 from assay.ledger.streams import StreamState, stream_states
+from assay.operations.asked_by import person_at_terminal
 from assay.serving.live import errors_table, live_table
 from assay.settings import Settings, load_settings
 from assay.spark_runtime.streaming import end_gracefully, prepare_stream, stream_command
-from assay.streams.names import dag_of, streams_of
+from assay.streams.names import Stream, dag_of, streams_of
+from assay.streams.skipping import skip_lost
 from assay.streams.state import Health, health_of, word_for
 from assay.streams.stopping import ask_to_stop
 from assay.streams.tail import new_rows
@@ -118,6 +120,17 @@ def tail(
     with psycopg.connect(dsn(settings, "assay_reader"), autocommit=True) as connection:
         for row in _until(new_rows(connection, table), end):
             print(json.dumps(row, default=str), flush=True)
+
+
+@app.command()
+def skip(
+    dataset: Dataset,
+    why: Annotated[str, typer.Option(help="The reason, for the books.")],
+) -> None:
+    """Go on behind records that Kafka has lost before the stream could record them."""
+    settings, who = load_settings(), person_at_terminal()
+    with psycopg.connect(dsn(settings, "assay_streamer"), autocommit=True) as connection:
+        print(skip_lost(settings, connection, Stream(dataset, "kafka"), who, why))
 
 
 def pipeline_named(name: str) -> str:

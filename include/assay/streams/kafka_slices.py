@@ -27,7 +27,18 @@ from assay.streams.micro_batch import Fails, poison_ranges
 from assay.streams.names import Stream
 from assay.streams.sink import MicroBatch
 
-COLUMNS = ("value", "key", "headers", "topic", "partition", "offset", "timestamp")
+BYTES = pa.binary()
+SCHEMA = pa.schema(
+    {
+        "value": BYTES,
+        "key": BYTES,
+        "headers": pa.list_(pa.struct({"key": pa.string(), "value": BYTES})),
+        "topic": pa.string(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+)
 ORDER = [("topic", "ascending"), ("partition", "ascending"), ("offset", "ascending")]
 
 
@@ -113,7 +124,7 @@ class SliceFiles:
 
 def in_order(rows: pa.Table) -> pa.Table:
     """The records in the order in which a slice file has them."""
-    return rows.select(list(COLUMNS)).sort_by(ORDER)
+    return rows.select(SCHEMA.names).cast(SCHEMA).sort_by(ORDER)
 
 
 def ranges_of(rows: pa.Table, begun: Offsets) -> Ranges:

@@ -29,7 +29,7 @@ from spark_jobs.streams.running import Held, Running
 STOPPED, BROKEN, FENCED, GAP = 0, 1, 3, 4
 LOOK_SECONDS = 0.2
 URI = "ASSAY_STREAM_URI"  # where Postgres is, if it is not that of the stack; holds a password
-MOST_RESTARTS, RESTART_SECONDS = 5, 3.0  # of one stream
+MOST_RESTARTS, RESTART_SECONDS, GAP_SECONDS = 5, 3.0, 30.0  # of one stream
 
 
 class Application:
@@ -42,8 +42,9 @@ class Application:
         self.stop = Event()
         self.uri = os.environ.get(URI) or dsn(settings, "assay_streamer")
         self.running: list[Running] = []
-        self.met: list[BaseException] = []
-        self.restarts: Counter[str] = Counter()
+        self.due: dict[Stream, float] = {}  # those that have ended, and when they start anew
+        self.met: dict[Stream, BaseException] = {}  # what has ended those that do not run
+        self.restarts: Counter[Stream] = Counter()
 
     def run(self, streams: Sequence[Stream], seconds: float) -> int:
         """Returns the exit code of the process."""
@@ -59,7 +60,7 @@ class Application:
         finally:
             for each in self.running:
                 each.end()
-        return exit_code(self.met)
+        return exit_code([*self.met.values()])
 
     def _start(self, stream: Stream) -> None:
         holder = f"{socket.gethostname()} pid {os.getpid()}"
@@ -80,36 +81,37 @@ class Application:
         except (StreamGapError, KafkaUnavailableError) as error:
             started.error = error
             return
+        self.met.pop(stream, None)
         emit(Progress(f"{stream.name}: started, epoch {taken.epoch}"))
 
     def _watch(self, end: float) -> None:
-        while self.running and not self.stop.wait(LOOK_SECONDS) and time.monotonic() < end:
+        while not self.stop.wait(LOOK_SECONDS) and time.monotonic() < end:
             if self.stop_file.exists():
                 return
             for each in [*self.running]:
                 each.check()
                 if each.error and not self._goes_on_after(each, each.error):
                     return
+            for stream, due in [*self.due.items()]:
+                if time.monotonic() >= due:
+                    del self.due[stream]
+                    self._start(stream)
 
     def _goes_on_after(self, ended: Running, error: BaseException) -> bool:
-        """Whether the other streams go on after one has ended; it is started anew if that helps.
+        """Whether the streams go on after one has ended; that one is started anew in a while.
 
-        A gap is closed by nobody here, and ends its own stream only.
+        Records that are lost are nothing to give up for: until somebody says to go on without
+        them, the stream looks now and then.
         """
         emit(Failed(type(error).__name__, told(error)))
+        stream = ended.stream
         self.running.remove(ended)
         ended.end()
-        if isinstance(error, StreamGapError):
-            self.met.append(error)
-            return True
-        name = ended.stream.name
-        self.restarts[name] += 1
-        if isinstance(error, FencedError) or self.restarts[name] > MOST_RESTARTS:
-            self.met.append(error)
-            return False
-        if not self.stop.wait(RESTART_SECONDS):
-            self._start(ended.stream)
-        return True
+        self.met[stream] = error
+        is_gap = isinstance(error, StreamGapError)
+        self.restarts[stream] += not is_gap
+        self.due[stream] = time.monotonic() + (GAP_SECONDS if is_gap else RESTART_SECONDS)
+        return not isinstance(error, FencedError) and self.restarts[stream] <= MOST_RESTARTS
 
 
 def exit_code(met: Sequence[BaseException]) -> int:

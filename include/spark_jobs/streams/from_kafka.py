@@ -13,7 +13,7 @@ from assay.errors import KafkaUnavailableError, SettingsError, StreamGapError
 from assay.kafka.access import kafka_access, spark_options
 from assay.kafka.admin import OffsetRange, offsets
 from assay.ledger.streams import Offsets
-from assay.streams.kafka_slices import COLUMNS, SliceFiles, in_order
+from assay.streams.kafka_slices import SCHEMA, SliceFiles, in_order
 from assay.streams.micro_batch import Fails
 from assay.streams.sink import MicroBatch
 from spark_jobs.streams.running import Held, Running
@@ -54,7 +54,7 @@ class KafkaStream(Running):
 
     def record(self, frame: DataFrame, number: int) -> None:
         """Write the slice file of a micro-batch, and have it recorded."""
-        self._rows = in_order(frame.select(*COLUMNS).toArrow())
+        self._rows = in_order(frame.select(*SCHEMA.names).toArrow())
         if self._rows.num_rows:
             batch = self.files.whole(self._rows, number, self.begun)
             self.recorder.record(batch)
