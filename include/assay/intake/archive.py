@@ -72,7 +72,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     for place in (plain, marked):  # an attempt that was cut off before it told the ledger
         if exists(place):
             with on_this_machine(place) as path:
-                if path.is_file() and hash_file(path)[0] == file.slice_id:
+                if path.is_file() and hash_file(path)[0] == file.sha256:
                     return place
     return None
 

@@ -37,15 +37,18 @@ def is_of_patch(source_file: str) -> bool:
 
 
 def read_records(
-    path: Path, contract: Contract, *, is_patch: bool = False
+    path: Path, contract: Contract, *, is_patch: bool = False, of_stream: str = ""
 ) -> Iterator[pa.RecordBatch]:
     """CSV records without the header, JSON records of lines or of one array, or Parquet rows.
 
-    A patch has a header, whatever other files of its dataset have.
+    A patch has a header, whatever other files of its dataset have. Of a slice file `of_stream` is
+    the format: kafka_json or kafka_csv.
 
     Raises OSError, EOFError, ValueError, zlib.error, csv.Error or ArrowException for a file that
     is not sound.
     """
+    if of_stream:
+        return read_values(path, contract, of_stream)
     name = path.name.casefold().removesuffix(".gz")
     if name.endswith(".parquet"):
         return _read_parquet(path, contract)
@@ -61,10 +64,12 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         yield content
 
 
-def read_numbered(path: Path, contract: Contract, *, is_patch: bool = False) -> Iterator[pa.Table]:
+def read_numbered(
+    path: Path, contract: Contract, *, is_patch: bool = False, of_stream: str = ""
+) -> Iterator[pa.Table]:
     """As `read_records`, with the number of each record in the file as `record_number`."""
     first = 1
-    for batch in read_records(path, contract, is_patch=is_patch):
+    for batch in read_records(path, contract, is_patch=is_patch, of_stream=of_stream):
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
         yield pa.Table.from_batches([batch]).append_column("record_number", numbers)
         first += batch.num_rows
