@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import PurePosixPath
 
@@ -19,8 +19,8 @@ from assay.intake.filenames import is_patch
 from assay.intake.header import match_header, spellings, value_spellings
 from assay.storage.addresses import as_place
 from assay.storage.objects import on_this_machine
-from spark_jobs.lakehouse.json_records import read_json
-from spark_jobs.lakehouse.kafka_values import read_values
+from spark_jobs.lakehouse.json_records import json_records, open_json
+from spark_jobs.lakehouse.kafka_values import kafka_records
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.typed_texts import field, plain_text, text_with_nul
 
@@ -54,12 +54,10 @@ def read_files(
     elements of a JSON array, rows, values of Kafka). A record that does not fit has its text in
     `malformed_record`.
     """
-    for setting, value in WHOLE_FILES.items():
-        spark.conf.set(setting, value)
-    alike: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
-    for file in [file for file in files if file.records] or files:
-        alike[_read_alike(file, contract)].append(file)
-    frames = [_read(spark, same, contract) for same in alike.values()]
+    frames = [
+        bronze_records(open_files(spark, same, contract), same[0], contract)
+        for same in read_alike(files, contract)
+    ]
     names = local_frame(
         spark,
         [
@@ -81,7 +79,15 @@ def read_files(
     )
 
 
-def _read_alike(file: Slice, contract: Contract) -> tuple[str, ...]:
+def read_alike(files: Sequence[Slice], contract: Contract) -> list[list[Slice]]:
+    """The files in groups, each of which is opened and taken apart as one."""
+    alike: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
+    for file in [file for file in files if file.records] or files:
+        alike[looks_of(file, contract)].append(file)
+    return [*alike.values()]
+
+
+def looks_of(file: Slice, contract: Contract) -> tuple[str, ...]:
     """Files that agree in this are read together.
 
     Of JSON that is where the columns are found; of Parquet files also the types must be the same.
@@ -98,21 +104,35 @@ def _read_alike(file: Slice, contract: Contract) -> tuple[str, ...]:
         return (file.format, str(pq.read_schema(path)), *file.header)
 
 
-def _read(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFrame:
-    header, paths, format_ = files[0].header, [file.path for file in files], files[0].format
-    if format_.startswith("kafka"):
-        return read_values(spark, paths, contract, header, format_).coalesce(WRITE_TASKS)
+def open_files(spark: SparkSession, files: Sequence[Slice], contract: Contract) -> DataFrame:
+    """Files that are read alike as Spark's own reader gives them, one partition for each."""
+    for setting, value in WHOLE_FILES.items():
+        spark.conf.set(setting, value)
+    paths = [file.path for file in files]
+    if files[0].format.startswith("json"):
+        return open_json(spark, paths, is_array=files[0].format == "json_array")
+    if files[0].format in ("parquet", "kafka_json", "kafka_csv"):
+        return spark.read.parquet(*paths)
+    return _open_csv(spark, files, contract)
+
+
+def bronze_records(opened: DataFrame, file: Slice, contract: Contract) -> DataFrame:
+    """One row per record of opened files, of which this is one.
+
+    Contract columns as text, unknown_columns, malformed_record, file_name, record_number.
+    """
+    header = file.header
     delivered = {name: header[at] for name, at in match_header(header, contract).items()}
-    if format_.startswith("json"):
-        is_array = format_ == "json_array"
-        names = spellings(header, contract)
-        rows = read_json(spark, paths, contract, names, is_array=is_array)
-    elif format_ == "parquet":
-        rows = _select(spark.read.parquet(*paths), header, contract, delivered, plain_text)
+    if file.format.startswith("json"):
+        is_array = file.format == "json_array"
+        rows = json_records(opened, contract, spellings(header, contract), is_array=is_array)
+    elif file.format.startswith("kafka"):
+        rows = kafka_records(opened, contract, header, file.format)
+    elif file.format == "parquet":
+        rows = _select(opened, header, contract, delivered, plain_text)
         rows = rows.withColumn(MALFORMED, text_with_nul(rows, contract))
     else:
-        read = _read_csv(spark, files, contract)
-        rows = _select(read, [*header, MALFORMED], contract, delivered, field)
+        rows = _select(opened, [*header, MALFORMED], contract, delivered, field)
     return rows.coalesce(WRITE_TASKS)
 
 
@@ -121,7 +141,7 @@ def _has_header(file: Slice, contract: Contract) -> bool:
     return contract.dialect.header or is_patch(file.source_file)
 
 
-def _read_csv(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFrame:
+def _open_csv(spark: SparkSession, files: Sequence[Slice], contract: Contract) -> DataFrame:
     header, dialect = files[0].header, contract.dialect
     schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
     encoding = JAVA_ENCODINGS[dialect.encoding]

@@ -25,17 +25,18 @@ BLANKS = " \t\r\n"
 END = "end of the record"  # stands behind the record, so that no text after it is overlooked
 
 
-def read_json(
-    spark: SparkSession,
-    paths: list[str],
-    contract: Contract,
-    names: dict[str, list[str]],
-    *,
-    is_array: bool,
+def open_json(spark: SparkSession, paths: list[str], *, is_array: bool) -> DataFrame:
+    """The text of files: a row for each line, or for each file that is an array."""
+    return (
+        spark.read.text(paths, wholetext=True) if is_array else spark.read.text(paths, lineSep="\n")
+    )
+
+
+def json_records(
+    opened: DataFrame, contract: Contract, names: dict[str, list[str]], *, is_array: bool
 ) -> DataFrame:
-    """The records of files, as `parse_json` has them."""
-    texts = _read_elements(spark, paths) if is_array else _read_lines(spark, paths)
-    return parse_json(texts, contract, names)
+    """The records of opened files, as `parse_json` has them."""
+    return parse_json(_elements(opened) if is_array else _lines(opened), contract, names)
 
 
 def parse_json(
@@ -109,8 +110,7 @@ def _is_container(path: list[str]) -> Column:
     return F.coalesce(kind.rlike("^(ARRAY|OBJECT)"), F.lit(False))
 
 
-def _read_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
-    lines = spark.read.text(paths, lineSep="\n")
+def _lines(lines: DataFrame) -> DataFrame:
     text = trimmed(F.col("value"))
     numbered = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)) + 1
     return (
@@ -125,8 +125,7 @@ def trimmed(text: Column) -> Column:
     return F.btrim(F.regexp_replace(text, "^\ufeff", ""), F.lit(BLANKS))
 
 
-def _read_elements(spark: SparkSession, paths: list[str]) -> DataFrame:
-    whole = spark.read.text(paths, wholetext=True)
+def _elements(whole: DataFrame) -> DataFrame:
     elements = F.parse_json(F.regexp_replace("value", "^\ufeff", "")).cast("array<variant>")
     return whole.select(
         F.posexplode(elements).alias("position", "element"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -21,32 +21,23 @@ STAND_IN = "\ufffd"  # for bytes that are no text, and for U+0000, which Postgre
 NO_VALUE = "null"  # the text of a record that Kafka has without a value
 
 
-def read_values(
-    spark: SparkSession, paths: list[str], contract: Contract, header: list[str], format_: str
+def kafka_records(
+    opened: DataFrame, contract: Contract, header: list[str], format_: str
 ) -> DataFrame:
     """Contract columns as text, unknown columns, malformed_record, file_name, record_number.
 
-    `format_` is that of the slices; `record_number` the number of the row in its file, from 1.
+    `opened` are slice files as Spark reads Parquet, and `format_` is that of the slices;
+    `record_number` is the number of the row in its file, from 1.
     """
-    numbered = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_PARTITION)) + 1
-    rows = spark.read.parquet(*paths).select(
-        "value",
-        F.col("_metadata.file_name").alias("file_name"),
-        numbered.alias("record_number"),
-    )
-    return parse_values(rows, contract, header, format_)
-
-
-def parse_values(rows: DataFrame, contract: Contract, header: list[str], format_: str) -> DataFrame:
-    """The same from a frame of `value` (binary), file_name and record_number."""
     delivered = F.col("value").cast("string")
     is_text = F.is_valid_utf8(delivered) & ~delivered.contains("\0")
     sound = F.replace(F.make_valid_utf8(delivered), F.lit("\0"), F.lit(STAND_IN))
-    texts = rows.select(
+    numbered = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_PARTITION)) + 1
+    texts = opened.select(
         trimmed(sound).alias("text"),
         (~F.coalesce(is_text, F.lit(False))).alias("is_no_text"),
-        "file_name",
-        "record_number",
+        F.col("_metadata.file_name").alias("file_name"),
+        numbered.alias("record_number"),
     )
     if format_ == "kafka_csv":
         return _parse_csv(texts, contract, header)
