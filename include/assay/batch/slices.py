@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from assay.words import count
@@ -45,15 +45,20 @@ class FileSlice(_Facts):
 
     kind: ClassVar[SliceKind] = "file"
 
+    @property
+    def sha256(self) -> str:
+        return self.slice_id
+
 
 @dataclass(frozen=True)
 class StreamSlice(_Facts):
     """The records of one micro-batch of a stream, in the slice file that the stream has written.
 
-    `slice_id` is `<stream>/<epoch>-<micro-batch>`. The format is `kafka_json` or `kafka_csv`, of
-    which `header` are the columns that the values have.
+    `slice_id` is `<stream>/<epoch>-<micro-batch>`, and `sha256` that of the bytes of the file. The
+    format is `kafka_json` or `kafka_csv`, of which `header` are the columns that the values have.
     """
 
+    sha256: str = field(kw_only=True)
     kind: ClassVar[SliceKind] = "stream"
 
 

@@ -14,6 +14,7 @@ from assay.events.sinks import emit
 from assay.intake.days import tell_days
 from assay.intake.held import IsActive, describe_held, find_held
 from assay.intake.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
+from assay.intake.of_streams import claimable
 from assay.intake.rest import is_open_for_writing, keep_resting, look_at
 from assay.intake.returns import complete_return, return_files
 from assay.intake.take import (
@@ -27,6 +28,7 @@ from assay.intake.take import (
     taken_files,
 )
 from assay.ledger import Delivery, HeldFile, batch_holding, deliveries, record_deliveries
+from assay.ledger.stream_slices import streams_holding
 from assay.settings import Settings
 
 
@@ -91,12 +93,14 @@ class Landing:
         held = self._held(found)
         stuck = {file.batch_id for file in held}
         holding = {
-            content: f"a file of batch {batch_id}"
-            + (", which holds it and has not ended" if batch_id in stuck else "")
+            content: f"batch {batch_id}, which holds it and has not ended"
+            if batch_id in stuck
+            else f"batch {batch_id}"
             for content, batch_id in self._holding(found).items()
         }
+        holding = {**streams_holding(self.connection, _contents(found)), **holding}
         judged = judge_files(files, found, holding, self.folders, self.run.batch_id)
-        seen = [file.delivery for file in judged]
+        seen = [*(file.delivery for file in judged), *claimable(self.connection, self.run)]
         if not self.folders.dry_run:
             record_deliveries(self.connection, self.run.batch_id, seen)
         return Intake(seen, left + changed, held), judged
@@ -137,8 +141,7 @@ class Landing:
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
-        contents = [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
-        return batch_holding(self.connection, contents, besides=self.run.batch_id)
+        return batch_holding(self.connection, _contents(found), besides=self.run.batch_id)
 
     def _take_over(self, found: list[Delivery]) -> bool:
         """Have stuck batches give their files back to a run that is there to let them pass.
@@ -146,8 +149,8 @@ class Landing:
         Only when nothing else is there to take: the reason of the override is about them then.
         """
         params = self.run.params
-        accepted = {(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"}
-        is_new = bool(accepted - self._holding(found).keys())
+        is_new = bool({*_contents(found)} - self._holding(found).keys())
+        is_new = is_new or bool(claimable(self.connection, self.run))
         if is_new or params.gate_policy != "override" or params.dry_run:
             return False
         held = self._held(found)
@@ -175,6 +178,10 @@ def inspect_at_rest(
         why = "was written to while it was taken"
         emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
     return kept
+
+
+def _contents(found: list[Delivery]) -> list[tuple[str, str]]:
+    return [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
 
 
 def refusal_event(delivery: Delivery) -> FileRefused:

@@ -153,7 +153,7 @@ def require_unchanged(files: Sequence[Slice], batch_id: str, *, every_byte: bool
         now = look_at(place)
         if now is None or not isinstance(place, Path):
             continue
-        if now.size != file.size_bytes or (every_byte and hash_file(place)[0] != file.slice_id):
+        if now.size != file.size_bytes or (every_byte and hash_file(place)[0] != file.sha256):
             raise BatchError(
                 f"{file.source_file!r} was written to after it was counted, at {file.size_bytes:,}"
                 f" bytes, and has {now.size:,} now; run `assay batch abandon {batch_id} --why '…'`,"

@@ -6,49 +6,28 @@ and `record` in that transaction; every other function is atomic by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from assay.batch.slices import Slice, slice_from_facts
+from assay.batch.slices import Slice
 from assay.errors import BatchError, FencedError
 from assay.ledger.query import Connection, as_json, fetch_all
+from assay.ledger.stream_slices import IS_CLAIMED
 
 StreamSource = Literal["files", "kafka"]
 Offsets = Mapping[str, Mapping[str, int]]  # topic → partition → the first that is not recorded
 Ranges = Mapping[str, Mapping[str, Sequence[int]]]  # topic → partition → first, and first after it
-IS_CLAIMED = """
-    EXISTS (SELECT FROM ops.batch_slice AS claim
-            WHERE claim.dataset = slice.dataset AND claim.slice_id = slice.slice_id
-              AND claim.verdict = 'accepted' AND claim.batch_is_live)
-"""
 RECORD = """
     INSERT INTO ops.stream_slice (dataset, slice_id, stream, epoch, micro_batch, kind, format,
                                   source_file, path, header, records, live_records, error_records,
-                                  size_bytes, offsets, slice_date, parked)
+                                  size_bytes, sha256, offsets, slice_date, parked)
     VALUES (%(dataset)s, %(slice_id)s, %(stream)s, %(epoch)s, %(micro_batch)s, %(kind)s, %(format)s,
             %(source_file)s, %(path)s, %(header)s, %(records)s, %(live_records)s,
-            %(error_records)s, %(size_bytes)s, %(offsets)s, %(slice_date)s, %(parked)s)
+            %(error_records)s, %(size_bytes)s, %(sha256)s, %(offsets)s, %(slice_date)s,
+            %(parked)s)
 """
-KNOWN = """
-    SELECT slice_id FROM ops.stream_slice WHERE dataset = %(dataset)s AND slice_id = ANY(%(ids)s)
-    UNION
-    SELECT slice_id FROM ops.batch_slice
-    WHERE dataset = %(dataset)s AND slice_id = ANY(%(ids)s)
-      AND verdict = 'accepted' AND batch_is_live
-"""
-UNCLAIMED = f"""
-    SELECT kind, dataset, format, slice_id, path, source_file, records, size_bytes, header,
-           slice_date::text AS slice_date
-    FROM ops.stream_slice AS slice
-    WHERE dataset = %s AND released_by IS NULL AND NOT {IS_CLAIMED}
-    ORDER BY recorded_at, epoch, micro_batch, slice_id
-"""  # noqa: S608  # constants of our own
-FACTS = (
-    *("kind", "dataset", "format", "slice_id", "path", "source_file"),
-    *("records", "size_bytes", "header", "slice_date"),
-)
 STATES = f"""
     SELECT stream.stream, stream.dataset, source, stream.epoch, stream.micro_batch, next_offsets,
            holder, started_at, seen_at, stopped_at, error, waiting.slices, waiting.live,
@@ -189,7 +168,7 @@ def _claimed(connection: Connection, slices: Sequence[RecordedSlice]) -> list[st
 
 
 def _told(stream: str, epoch: int, micro_batch: int, each: RecordedSlice) -> dict[str, object]:
-    facts = {"kind": each.slice.kind, **asdict(each.slice)}
+    facts = {"kind": each.slice.kind, "sha256": each.slice.sha256, **asdict(each.slice)}
     counts = {"live_records": each.live_records, "error_records": each.error_records}
     where = {"stream": stream, "epoch": epoch, "micro_batch": micro_batch}
     return {**facts, **counts, **where, "offsets": as_json(each.offsets), "parked": each.parked}
@@ -229,18 +208,6 @@ def _overtaken(stream: str, epoch: int, current: int, holder: str) -> str:
         f"{stream}: this process has epoch {epoch}, but {holder} took epoch {current}; this process"
         " records nothing any more"
     )
-
-
-def known_content(connection: Connection, dataset: str, slice_ids: Iterable[str]) -> set[str]:
-    """Those of the contents that a stream has recorded, or a live batch has accepted."""
-    rows = fetch_all(connection, KNOWN, {"dataset": dataset, "ids": list(slice_ids)})
-    return {slice_id for (slice_id,) in rows}
-
-
-def unclaimed(connection: Connection, dataset: str) -> list[Slice]:
-    """The slices that streams have recorded and no live batch has accepted, oldest first."""
-    rows = fetch_all(connection, UNCLAIMED, [dataset])
-    return [slice_from_facts(dict(zip(FACTS, row, strict=True))) for row in rows]
 
 
 def stream_states(connection: Connection) -> list[StreamState]:

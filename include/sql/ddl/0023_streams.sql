@@ -54,6 +54,7 @@ CREATE TABLE ops.stream_slice (
     live_records bigint NOT NULL CHECK (live_records >= 0),
     error_records bigint NOT NULL CHECK (error_records >= 0),
     size_bytes bigint NOT NULL CHECK (size_bytes >= 0),
+    sha256 text NOT NULL CHECK (length(sha256) = 64),
     offsets jsonb CHECK (jsonb_typeof(offsets) = 'object'),
     slice_date date NOT NULL,
     parked text,
@@ -88,14 +89,15 @@ COMMENT ON COLUMN ops.stream_slice.records IS 'All of its records, good or bad.'
 COMMENT ON COLUMN ops.stream_slice.live_records IS 'Those that were shown in the table of live.';
 COMMENT ON COLUMN ops.stream_slice.error_records IS 'Those that were shown in its table of errors.';
 COMMENT ON COLUMN ops.stream_slice.size_bytes IS 'The size of the file.';
+COMMENT ON COLUMN ops.stream_slice.sha256 IS 'The sha256 of the bytes of the file.';
 COMMENT ON COLUMN ops.stream_slice.offsets IS
     'Of Kafka, by topic and partition, the first offset of the slice and the first after it; null for a file.';
 COMMENT ON COLUMN ops.stream_slice.slice_date IS
     'The day that the slice belongs to: of a file that in its name, else the day on which it came.';
 COMMENT ON COLUMN ops.stream_slice.parked IS
-    'Why the stream could not show the records; they are in no table of live, and a batch judges them. Else null.';
+    'Why no record of the slice is shown in live, though nothing has released it; a batch judges them as any. Else null.';
 COMMENT ON COLUMN ops.stream_slice.released_by IS
-    'The batch that released the slice, since when live has none of its rows; null before, and once that was rolled back.';
+    'The batch that released the slice, since when live has none of its rows; null before, and when a rollback made it pending again.';
 COMMENT ON COLUMN ops.stream_slice.recorded_at IS 'When the stream recorded the slice.';
 
 ALTER TABLE ops.batch_slice

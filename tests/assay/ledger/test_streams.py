@@ -13,16 +13,15 @@ from assay.batch.slices import FileSlice, StreamSlice
 from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery, record_deliveries, set_batch_state, start_batch
 from assay.ledger.query import fetch_all
+from assay.ledger.stream_slices import known_content, unclaimed
 from assay.ledger.streams import (
     RecordedSlice,
     beat,
     end_stream,
     hold,
-    known_content,
     record,
     stream_states,
     take_stream,
-    unclaimed,
 )
 
 if TYPE_CHECKING:
@@ -39,11 +38,12 @@ OF_STREAM = StreamSlice(
     size_bytes=10,
     header=["event_id"],
     slice_date="2026-11-30",
+    sha256="ab" * 32,
 )
 OF_FILE = FileSlice(
     dataset=DATASET,
     format="csv",
-    slice_id="c0ffee",
+    slice_id="c0ffee" + "0" * 58,
     path="/accepted/ecommerce_events/c0ffee.csv",
     source_file="a.csv",
     records=2,
@@ -51,6 +51,7 @@ OF_FILE = FileSlice(
     header=["event_id", "event_time"],
     slice_date="2026-11-29",
 )
+BEEF = "beef" * 16
 RANGES = {"ecommerce_events": {"0": [0, 3]}}
 NEXT = {"ecommerce_events": {"0": 3}}
 SHOWN = RecordedSlice(OF_STREAM, live_records=2, error_records=1, offsets=RANGES)
@@ -175,12 +176,12 @@ def test_content_is_known_once_a_stream_or_a_live_batch_has_it(
 ) -> None:
     epoch = take(streamer)
     record(streamer, STREAM, epoch, 0, [SHOWN], NEXT)
-    claim(loader, "one", Delivery(DATASET, "b.csv", "beef", "accepted"))
+    claim(loader, "one", Delivery(DATASET, "b.csv", BEEF, "accepted"))
     claim(loader, "two", Delivery(DATASET, "c.csv", "dead", "rejected"))
-    asked = [OF_STREAM.slice_id, "beef", "dead", "new"]
-    assert known_content(streamer, DATASET, asked) == {OF_STREAM.slice_id, "beef"}
+    asked = [OF_STREAM.slice_id, BEEF, "dead", "new"]
+    assert known_content(streamer, DATASET, asked) == {OF_STREAM.slice_id, BEEF}
     assert known_content(streamer, "stocks", asked) == set()
-    taken = RecordedSlice(replace(OF_FILE, slice_id="beef"), live_records=2)
+    taken = RecordedSlice(replace(OF_FILE, slice_id=BEEF), live_records=2)
     with pytest.raises(BatchError, match=r"accepted 'b.csv' meanwhile"):
         record(streamer, STREAM, epoch, 1, [taken], None)
 
