@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -80,6 +81,9 @@ class Streams:
     def live_ids(self) -> list[str]:
         return sorted(each for (each,) in self.ask("SELECT event_id FROM live.ecommerce_event"))
 
+    def shows_more_than(self, events: int) -> bool:
+        return len(self.live_ids()) > events
+
     def wait_until(self, condition: Callable[[], object], patience: float = PATIENCE) -> None:
         deadline = time.monotonic() + patience
         while not condition():
@@ -108,3 +112,10 @@ def events(first: int, count: int, *, bad: int = 0) -> str:
         for n in range(first, first + count)
     ]
     return HEADER + "".join(lines)
+
+
+def event(number: int) -> str:
+    """The same event as an object of JSON."""
+    names = HEADER.strip().split(",")
+    values = events(number, 1).splitlines()[1].split(",")
+    return json.dumps(dict(zip(names, values, strict=True)))
