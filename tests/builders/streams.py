@@ -19,7 +19,7 @@ import psycopg
 from assay.settings import Settings
 from assay.spark_runtime.streaming import stream_command
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 HEADER = "event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
 
 
