@@ -59,8 +59,10 @@ class Streams:
         found: list[psutil.Process] = []
 
         def is_there() -> bool:
-            children = psutil.Process(process.pid).children(recursive=True)
-            found.extend(p for p in children if "stream_bronze.py" in " ".join(p.cmdline()))
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.Error):  # one of the launcher's own, which is gone
+                    if "stream_bronze.py" in " ".join(child.cmdline()):
+                        found.append(child)
             return bool(found)
 
         self.wait_until(is_there)
