@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.home.paths import child_environment
+from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import OF_THE_BROKER, load_ports
 from assay.home.processes import working_folder
 from assay.kafka.access import kafka_access
@@ -109,7 +109,8 @@ def prepare_broker(
     facts = server_properties(data, listen, advertised, port, controller_port)
     write_whole(properties, "".join(f"{name}={_escape(text)}\n" for name, text in facts.items()))
     write_whole(log, LOG)
-    classes = ":".join(str(path) for path in jar_paths(settings, "broker"))
+    scala = (SPARK_HOME / "jars").glob("scala-library-2.13*.jar")
+    classes = ":".join(str(path) for path in (*jar_paths(settings, "broker"), *scala))
     java = str(ensure_java(settings).home / "bin" / "java")
     command = [java, *JAVA_OPTIONS, f"-Dlog4j2.configurationFile={log}", "-cp", classes]
     environment = child_environment({"TZ": "UTC"})
