@@ -6,10 +6,11 @@ import base64
 import os
 import subprocess
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from assay.errors import StackError
-from assay.home.paths import child_environment
+from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import OF_THE_BROKER, load_ports
 from assay.home.processes import working_folder
 from assay.kafka.access import kafka_access
@@ -43,6 +44,9 @@ PROPERTIES = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    # One that was killed comes back as soon as its controller takes it for gone.
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "1000",
     # A name that is spelled wrong is an error, not a topic.
     "auto.create.topics.enable": "false",
     # What is acknowledged is on disk: no second node has it when the machine loses power.
@@ -107,9 +111,10 @@ def prepare_broker(
     properties, log = home / "server.properties", home / "log4j2.properties"
     data = home / "data"
     facts = server_properties(data, listen, advertised, port, controller_port)
-    write_whole(properties, "".join(f"{name}={_escape(text)}\n" for name, text in facts.items()))
+    write_whole(properties, properties_text(facts))
     write_whole(log, LOG)
-    classes = ":".join(str(path) for path in jar_paths(settings, "broker"))
+    scala = (SPARK_HOME / "jars").glob("scala-library-2.13*.jar")
+    classes = ":".join(str(path) for path in (*jar_paths(settings, "broker"), *scala))
     java = str(ensure_java(settings).home / "bin" / "java")
     command = [java, *JAVA_OPTIONS, f"-Dlog4j2.configurationFile={log}", "-cp", classes]
     environment = child_environment({"TZ": "UTC"})
@@ -135,9 +140,15 @@ def _format(command: list[str], environment: dict[str, str], properties: Path) -
         raise StackError(f"Kafka's folder could not be formatted: {last[:300]}")
 
 
-def _escape(text: str) -> str:
-    """A value as a file of properties spells it."""
-    return text.replace("\\", "\\\\")
+def properties_text(facts: Mapping[str, str]) -> str:
+    """A file of properties, which Java reads as Latin-1, with escapes for all other letters."""
+    escaped = {
+        name: "".join(
+            c if " " <= c <= "~" else f"\\u{ord(c):04x}" for c in text.replace("\\", r"\\")
+        )
+        for name, text in facts.items()
+    }
+    return "".join(f"{name}={text}\n" for name, text in escaped.items())
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from assay.kafka.access import KafkaAccess, client_options, kafka_access
 from assay.kafka.admin import offsets, wait_for_broker
 from assay.settings import LOOPBACK, REPOSITORY, Settings, load_settings
 from assay.spark_runtime.jars import ensure_jars
-from assay_stack.kafka import prepare_broker
+from assay_stack.kafka import prepare_broker, properties_text
 
 FIRST_PORT = 29092  # away from what a stack on this machine would take
 
@@ -47,9 +47,7 @@ class Broker:
             self.settings, LOOPBACK, LOOPBACK, *self.ports.values()
         )
         with (self.settings.home / "kafka" / "server.properties").open("a") as properties:
-            for name, value in self.extra.items():
-                escaped = value.replace("\\", "\\\\")
-                properties.write(f"{name}={escaped}\n")
+            properties.write(properties_text(self.extra))
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT

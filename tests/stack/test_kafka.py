@@ -14,7 +14,7 @@ from assay.settings import REPOSITORY, Settings
 from assay.spark_runtime.jars import jar_folder, job_jars, kafka_jars, locked_jars
 from assay.storage.finding import Finding
 from assay_stack.doctor import examine
-from assay_stack.kafka import kafka_state, server_properties
+from assay_stack.kafka import kafka_state, prepare_broker, properties_text, server_properties
 from assay_stack.programs import programs_of
 from builders.broker import Broker
 
@@ -46,6 +46,12 @@ def test_it_listens_on_loopback_and_nowhere_else(settings: Settings) -> None:
     assert inside["listeners"].endswith(",CONTROLLER://127.0.0.1:9093")
 
 
+def test_a_home_of_any_letters_can_be_told_in_a_file_of_properties() -> None:
+    assert properties_text({"log.dirs": "/home/josé/a\\b"}) == (
+        "log.dirs=/home/jos\\u00e9/a\\\\b\n"
+    )
+
+
 def test_its_jars_are_of_no_other_class_path(settings: Settings) -> None:
     folder = jar_folder(settings, "broker")
     assert folder != jar_folder(settings, "kafka") == jar_folder(settings, "delta")
@@ -74,8 +80,6 @@ def test_the_doctor_knows_brokers_and_says_when_none_answers(settings: Settings)
 
 
 def test_a_folder_that_kafka_cannot_use_is_one_sentence(broker: Broker, settings: Settings) -> None:
-    from assay_stack.kafka import prepare_broker
-
     other = dataclasses.replace(
         broker.settings, home=settings.home, runtime_folder=broker.settings.runtime_folder
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from assay.errors import KafkaUnavailableError
 from assay.kafka.access import KafkaAccess, client_options
@@ -101,7 +102,8 @@ def offsets(access: KafkaAccess, topic: str) -> dict[int, OffsetRange]:
 
 def delete_topics(access: KafkaAccess, topics: Iterable[str]) -> None:
     """Remove topics with all that they hold."""
-    for future in _admin(access).delete_topics(list(topics)).values():
+    admin = _admin(access)  # whose requests end with it
+    for future in admin.delete_topics(list(topics)).values():
         _result(access, future)
 
 
@@ -119,7 +121,7 @@ def _admin(access: KafkaAccess) -> AdminClient:
     return AdminClient(_options(access), logger=SILENT)
 
 
-def _options(access: KafkaAccess) -> Mapping[str, Any]:
+def _options(access: KafkaAccess) -> dict[str, Any]:
     return {**client_options(access), "socket.connection.setup.timeout.ms": 10_000}
 
 

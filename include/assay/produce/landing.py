@@ -48,7 +48,7 @@ class Landing:
         try:
             with written_whole(place) as temporary:  # hidden, so that nobody takes it too early
                 temporary.write_bytes(content)
-        except (NotADirectoryError, PermissionError) as error:
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise SettingsError(
                 f"{self.folder} takes no file ({error.strerror}); give --out a folder of yours"
             ) from error

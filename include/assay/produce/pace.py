@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+SHORTEST = 0.001  # seconds
+
 
 @dataclass
 class Pace:
@@ -37,7 +39,8 @@ class Pace:
         """Sleep until more than `done` events are due; returns how many are due then."""
         while (due := self.due()) <= done:
             passed = self.clock() - self.started
-            self.sleep(self.interval - passed % self.interval)
+            # What is left of an interval may be less than a clock can tell.
+            self.sleep(max(SHORTEST, self.interval - passed % self.interval))
         late = self.clock() - self.started - self.interval - (done + 1) / self.rate
         self.most_behind = max(self.most_behind, late)
         return due

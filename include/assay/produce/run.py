@@ -18,6 +18,7 @@ from assay.produce.targets import Target
 from assay.produce.truth import HandOver, count_classes, write_events
 
 Progress = Callable[[int, int], None]
+Failure = AssayError | OSError
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def produce(
     """
     pace = pace or Pace(options.rows, options.records, target.interval)
     sent: list[HandOver] = []
-    interrupted, failure = False, None
+    interrupted = False
+    failure: Failure | None = None
     with open_database() as connection:
         create_good_records(connection, recipe)
         try:
@@ -69,7 +71,7 @@ def produce(
                         progress(part.first + len(part.lines), options.records)
         except KeyboardInterrupt:
             interrupted = True
-        except AssayError as error:
+        except (AssayError, OSError) as error:  # such as a disk that is full
             failure = error
         seconds = time.monotonic() - pace.started
         failure = _finish(target, failure)
@@ -92,7 +94,7 @@ def produce(
     )
 
 
-def _finish(target: Target, failure: AssayError | None) -> AssayError | None:
+def _finish(target: Target, failure: Failure | None) -> Failure | None:
     """Have delivered what can be; of two failures the first one is the cause."""
     try:
         target.finish()

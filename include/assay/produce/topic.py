@@ -14,6 +14,7 @@ from assay.kafka.admin import SILENT, ensure_topic, unavailable, wait_for_broker
 from assay.produce.events import Piece
 from assay.produce.targets import STAMP, Delivered, time_text
 
+Headers = list[tuple[str, str | bytes | None]]
 PATIENCE = 120.0  # seconds for which a record waits for a broker that is away
 LINGER = 5  # milliseconds for which records wait for more, to travel together
 
@@ -42,7 +43,7 @@ class Topic:
         self.producer = Producer(options, logger=SILENT)
 
     def send(self, events: Piece, made_us: int) -> None:
-        headers = [(STAMP, time_text(made_us).encode())]
+        headers: Headers = [(STAMP, time_text(made_us).encode())]
         for position, (key, line) in enumerate(
             zip(events.ids, events.lines, strict=True), start=events.first
         ):
@@ -62,7 +63,7 @@ class Topic:
         key: bytes,
         value: bytes,
         made_ms: int,
-        headers: list[tuple[str, bytes]],
+        headers: Headers,
         position: int,
     ) -> None:
         told = partial(self._hear, position)

@@ -54,8 +54,13 @@ NOT_WANTED: dict[Group, tuple[str, ...]] = {
         *SHIPPED_WITH_SPARK,
         *("org.apache.httpcomponents:*", "org.wildfly.openssl:*", "software.amazon.awssdk:bundle"),
     ),
-    "kafka": (*SHIPPED_WITH_SPARK, "org.apache.hadoop:*", "org.lz4:*"),
-    "broker": (),  # it runs without Spark, so it brings all that it needs
+    "kafka": (
+        *SHIPPED_WITH_SPARK,
+        "at.yawk.lz4:*",
+        "org.apache.hadoop:*",
+        "org.scala-lang.modules:*",
+    ),
+    "broker": (),  # but for Scala's library, which Ivy inside Spark leaves out for everybody
 }
 
 
