@@ -61,6 +61,18 @@ def read_spark_master(environ: Mapping[str, str], default: str) -> tuple[str, st
     return text, ""
 
 
+def read_stream_master(environ: Mapping[str, str], default: str) -> str:
+    """Where the application of a stream runs: a master, of which it is one application of many."""
+    text = environ.get("ASSAY_STREAM_MASTER") or default
+    if text == "warm" or not re.fullmatch(MASTERS, text):
+        shown = text.partition(";")[0]
+        raise SettingsError(
+            f"ASSAY_STREAM_MASTER={shown!r} is none of local[*], local[2] and spark://host:7077; a"
+            " stream is an application of its own"
+        )
+    return text
+
+
 def read_listen(environ: Mapping[str, str], default: str) -> str:
     """The IP address to listen on."""
     text = environ.get("ASSAY_LISTEN") or default

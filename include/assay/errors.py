@@ -13,6 +13,7 @@ AssayError
 ├── StagingError         Postgres would not take a row of the batch; nothing was committed
 ├── StagingLostError     what was staged is no longer there; it is staged again
 ├── FencedError          a newer attempt has taken over; this one changed nothing
+├── StreamGapError       records of Kafka are gone before a stream has recorded them
 ├── ExportError          a table or release cannot be exported
 └── ReconciliationError  an equation of the row ledger or of the sums does not hold
 """
@@ -70,6 +71,10 @@ class StagingLostError(AssayError):
 
 class FencedError(AssayError):
     """A newer attempt holds the lease; this attempt changed nothing."""
+
+
+class StreamGapError(AssayError):
+    """Kafka no longer has records that the stream has not recorded; the text names which."""
 
 
 class ExportError(AssayError):

@@ -16,6 +16,7 @@ from assay.environment import (
     read_page,
     read_socket,
     read_spark_master,
+    read_stream_master,
     read_yes,
 )
 from assay.errors import SettingsError
@@ -56,6 +57,8 @@ class Settings:
     log_form: str = "text"
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
+    stream_master: str = "local[2]"
+    stream_memory: str = "1g"
 
     @property
     def runs_elsewhere(self) -> bool:
@@ -178,6 +181,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         log_form=read_log(environ),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
+        stream_master=read_stream_master(environ, "local[2]"),
+        stream_memory=read_memory(environ, "ASSAY_STREAM_MEMORY", "1g"),
     )
     if bool(settings.postgres) != bool(settings.airflow):
         raise SettingsError(

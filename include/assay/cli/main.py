@@ -19,6 +19,7 @@ from assay.cli import (
     release,
     serve,
     stack,
+    stream,
     verify,
 )
 from assay.errors import AssayError
@@ -41,6 +42,7 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(batch.app, name="batch")
 app.add_typer(release.app, name="release")
 app.add_typer(lake.app, name="lake")
+app.add_typer(stream.app, name="stream")
 app.add_typer(serve.app, name="serve")
 
 

@@ -78,7 +78,7 @@ class Landing:
             intake, judged = self._take_and_judge()
         for delivery in (file.delivery for file in judged):
             if delivery.verdict != "accepted":
-                emit(_refusal(delivery))
+                emit(refusal_event(delivery))
         move_judged(judged)
         remove_taking(self.folders)
         return intake
@@ -93,9 +93,8 @@ class Landing:
         held = self._held(found)
         stuck = {file.batch_id for file in held}
         holding = {
-            content: f"batch {batch_id}, which holds it and has not ended"
-            if batch_id in stuck
-            else f"batch {batch_id}"
+            content: f"a file of batch {batch_id}"
+            + (", which holds it and has not ended" if batch_id in stuck else "")
             for content, batch_id in self._holding(found).items()
         }
         holding = {**streams_holding(self.connection, _contents(found)), **holding}
@@ -137,16 +136,7 @@ class Landing:
     def _inspect(self) -> tuple[list[TakenFile], list[Delivery], int]:
         """Inspect what was taken; what changes meanwhile goes back, and is counted."""
         taken = taken_files(self.folders, self.run.datasets)
-        before = [look_at(file.path) for file in taken]
-        found = inspect_taken(taken)
-        kept = []
-        for file, look, delivery in zip(taken, before, found, strict=True):
-            if look_at(file.path) == look and not is_open_for_writing(file.path):
-                kept.append((file, delivery))
-                continue
-            give_back(self.settings, file, self.folders)
-            why = "was written to while it was taken"
-            emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
+        kept = inspect_at_rest(self.settings, taken, self.folders)
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
@@ -177,7 +167,23 @@ def _contents(found: list[Delivery]) -> list[tuple[str, str]]:
     return [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
 
 
-def _refusal(delivery: Delivery) -> FileRefused:
+def inspect_at_rest(
+    settings: Settings, taken: list[TakenFile], folders: Folders
+) -> list[tuple[TakenFile, Delivery]]:
+    """Inspect what was taken; what changes meanwhile goes back to landing."""
+    before = [look_at(file.path) for file in taken]
+    kept = []
+    for file, look, delivery in zip(taken, before, inspect_taken(taken), strict=True):
+        if look_at(file.path) == look and not is_open_for_writing(file.path):
+            kept.append((file, delivery))
+            continue
+        give_back(settings, file, folders)
+        why = "was written to while it was taken"
+        emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
+    return kept
+
+
+def refusal_event(delivery: Delivery) -> FileRefused:
     return FileRefused(
         dataset=delivery.dataset,
         source_file=delivery.source_file,

@@ -75,7 +75,7 @@ class _Found:
         of_streams = recorded_slices(
             self.connection, [(d.dataset, d.slice_id) for d in accepted if d.kind == "stream"]
         )
-        return [of_streams.get((d.dataset, d.slice_id)) or _slice(d) for d in accepted]
+        return [of_streams.get((d.dataset, d.slice_id)) or slice_of(d) for d in accepted]
 
     def movement(self) -> Movement:
         return self.run.asked_movement
@@ -91,7 +91,7 @@ class _Found:
         return {} if seen_before and not self.run.params.full_rebuild else released
 
 
-def _slice(delivery: Delivery) -> Slice:
+def slice_of(delivery: Delivery) -> Slice:
     """An accepted file as the plan lists it."""
     return FileSlice(
         dataset=delivery.dataset,
