@@ -27,7 +27,7 @@ from assay.intake.take import (
     taken_files,
 )
 from assay.ledger import Delivery
-from assay.ledger.streams import known_content
+from assay.ledger.stream_slices import known_content
 from assay.settings import Settings
 from assay.storage.objects import folders_in
 from assay.streams.lists import Lists

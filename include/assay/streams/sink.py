@@ -14,7 +14,8 @@ from assay.batch.slices import Slice
 from assay.contracts.model import Contract
 from assay.errors import BatchError
 from assay.failpoints import reach
-from assay.ledger.streams import Offsets, Ranges, RecordedSlice, hold, known_content, record
+from assay.ledger.stream_slices import known_content
+from assay.ledger.streams import Offsets, Ranges, RecordedSlice, hold, record
 from assay.serving.live import errors_table, live_columns, live_table
 from assay.streams.copy_rows import copy_rows
 
