@@ -100,7 +100,8 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
     console.print(f"batch {report.number}: {found}", soft_wrap=True)
     console.print(summary_table(report))
     for file in files:
-        console.print(f"{file.slice_id[:12]}  {file.verdict}  {file.source_file!r}", soft_wrap=True)
+        name = file.slice_id[:12] if file.kind == "file" else file.slice_id
+        console.print(f"{name}  {file.verdict}  {file.source_file!r}", soft_wrap=True)
     if report.error:
         console.print(report.error, soft_wrap=True)
 

@@ -106,7 +106,8 @@ def _check_strays(
     evidence: Evidence, check: Check, known: dict[Place, Row], reasons: set[Place]
 ) -> None:
     contents = {file["slice_id"]: place for place, file in known.items() if file["slice_id"]}
-    pending = {as_place(taken["path"]) for taken in evidence.books.slices}
+    slices = [taken for taken in evidence.books.slices if taken["released_by"] is None]
+    pending = {as_place(taken["path"]) for taken in slices}
     for path in _files_below(evidence):
         check.saw("files found")
         if path in known or _is_reason(path, reasons) or _is_being_taken(evidence, path):
