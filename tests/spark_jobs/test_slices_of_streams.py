@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assay.batch.plan import Plan
-from assay.batch.slices import StreamSlice
+from assay.batch.slices import FileSlice, StreamSlice
 from assay.intake.archive import archive_files
 from assay.ledger.stream_slices import unclaimed
+from assay.ledger.views.batches import batch_reports
 from assay.operations.rollback.request import Request
 from assay.operations.rollback.run import roll_back
 from assay.settings import Settings, load_settings
@@ -57,9 +59,19 @@ def land(settings: Settings, folder: Path) -> None:
     deliver(Path(settings.landing) / DATASET, [path])
 
 
-def test_slices_and_files_are_one_release_and_a_rollback_makes_them_pending(
-    attempts: Attempts, database: Database, tmp_path: Path
-) -> None:
+@dataclass
+class Taken:
+    """The slices of a batch that is released: two of Kafka and a file; `later` is pending."""
+
+    plan: Plan
+    one: StreamSlice
+    two: StreamSlice
+    by_stream: FileSlice
+    later: StreamSlice
+
+
+def release(attempts: Attempts, database: Database, tmp_path: Path) -> Taken:
+    """Slices and a landed file as one release; a parked slice is among them."""
     settings = attempts.settings
     kafka = Kafka(settings, database)
     kafka.take()
@@ -68,15 +80,20 @@ def test_slices_and_files_are_one_release_and_a_rollback_makes_them_pending(
     by_stream = record_file(settings, database, ["f1", "k3"])
     kafka.record([event("p1")], parked="refused")
     land(settings, tmp_path)
-    assert attempts.violations() == []
-    assert len(ask(attempts, f"SELECT FROM {LIVE}_now")) == 4
-
     plan = attempts.accept("one")
     later = kafka.record([event("later")])  # while the batch is at work
-    assert attempts.violations() == []
     attempts.run(plan, *BUILD)
     assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 7
     attempts.publish()
+    with attempts.connect() as connection:
+        archive_files(settings, connection, plan)
+    return Taken(plan, one, two, by_stream, later)
+
+
+def test_slices_and_files_are_one_release_and_their_rows_leave_live(
+    attempts: Attempts, database: Database, tmp_path: Path
+) -> None:
+    taken = release(attempts, database, tmp_path)
     served = f"SELECT event_id, price::text FROM {SERVED} ORDER BY 1"
     assert ask(attempts, served) == [
         *(("f1", "9.50"), ("k1", "9.50"), ("k2", "7.00"), ("k3", "9.50")),
@@ -88,32 +105,45 @@ def test_slices_and_files_are_one_release_and_a_rollback_makes_them_pending(
     assert states == [("live", 1), ("released", 6)]
     quarantined = "SELECT raw FROM ops.quarantine_row ORDER BY record_number"
     assert ask(attempts, quarantined) == [("no json",), ("null",)]
+    with attempts.connect() as connection:
+        assert unclaimed(connection, DATASET) == [taken.later]
+        report = batch_reports(connection, batch=taken.plan.batch_id)[0]
+    assert (report.files, report.slices, report.records) == (2, 3, 11)
+    assert not Path(taken.one.path).exists()
+    assert [*Path(attempts.settings.archive).rglob(taken.two.source_file)]
     assert attempts.violations() == []
 
-    with attempts.connect() as connection:
-        archive_files(settings, connection, plan)
-        assert unclaimed(connection, DATASET) == [later]
-    assert not Path(one.path).exists()
-    assert [*Path(settings.archive).rglob(two.source_file)]
-    assert attempts.violations() == []
-    _spoil(attempts, database, one)
 
-    _roll_back(attempts, plan)
+@pytest.mark.long
+def test_what_is_spoilt_is_found_and_a_rollback_makes_slices_pending(
+    attempts: Attempts, database: Database, tmp_path: Path
+) -> None:
+    taken = release(attempts, database, tmp_path)
+    _spoil(attempts, database, taken.one)
+    _roll_back(attempts, taken.plan, gives_back=True)
+    mine = {taken.one.slice_id, taken.two.slice_id, taken.by_stream.slice_id}
     with attempts.connect() as connection:
-        pending = {taken.slice_id for taken in unclaimed(connection, DATASET)}
-        assert pending > {one.slice_id, two.slice_id, by_stream.slice_id, later.slice_id}
-    assert Path(one.path).is_file()
-    assert [p.name for p in (Path(settings.landing) / DATASET).iterdir()] == ["landed.csv"]
+        assert {each.slice_id for each in unclaimed(connection, DATASET)} > mine
+    assert Path(taken.one.path).is_file()
+    in_landing = Path(attempts.settings.landing) / DATASET
+    assert [path.name for path in in_landing.iterdir()] == ["landed.csv"]
     assert ask(attempts, f"SELECT event_id FROM {LIVE}") == [("later",)]
     assert attempts.violations() == []
-    released(attempts, "two")
+
+    again = released(attempts, "two")
     assert len(ask(attempts, f"SELECT FROM {SERVED}")) == 7
     assert ask(attempts, f"SELECT FROM {LIVE}") == []
     assert attempts.violations() == []
 
+    _roll_back(attempts, again, gives_back=False)
+    with attempts.connect() as connection:
+        assert unclaimed(connection, DATASET) == [], "they are set aside with their files"
+    assert not Path(taken.one.path).exists()
+    assert attempts.violations() == []
 
-def _roll_back(attempts: Attempts, plan: Plan) -> None:
-    request = Request(batch=plan.batch_id, gives_back=True, who="ann", why="a test")
+
+def _roll_back(attempts: Attempts, plan: Plan, *, gives_back: bool) -> None:
+    request = Request(None, plan.batch_id, "ann", "a test", gives_back)
     epoch = attempts.take_epoch()
     roll_back(attempts.settings, attempts.connect, attempts.uri, DATASET, request, epoch)
 
