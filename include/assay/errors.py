@@ -5,6 +5,8 @@ AssayError
 ├── ContractError        a contract file contradicts itself or the rules
 ├── StackError           the embedded stack cannot start, stop or be found
 ├── ObjectStoreError     an object store cannot be reached, or refuses what it is asked
+├── KafkaUnavailableError  no broker answers, or it refuses our login
+├── GatewayRefusedError  the HTTP gateway does not answer, or refuses events that we send
 ├── SampleError          sample files do not decide what a contract has to say
 ├── FileRejectedError    a landing file cannot be taken; carries the reason
 ├── BatchError           a batch is not in a state that allows what was asked
@@ -39,6 +41,14 @@ class StackError(AssayError):
 
 class ObjectStoreError(AssayError):
     """An object store cannot be reached or refuses; the text names address and remedy."""
+
+
+class KafkaUnavailableError(AssayError):
+    """No broker answers, or it refuses us; the text names its address, the cause and the remedy."""
+
+
+class GatewayRefusedError(AssayError):
+    """The HTTP gateway does not take events that we send; the text names address and answer."""
 
 
 class SampleError(AssayError):

@@ -15,6 +15,7 @@ from assay.cli import (
     export,
     generate,
     lake,
+    produce,
     quarantine,
     release,
     serve,
@@ -35,6 +36,7 @@ stack.register(app)
 demo.register(app)
 bench.register(app)
 export.register(app)
+produce.register(app)
 verify.register(app)
 quarantine.register(app)
 app.add_typer(generate.app, name="generate")

@@ -23,6 +23,7 @@ class Service(StrEnum):
 
     postgres = "postgres"
     airflow = "airflow"
+    kafka = "kafka"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +34,10 @@ def register(app: typer.Typer) -> None:
 
 
 def up(as_json: AsJson = False) -> None:
-    """Start Postgres and Airflow, and leave them running. Does nothing twice."""
+    """Start Postgres and Airflow, and leave them running. Does nothing twice.
+
+    With ASSAY_KAFKA=yes, a Kafka broker too.
+    """
     from assay_stack import supervisor
 
     settings = load_settings()
@@ -81,8 +85,12 @@ def url(
     as_json: AsJson = False,
 ) -> None:
     """Print the addresses, the login of Airflow, and the landing folder."""
+    from assay.kafka.access import kafka_access
+
     settings = load_settings()
     facts = addresses(settings)
+    if service is Service.kafka:  # which says, where there is none, how to have one
+        facts["kafka"] = kafka_access(settings).bootstrap_servers
     if as_json:
         _print_json(facts if service is None else {service.value: facts[service.value]})
     elif service is None:
@@ -90,6 +98,8 @@ def url(
         print(f"Postgres  {facts['postgres']}")
         if settings.runs_elsewhere:
             print("          (inside; on the host: docker compose exec postgres psql URI)")
+        if "kafka" in facts:
+            print(f"Kafka     {facts['kafka']}")
         print(f"Landing   {facts['landing']}/<dataset>/")
     else:
         print(facts[service.value])
@@ -109,6 +119,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     from assay.airflow_client.api import USER, airflow_page
     from assay.home.credentials import load_credentials
     from assay.home.dsn import dsn
+    from assay.kafka.access import kafka_access
 
     return {
         "airflow": airflow_page(settings),
@@ -116,6 +127,7 @@ def addresses(settings: Settings) -> dict[str, str]:
         "password": load_credentials(settings)[USER],
         "postgres": dsn(settings, "assay_reader"),
         "landing": str(settings.landing),
+        **({"kafka": kafka_access(settings).bootstrap_servers} if settings.uses_kafka else {}),
     }
 
 
@@ -138,7 +150,8 @@ def _show_status(settings: Settings, *, as_json: bool) -> bool:
             unwell = " (unwell)" if each.name in now.unhealthy else ""
             table.add_row(each.name, each.state + unwell, str(each.pid), f"{minutes}m {seconds}s")
         Console().print(table)
-        print(f"Airflow {now.airflow}, Postgres {now.postgres} (login: make url)")
+        kafka = f", Kafka {now.kafka}" if now.kafka else ""
+        print(f"Airflow {now.airflow}, Postgres {now.postgres}{kafka} (login: make url)")
     else:
         print("nothing is running; start it with make up")
     if now.outside:

@@ -92,7 +92,7 @@ def judge_files(
 ) -> list[JudgedFile]:
     """Turn content that is known already into duplicates, and give every file its place.
 
-    `held` maps contents to who has accepted them, such as `a file of batch b1`.
+    `held` maps contents to the batch, or the stream, that has accepted them.
     """
     first_names: dict[tuple[str, str], str] = {}
     used: set[Place] = set()
@@ -112,7 +112,7 @@ def _mark_duplicate(
 ) -> Delivery:
     content = delivery.dataset, delivery.slice_id
     if content in held:
-        reason = f"same content as {held[content]}"
+        reason = f"same content as a file of {held[content]}"
     elif content in first_names:
         reason = f"same content as {first_names[content]!r} of this batch"
     else:

@@ -96,8 +96,9 @@ class Landing:
         held = self._held(found)
         stuck = {file.batch_id for file in held}
         holding = {
-            content: f"a file of batch {batch_id}"
-            + (", which holds it and has not ended" if batch_id in stuck else "")
+            content: f"batch {batch_id}, which holds it and has not ended"
+            if batch_id in stuck
+            else f"batch {batch_id}"
             for content, batch_id in self._holding(found).items()
         }
         holding = {**streams_holding(self.connection, _contents(found)), **holding}
@@ -166,10 +167,6 @@ class Landing:
         return find_held(self.settings, self.connection, self.run, found, self.is_active)
 
 
-def _contents(found: list[Delivery]) -> list[tuple[str, str]]:
-    return [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
-
-
 def inspect_at_rest(
     settings: Settings, taken: list[TakenFile], folders: Folders
 ) -> list[tuple[TakenFile, Delivery]]:
@@ -184,6 +181,10 @@ def inspect_at_rest(
         why = "was written to while it was taken"
         emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
     return kept
+
+
+def _contents(found: list[Delivery]) -> list[tuple[str, str]]:
+    return [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
 
 
 def refusal_event(delivery: Delivery) -> FileRefused:

@@ -89,10 +89,10 @@ def streams_holding(
 ) -> dict[tuple[str, str], str]:
     """Which stream has recorded each of these contents and no batch has released since.
 
-    Told as `a file of stream <name>`; a content is (dataset, slice_id).
+    Told as `stream <name>`; a content is (dataset, slice_id).
     """
     rows = fetch_all(connection, HOLDING, _listed(contents))
-    return {(dataset, slice_id): f"a file of stream {stream}" for dataset, slice_id, stream in rows}
+    return {(dataset, slice_id): f"stream {stream}" for dataset, slice_id, stream in rows}
 
 
 def _listed(contents: Sequence[tuple[str, str]]) -> list[list[str]]:

@@ -27,6 +27,8 @@ CONF = {
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",
     "spark.ui.retainedTasks": "200",
+    # It would be told of each micro-batch that the next one has to wait for it.
+    "spark.log.level": "ERROR",
     # Queries of several datasets share the cores.
     "spark.scheduler.mode": "FAIR",
 }
@@ -45,7 +47,8 @@ def prepare_stream(settings: Settings, say: Callable[[str], None]) -> None:
 
 def stream_groups(settings: Settings) -> list[Group]:
     """The groups of JARs: those of jobs, and of Kafka where there is a broker."""
-    return [*job_groups(settings), *(["kafka"] if settings.uses_kafka else [])]
+    more: list[Group] = ["kafka"] if settings.uses_kafka else []
+    return [*job_groups(settings), *more]
 
 
 def launch_stream(settings: Settings, pipeline: str) -> SparkLaunch:

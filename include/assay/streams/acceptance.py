@@ -114,8 +114,8 @@ class Acceptance:
         contents = {each.slice_id for each in found if each.verdict == "accepted"}
         listed = contents & self.listed  # before the books are asked: what leaves it is in them
         known = self.ask(lambda connection: known_content(connection, dataset, contents))
-        told = dict.fromkeys(known, "a file that a stream or a batch has taken")
-        told |= dict.fromkeys(listed, f"another file of {self.stream.name}")
+        told = dict.fromkeys(known, "a batch or a stream that has taken it")
+        told |= dict.fromkeys(listed, f"stream {self.stream.name}, which is about to record it")
         return {(dataset, slice_id): words for slice_id, words in told.items()}
 
     def adopt(self) -> None:

@@ -92,7 +92,8 @@ class SliceFiles:
         finally:
             for trial in trials:
                 remove(self._place(trial))
-        parts, parked = [], {}
+        parts: list[tuple[pa.Table, StreamSlice]] = []
+        parked: dict[str, str] = {}
         for start, end, why in _ranges(poison, rows.num_rows):
             part = rows.slice(start, end - start)
             written = self.write(part, batch.number, f"-{len(parts):03d}")

@@ -72,6 +72,11 @@ class Lists:
             return 0
         return sum(not entry.name.startswith(HIDDEN) for entry in os.scandir(self.folder))
 
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove lists of which the books have all."""
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+
     def slices(self) -> int:
         """How many slices the query has before it."""
         return sum(len(read_list(path)) for path in self.folder.glob("[!.]*.list"))
@@ -83,7 +88,12 @@ def read_list(path: Path) -> list[Slice]:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except FileNotFoundError:
         return []
-    return [slice_from_facts(json.loads(line)) for line in lines if line.endswith("\n")]
+    return [slice_of_line(line) for line in lines if line.endswith("\n")]
+
+
+def slice_of_line(line: str) -> Slice:
+    """The slice that a line of a list tells."""
+    return slice_from_facts(json.loads(line))
 
 
 def _in_parts(slices: Sequence[Slice]) -> Iterator[list[Slice]]:

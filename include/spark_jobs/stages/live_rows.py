@@ -73,7 +73,7 @@ class LiveRows:
     """The judged records of slices of one dataset, as rows for its table in `live`."""
 
     dataset: str
-    recorded: dict[tuple[str, ...], Recorded] = field(default_factory=dict)
+    recorded: dict[tuple[str, ...], tuple[Recorded, Recorded]] = field(default_factory=dict)
 
     def judge(self, spark: SparkSession, slices: Sequence[Slice]) -> pa.Table:
         """The columns of `live`, and `reasons` (empty when good) and `raw` of every record."""
@@ -96,23 +96,42 @@ class LiveRows:
         opened = open_files(spark, alike, bronze)
         looks = looks_of(alike[0], bronze)
         if looks not in self.recorded:
-            self.recorded[looks] = self._record(opened, alike[0])
-        return self.recorded[looks].again(opened)
+            self.recorded[looks] = self._record(spark, opened, alike[0])
+        delivered, judged = self.recorded[looks]
+        return judged.again(apart(spark, delivered.again(opened)))
 
-    def _record(self, opened: DataFrame, file: Slice) -> Recorded:
+    def _record(
+        self, spark: SparkSession, opened: DataFrame, file: Slice
+    ) -> tuple[Recorded, Recorded]:
+        """What makes records of files that look like this one, and what judges them."""
         bronze, silver = (load_contract(layer, self.dataset) for layer in ("bronze", "silver"))
         records = bronze_records(cast("DataFrame", Recorded(opened)), file, bronze)
         # Lineage that a batch gives its rows; live has the slice and the number of the record.
-        absent = {name: F.lit(None).cast("string") for name in ("batch_id", "source_file")}
-        rows = records.select(
-            "*",
-            F.col("file_name").alias("file_id"),
-            *(nothing.alias(name) for name, nothing in absent.items()),
-            F.lit(None).cast("timestamp").alias("ingested_at"),
+        nothing = F.lit(None).cast("string")
+        rows = cast(
+            "Recorded",
+            records.select(
+                "*",
+                F.col("file_name").alias("file_id"),
+                nothing.alias("batch_id"),
+                nothing.alias("source_file"),
+                F.lit(None).cast("timestamp").alias("ingested_at"),
+            ),
         )
-        judged = silver_function(self.dataset)(rows, silver)
+        taken = cast("DataFrame", Recorded(apart(spark, rows.frame)))
         kept = [column.name for column in silver.columns]
-        return cast("Recorded", judged.select(*kept, "file_id", "record_number", "reasons", "raw"))
+        judged = silver_function(self.dataset)(taken, silver)
+        judged = judged.select(*kept, "file_id", "record_number", "reasons", "raw")
+        return rows, cast("Recorded", judged)
+
+
+def apart(spark: SparkSession, frame: DataFrame) -> DataFrame:
+    """The same rows without what they are made by, so that two plans are made and not one product.
+
+    Parsing and judging put into one another make expressions of which Spark sees no end.
+    """
+    rows, schema = frame._jdf.queryExecution().toRdd(), frame._jdf.schema()
+    return DataFrame(spark._jsparkSession.internalCreateDataFrame(rows, schema, False), spark)
 
 
 def _with_slices(rows: pa.Table, by_name: dict[str, str]) -> pa.Table:

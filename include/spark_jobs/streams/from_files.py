@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
-
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import DataStreamReader
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from assay.errors import AssayError, FencedError
 from assay.events.event import Oddity
@@ -15,7 +13,7 @@ from assay.ledger.streams import beat
 from assay.storage.addresses import as_place
 from assay.storage.objects import exists
 from assay.streams.acceptance import Acceptance
-from assay.streams.lists import Lists, read_list
+from assay.streams.lists import Lists, slice_of_line
 from assay.streams.micro_batch import cut_by_slice
 from assay.streams.outage import Books, told, wait
 from assay.streams.sink import MicroBatch
@@ -41,18 +39,18 @@ class FileStream(Running):
         self._keep("accept", self._accept)
 
     def read(self, reader: DataStreamReader) -> DataFrame:
-        return reader.option("maxFilesPerTrigger", MOST_LISTS).text(str(self.lists.folder))
+        lists = reader.option("maxFilesPerTrigger", MOST_LISTS).text(str(self.lists.folder))
+        return lists.select("value", F.col("_metadata.file_name").alias("list"))
 
     def record(self, frame: DataFrame, number: int) -> None:
         """Record the slices of new lists, each once; then these lists are done with."""
-        paths = [Path(unquote(urlsplit(name).path)) for name in frame.inputFiles()]
-        slices = {each.slice_id: each for path in sorted(paths) for each in read_list(path)}
+        rows = frame.collect()
+        slices = {each.slice_id: each for row in rows for each in [slice_of_line(row["value"])]}
         # What is not there was released meanwhile, or is accepted once more by who has it now.
         there = [each for each in slices.values() if exists(as_place(each.path))]
         if there:
             self.recorder.record(MicroBatch(number, there))
-        for path in paths:
-            path.unlink(missing_ok=True)
+        self.lists.remove({row["list"] for row in rows})
         self.acceptance.listed -= slices.keys()
 
     def leave(self) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import DataStreamReader, StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from assay.errors import FencedError
 from assay.events.event import Oddity
