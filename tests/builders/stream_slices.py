@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.batch.slices import FileSlice, StreamSlice
+from assay.contracts.load import load_contract
 from assay.ledger.streams import RecordedSlice, hold, record, take_stream
 from assay.settings import Settings
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from conftest import Database
 
 DATASET = TOPIC = "ecommerce_events"
+SILVER = load_contract("silver", DATASET)
 STREAM, FILES = f"{DATASET}.kafka", f"{DATASET}.files"
 COLUMNS = (
     *("event_id", "event_time", "event_type", "event_type_delivered", "product_id"),
@@ -90,6 +92,7 @@ class Kafka:
         until = self.offset + len(values)
         recorded = RecordedSlice(
             taken,
+            SILVER.version,
             live_records=len(good),
             error_records=len(shown) - len(good),
             offsets={TOPIC: {"0": [self.offset, until]}},
@@ -174,5 +177,7 @@ def record_file(settings: Settings, database: Database, names: Sequence[str]) ->
         for number, value in enumerate(values, start=1):
             place_of = {"slice_id": sha256, "record_number": number}
             connection.execute(SHOW, {**(value.row or {}), **place_of})
-        record(connection, FILES, epoch, 0, [RecordedSlice(taken, len(values))], None)
+        record(
+            connection, FILES, epoch, 0, [RecordedSlice(taken, SILVER.version, len(values))], None
+        )
     return taken
