@@ -158,3 +158,24 @@ def test_a_key_that_is_asked_for_is_looked_up(owner: psycopg.Connection[Any]) ->
         ask(owner, "EXPLAIN SELECT * FROM live.ecommerce_event_now WHERE event_id = 'x'")
     )
     assert "Seq Scan" not in plan
+
+
+def test_tables_of_the_prior_systems_show_what_is_live_beside_what_is_released(
+    database: Database, owner: psycopg.Connection[Any]
+) -> None:
+    add(owner, "serving.ecommerce_event", event_id="kept", event_type="view")
+    add(owner, "live.ecommerce_event", event_id="fresh", event_type="view")
+    errors = "INSERT INTO live.ecommerce_event_errors VALUES ('s', %s, '{a.b,c.d}', %s)"
+    owner.execute(errors, [1, '{"event_id": "odd"}'])
+    owner.execute(errors, [2, "no json"])
+    with database.connect("assay_reader") as reader:
+        found = reader.execute("SELECT event_id, state FROM live.user_activity ORDER BY 1")
+        assert found.fetchall() == [("fresh", "live"), ("kept", "released")]
+        found = reader.execute("SELECT id, action FROM live.events ORDER BY 1")
+        assert found.fetchall() == [("fresh", "VIEW"), ("kept", "VIEW")]
+        found = reader.execute(
+            "SELECT id, corrupt_record, error_type, state FROM live.corrupt_records"
+        )
+        assert found.fetchall()[1] == ("s:2", "no json", "a.b, c.d", "live")
+        found = reader.execute("SELECT error_id, event_id FROM live.user_activity_errors")
+        assert found.fetchall() == [("s:1", "odd"), ("s:2", None)]
