@@ -102,9 +102,7 @@ def _make(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
         if not columns_of(connection, errors):
             _create_errors(connection, errors)
             made.append(errors)
-        show_now(
-            connection, contract, live_table(contract), now_view(contract), live_columns(contract)
-        )
+        show_now(connection, contract, table, now_view(contract), live_columns(contract))
         _comment_all(connection, contract)
     return made
 

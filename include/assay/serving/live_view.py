@@ -1,4 +1,4 @@
-"""The view `live.<table>_now`: of each key the row that would be served if all were released now."""
+"""The view `live.<table>_now`: of each key the row that would be served if all were released."""
 
 from __future__ import annotations
 
