@@ -55,3 +55,26 @@ FROM (
 ) AS event;
 COMMENT ON VIEW live.user_activity_errors IS
     'serving.user_activity_errors with the bad events that are live. What is live is not audited: a batch may add reasons.';
+
+COMMENT ON COLUMN live.user_activity.state IS 'released (audited), or live: not audited, and may change.';
+COMMENT ON COLUMN live.events.id IS 'The event_id.';
+COMMENT ON COLUMN live.events.action IS 'What the user did, in capital letters.';
+COMMENT ON COLUMN live.events.state IS 'released (audited), or live: not audited, and may change.';
+COMMENT ON COLUMN live.corrupt_records.id IS 'Slice and record number.';
+COMMENT ON COLUMN live.corrupt_records.corrupt_record IS
+    'The record as delivered, or as JSON of the texts of its columns.';
+COMMENT ON COLUMN live.corrupt_records.detected_at IS 'When it was shown: live, or by the release of its batch.';
+COMMENT ON COLUMN live.corrupt_records.error_type IS 'All reasons of the record, separated by commas.';
+COMMENT ON COLUMN live.corrupt_records.state IS 'released (audited), or live: not audited, and may change.';
+COMMENT ON COLUMN live.user_activity_errors.error_id IS 'Slice and record number.';
+COMMENT ON COLUMN live.user_activity_errors.event_id IS 'The text that was delivered as event_id.';
+COMMENT ON COLUMN live.user_activity_errors.event_time IS 'The text that was delivered as event_time.';
+COMMENT ON COLUMN live.user_activity_errors.event_type IS 'The text that was delivered as event_type.';
+COMMENT ON COLUMN live.user_activity_errors.product_id IS 'The text that was delivered as product_id.';
+COMMENT ON COLUMN live.user_activity_errors.price IS 'The text that was delivered as price.';
+COMMENT ON COLUMN live.user_activity_errors.user_id IS 'The text that was delivered as user_id.';
+COMMENT ON COLUMN live.user_activity_errors.session_id IS 'The text that was delivered as session_id.';
+COMMENT ON COLUMN live.user_activity_errors.error_message IS 'All reasons of the record, separated by commas.';
+COMMENT ON COLUMN live.user_activity_errors.ingestion_time IS
+    'When it was shown: live, or by the release of its batch.';
+COMMENT ON COLUMN live.user_activity_errors.state IS 'released (audited), or live: not audited, and may change.';
