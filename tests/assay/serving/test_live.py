@@ -143,7 +143,7 @@ def test_where_the_first_delivered_stands_it_does_in_the_view(
     monkeypatch.setattr(
         live, "all_contracts", lambda _: [replace(EVENTS, on_equal_version="conflict")]
     )
-    owner.execute("DROP VIEW live.ecommerce_event_now")
+    owner.execute("DROP VIEW live.ecommerce_event_now CASCADE")
     make_live_tables(owner)
     add(owner, "serving.ecommerce_event", event_id="equal", session_id="released")
     add(owner, "live.ecommerce_event", event_id="equal", session_id="live")
