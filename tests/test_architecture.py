@@ -55,6 +55,12 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
         "spark_jobs.chain",
         "spark_jobs.programs",
     ),
+    "include/spark_jobs/streams": (
+        "great_expectations",
+        "spark_jobs.gates",
+        "spark_jobs.chain",
+        "spark_jobs.programs",
+    ),
     "include/spark_jobs/gates": ("spark_jobs.stages", "spark_jobs.chain", "spark_jobs.programs"),
 }
 # folder → all that its modules may import
@@ -97,6 +103,7 @@ ROOMS: dict[str, set[str]] = {
     "serving": {"contracts", "ledger"},
     "intake": {"batch", "contracts", "ledger", "quarantine", "spark_runtime", "storage"},
     "quarantine": {"batch", "contracts", "intake", "ledger", "storage"},
+    "streams": {"batch", "contracts", "intake", "kafka", "ledger", "serving", "storage"},
     "publish": {"batch", "contracts", "intake", "ledger", "quarantine", "serving"},
     "maintenance": {"batch", "contracts", "intake", "ledger", "storage"},
 }

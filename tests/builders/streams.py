@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import psycopg
 from assay.settings import Settings
 from assay.spark_runtime.streaming import stream_command
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 HEADER = "event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
 
 
@@ -58,8 +59,10 @@ class Streams:
         found: list[psutil.Process] = []
 
         def is_there() -> bool:
-            children = psutil.Process(process.pid).children(recursive=True)
-            found.extend(p for p in children if "stream_bronze.py" in " ".join(p.cmdline()))
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.Error):  # one of the launcher's own, which is gone
+                    if "stream_bronze.py" in " ".join(child.cmdline()):
+                        found.append(child)
             return bool(found)
 
         self.wait_until(is_there)
@@ -79,6 +82,9 @@ class Streams:
 
     def live_ids(self) -> list[str]:
         return sorted(each for (each,) in self.ask("SELECT event_id FROM live.ecommerce_event"))
+
+    def shows_more_than(self, events: int) -> bool:
+        return len(self.live_ids()) > events
 
     def wait_until(self, condition: Callable[[], object], patience: float = PATIENCE) -> None:
         deadline = time.monotonic() + patience
@@ -108,3 +114,10 @@ def events(first: int, count: int, *, bad: int = 0) -> str:
         for n in range(first, first + count)
     ]
     return HEADER + "".join(lines)
+
+
+def event(number: int) -> str:
+    """The same event as an object of JSON."""
+    names = HEADER.strip().split(",")
+    values = events(number, 1).splitlines()[1].split(",")
+    return json.dumps(dict(zip(names, values, strict=True)))

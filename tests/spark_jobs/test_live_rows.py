@@ -39,7 +39,10 @@ def in_order(rows: pa.Table) -> list[dict[str, object]]:
     return sorted(rows.to_pylist(), key=lambda row: (row["slice_id"], row["record_number"]))
 
 
-@pytest.mark.parametrize("dataset", SAMPLES)
+@pytest.mark.parametrize(
+    "dataset",
+    [name if name == "stocks" else pytest.param(name, marks=pytest.mark.long) for name in SAMPLES],
+)
 def test_rows_of_live_are_those_of_silver(
     spark: SparkSession, tmp_path: Path, dataset: str
 ) -> None:

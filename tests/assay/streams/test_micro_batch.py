@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conftest import Database
 
 STREAM = "ecommerce_events.files"
-NEVER = random.Random(1)
+NEVER = random.Random(1)  # noqa: S311  # no secret
 # Longer than an entry of an index, and of no use to compress.
 TOO_LONG = "".join(NEVER.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=9000))
 
