@@ -78,7 +78,8 @@ def links(page: Path) -> list[str]:
 
 
 def test_readme_is_read_in_three_minutes() -> None:
-    assert len(README.read_text().splitlines()) <= 150
+    lines = len(README.read_text().splitlines())
+    assert lines <= 150, f"README.md has {lines} lines; shorten it elsewhere to add some"
 
 
 @pytest.mark.parametrize("target", make_targets())

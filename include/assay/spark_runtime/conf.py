@@ -44,6 +44,9 @@ CONF = {
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.speculation": "false",
+    # HotSpot compiles no method whose bytecode is larger. Spark's own limit lets generated code be
+    # eight times as large, and a contract's rules come to that: it then runs interpreted.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.ui.enabled": "false",
     # Spark asks nobody for a password, so a page of anyone's could post to this one.
     "spark.ui.killEnabled": "false",

@@ -22,6 +22,7 @@ from spark_jobs.transformations.text import CALENDAR, is_rounded, standardise, t
 LINEAGE = ["batch_id", "file_id", "source_file", "record_number", "ingested_at"]
 HELD_BACK = "held_back"
 ROUNDED = "rounded"
+TEXT = "text of "
 VALUE_SEPARATOR, NULL_MARK, ESCAPE = "\u001f", "\u001e", "\u001d"
 
 
@@ -83,7 +84,7 @@ def conform(
     Columns out: the contract's, lineage, row_hash, reasons, raw, the struct `delivered`, and where
     columns may be rounded, `rounded`: the names of those that were.
     """
-    texts = {c.name: F.col(f"text.{c.name}") for c in contract.columns}
+    texts = {c.name: F.col(f"`{TEXT}{c.name}`") for c in contract.columns}
     sources = [c.source or c.name for c in contract.columns]
     delivered = [name for name in dict.fromkeys(sources) if name in bronze.columns]
     absent = F.lit(None).cast("string")
@@ -92,14 +93,13 @@ def conform(
         "malformed_record",
         *([HELD_BACK] if HELD_BACK in bronze.columns else []),
         F.struct(*delivered).alias("delivered"),
-        F.struct(
-            *(
-                standardise(
-                    F.col(source) if source in delivered else absent, c, contract.forms
-                ).alias(c.name)
-                for c, source in zip(contract.columns, sources, strict=True)
+        # Not one struct: each projection after this would copy it whole.
+        *(
+            standardise(F.col(source) if source in delivered else absent, c, contract.forms).alias(
+                f"{TEXT}{c.name}"
             )
-        ).alias("text"),
+            for c, source in zip(contract.columns, sources, strict=True)
+        ),
     )
     types = [typed(texts[c.name], c, contract.forms).alias(c.name) for c in contract.columns]
     with_types = _with_hashes(staged.select("*", *types), contract)
