@@ -3,6 +3,7 @@
 # ruff: noqa: S608  # statements of our own
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,13 @@ class Streamed(Site):
     def slice_file(self, number: int) -> Path:
         name = f"1-{number:012d}.parquet"
         return Path(str(self.settings.accepted)) / "streams" / f"{DATASET}.kafka" / name
+
+    def put(self, *parts: str) -> Path:
+        """A file somewhere below the home."""
+        path = self.settings.home.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("some content")
+        return path
 
 
 @pytest.fixture
@@ -59,7 +67,27 @@ def test_pending_slices_are_sound_and_counted(site: Streamed) -> None:
 
 def test_what_a_kill_has_left_is_no_fault(site: Streamed) -> None:
     write_slice_file(site.slice_file(7), [b"{}"], 6)
+    listed = site.put("accepted", DATASET, "abc.csv")
+    lists = site.settings.home / "streams" / f"{DATASET}.files" / "lists"
+    lists.mkdir(parents=True)
+    (lists / ".1-0.list").write_text(json.dumps({"path": str(listed)}) + '\n{"path": "cut o')
     assert broken(site.audit()) == {}
+
+
+def test_what_streams_have_put_away_is_told_by_its_place(site: Streamed) -> None:
+    rejected = site.put("rejected", DATASET, f"{DATASET}.files", "1-000000001", "a.csv")
+    reason = rejected.with_name("a.csv.reason.txt")
+    reason.write_text("empty file")
+    again = site.put("archive", "duplicates", DATASET, f"{DATASET}.files", "1-000000001", "b.csv")
+    again.write_bytes(next((site.settings.home / "accepted" / DATASET).iterdir()).read_bytes())
+    assert broken(site.audit()) == {}
+    reason.unlink()
+    again.write_text("of nobody")
+    stray = site.put("accepted", DATASET, "stray.csv")
+    told = "\n".join(broken(site.audit())["I10"])
+    assert "file that a stream has rejected: expected a reason beside it" in told
+    assert "file put away as a duplicate: expected a content that a batch or a stream has" in told
+    assert str(stray) in told
 
 
 def of_books(statement: str) -> Callable[[Streamed], object]:
