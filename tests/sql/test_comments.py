@@ -46,7 +46,7 @@ def comment_of(connection: psycopg.Connection[Any], table: str, column: str) -> 
     return str(row[0])
 
 
-@pytest.mark.parametrize("space", ["ops", "serving", "gold"])
+@pytest.mark.parametrize("space", ["ops", "serving", "gold", "live"])
 def test_every_table_view_and_column_has_a_comment(database: Database, space: str) -> None:
     with database.connect("assay_owner", autocommit=True) as owner:
         assert without_comment(owner, space) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +29,7 @@ from assay.intake.take import (
     taken_files,
 )
 from assay.ledger import Delivery, HeldFile, batch_holding, deliveries, record_deliveries
-from assay.ledger.stream_slices import streams_holding
+from assay.ledger.stream_slices import recorded_slices, streams_holding
 from assay.settings import Settings
 
 
@@ -72,7 +73,9 @@ class Landing:
         clear_scratch(self.folders)
         recorded = deliveries(self.connection, self.run.batch_id)
         if recorded:
-            judged = _match_recorded(taken_files(self.folders, self.run.datasets), recorded)
+            taken = taken_files(self.folders, self.run.datasets)
+            of_streams = recorded_slices(self.connection, _contents(recorded))
+            judged = _match_recorded(taken, recorded, of_streams)
             intake = Intake(recorded, held=self._held([]))
         else:
             intake, judged = self._take_and_judge()
@@ -194,7 +197,13 @@ def refusal_event(delivery: Delivery) -> FileRefused:
     )
 
 
-def _match_recorded(taken: list[TakenFile], recorded: list[Delivery]) -> list[JudgedFile]:
-    """Find, for the files that an earlier attempt left behind, the verdicts it recorded."""
-    known = {(d.dataset, d.source_file): d for d in recorded}
+def _match_recorded(
+    taken: list[TakenFile], recorded: list[Delivery], of_streams: Container[tuple[str, str]]
+) -> list[JudgedFile]:
+    """Find, for the files that an earlier attempt left behind, the verdicts it recorded.
+
+    A slice of a stream may have the name of a file; what was taken from landing is never that.
+    """
+    slices_first = sorted(recorded, key=lambda d: (d.dataset, d.slice_id) not in of_streams)
+    known = {(d.dataset, d.source_file): d for d in slices_first}
     return [JudgedFile(file, known[file.dataset, file.source_file]) for file in taken]

@@ -49,7 +49,8 @@ RELEASE = f"""
 TAKE_BACK = f"""
     UPDATE ops.stream_slice AS slice
     SET released_by = NULL, live_records = 0, error_records = 0,
-        parked = 'its release was rolled back, so live has its rows no more' {OF_BATCH}
+        parked = coalesce(parked, 'its release was rolled back, so live has its rows no more')
+        {OF_BATCH}
       AND slice.released_by = %(batch)s
 """  # noqa: S608
 

@@ -22,11 +22,12 @@ Ranges = Mapping[str, Mapping[str, Sequence[int]]]  # topic → partition → fi
 RECORD = """
     INSERT INTO ops.stream_slice (dataset, slice_id, stream, epoch, micro_batch, kind, format,
                                   source_file, path, header, records, live_records, error_records,
-                                  size_bytes, sha256, offsets, slice_date, parked)
+                                  size_bytes, sha256, offsets, slice_date, parked,
+                                  contract_version)
     VALUES (%(dataset)s, %(slice_id)s, %(stream)s, %(epoch)s, %(micro_batch)s, %(kind)s, %(format)s,
             %(source_file)s, %(path)s, %(header)s, %(records)s, %(live_records)s,
             %(error_records)s, %(size_bytes)s, %(sha256)s, %(offsets)s, %(slice_date)s,
-            %(parked)s)
+            %(parked)s, %(contract_version)s)
 """
 STATES = f"""
     SELECT stream.stream, stream.dataset, source, stream.epoch, stream.micro_batch, next_offsets,
@@ -57,9 +58,11 @@ class RecordedSlice:
     """A slice with what became of its records: shown as rows, shown as errors, or `parked`.
 
     `parked` says why none of them could be shown. `offsets` are those of Kafka, None for a file.
+    `contract_version` is that of the silver contract by which they were judged.
     """
 
     slice: Slice
+    contract_version: str
     live_records: int = 0
     error_records: int = 0
     offsets: Ranges | None = None
@@ -171,7 +174,8 @@ def _told(stream: str, epoch: int, micro_batch: int, each: RecordedSlice) -> dic
     facts = {"kind": each.slice.kind, "sha256": each.slice.sha256, **asdict(each.slice)}
     counts = {"live_records": each.live_records, "error_records": each.error_records}
     where = {"stream": stream, "epoch": epoch, "micro_batch": micro_batch}
-    return {**facts, **counts, **where, "offsets": as_json(each.offsets), "parked": each.parked}
+    told = {"offsets": as_json(each.offsets), "parked": each.parked}
+    return {**facts, **counts, **where, **told, "contract_version": each.contract_version}
 
 
 def beat(connection: Connection, stream: str, epoch: int, error: str | None = None) -> None:

@@ -62,8 +62,9 @@ def evolve_tables(connection: psycopg.Connection[Any]) -> list[str]:
             if column.nullable and column.name not in known:
                 add_column(connection, served.table, column)
                 made.append(f"{served.table}.{column.name}")
+    made += make_live_tables(connection)
     comment_served(connection, {at: c for each in _served() for at, c in each.comments.items()})
-    return [*made, *make_live_tables(connection)]
+    return made
 
 
 def _served() -> Iterator[Served]:

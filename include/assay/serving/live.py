@@ -17,16 +17,13 @@ from assay.contracts.columns import Column
 from assay.contracts.lineage import SLICE_ID
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
-from assay.ledger.query import fetch_all
 from assay.serving.columns import add_column, columns_of, definition
+from assay.serving.live_view import LIVE_SINCE, STATE, show_now
 
+VIEWS = "live.sql"  # beside a contract: views of the dataset over its tables, made at every start
 NOT_AUDITED = "Not audited: what a batch has not judged may be changed or quarantined by it."
 RECORD_NUMBER = Column(
     "record_number", "bigint", nullable=False, description="Its record in the slice, from 1"
-)
-LIVE_SINCE = Column("live_since", "timestamp", nullable=False, description="When it was shown here")
-STATE = Column(
-    "state", nullable=False, description="released (audited), or live: not audited, and may change"
 )
 # Rows come all the time, and leave with every release: clean up after each, not after a fifth.
 STEADY_DELETES = """
@@ -47,23 +44,6 @@ ERROR_COMMENTS = {
     "raw": "The text as delivered when it could not be taken apart, else its columns as JSON",
     "live_since": LIVE_SINCE.description,
 }
-# Nothing is sorted but what is live, and a key that is asked for is looked up in the indexes.
-NOW = """
-    CREATE OR REPLACE VIEW {view} AS
-    SELECT {columns} FROM (
-        SELECT {released}, NULL::timestamptz AS live_since, 'released'::text AS state
-        FROM {serving} AS served
-        WHERE NOT EXISTS (SELECT FROM {live} AS live WHERE {same_key} AND {live_wins})
-        UNION ALL
-        SELECT {shown}, live_since, 'live'
-        FROM (
-            SELECT DISTINCT ON ({keys}) * FROM {live}
-            ORDER BY {keys}, {version} DESC,
-                     live_since {later}, slice_id {later}, record_number {later}
-        ) AS live
-        WHERE NOT EXISTS (SELECT FROM {serving} AS served WHERE {same_key} AND NOT ({live_wins}))
-    ) AS both_kinds
-"""
 
 
 def live_table(contract: Contract) -> str:
@@ -94,12 +74,16 @@ def live_contracts() -> Iterator[Contract]:
 def make_live_tables(connection: psycopg.Connection[Any]) -> list[str]:
     """As the owner, make what of live is not there, and add the nullable columns that contracts
     have gained; returns the names of tables and columns. The served tables must be there.
+    Views that a dataset has in its `live.sql` are made anew.
 
     Any other difference is left for a migration.
     """
     made = []
     for contract in live_contracts():
         made += _make(connection, contract)
+        views = contract.path.with_name(VIEWS)
+        if views.is_file():
+            connection.execute(views.read_bytes())
     return made
 
 
@@ -118,7 +102,7 @@ def _make(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
         if not columns_of(connection, errors):
             _create_errors(connection, errors)
             made.append(errors)
-        _show_now(connection, contract)
+        show_now(connection, contract, table, now_view(contract), live_columns(contract))
         _comment_all(connection, contract)
     return made
 
@@ -148,53 +132,6 @@ def _index(connection: psycopg.Connection[Any], table: str, columns: Sequence[st
             _named(table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
     )
-
-
-def _show_now(connection: psycopg.Connection[Any], contract: Contract) -> None:
-    """Make the view, or give it the columns that its tables have gained, behind those it has."""
-    view, tables = now_view(contract), (live_table(contract), contract.serving)
-    of_rows = [column.name for column in (*contract.columns, SLICE_ID, RECORD_NUMBER)]
-    both = set.intersection(*(columns_of(connection, table) for table in tables))
-    wanted = [*(name for name in of_rows if name in both), LIVE_SINCE.name, STATE.name]
-    shown = _order_of(connection, view)
-    if set(wanted) <= set(shown):
-        return
-    order = [*shown, *(name for name in wanted if name not in shown)]
-    connection.execute(_now(contract, [*wanted][:-2], order))
-
-
-def _now(contract: Contract, of_rows: list[str], order: list[str]) -> sql.Composed:
-    def listed(prefix: str, names: Sequence[str]) -> sql.Composed:
-        return sql.SQL(", ").join(sql.Identifier(prefix, name) for name in names)
-
-    keeps_first = contract.on_equal_version == "conflict"
-    version = sql.Identifier(contract.event_time)
-    wins = sql.SQL(">" if keeps_first else ">=")
-    return sql.SQL(NOW).format(
-        view=_named(now_view(contract)),
-        live=_named(live_table(contract)),
-        serving=_named(contract.serving),
-        keys=sql.SQL(", ").join(map(sql.Identifier, contract.keys)),
-        version=version,
-        later=sql.SQL("ASC" if keeps_first else "DESC"),
-        columns=listed("both_kinds", order),
-        released=listed("served", of_rows),
-        shown=listed("live", of_rows),
-        same_key=sql.SQL(" AND ").join(
-            sql.SQL("live.{0} = served.{0}").format(sql.Identifier(key)) for key in contract.keys
-        ),
-        live_wins=sql.SQL("live.{0} {1} served.{0}").format(version, wins),
-    )
-
-
-def _order_of(connection: psycopg.Connection[Any], view: str) -> list[str]:
-    rows = fetch_all(
-        connection,
-        "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
-        view.split("."),
-    )
-    return [name for (name,) in rows]
 
 
 def _comment_all(connection: psycopg.Connection[Any], contract: Contract) -> None:

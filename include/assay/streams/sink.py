@@ -93,6 +93,7 @@ class Sink:
         return [
             RecordedSlice(
                 each,
+                self.silver.version,
                 *counts.get(each.slice_id, (0, 0)),
                 offsets=offsets.get(each.slice_id),
                 parked=parked.get(each.slice_id),

@@ -38,8 +38,9 @@ def skip_lost(
     empty = SliceFiles(settings, stream, taken.epoch).write(rows, 0, "-skipped")
     with connection.transaction():
         hold(connection, stream.name, taken.epoch, 0)
-        slices = [RecordedSlice(empty, offsets=lost, parked=f"skipped by {who}, {why}: {told}")]
-        record(connection, stream.name, taken.epoch, 0, slices, advanced(begun, lost))
+        why = f"skipped by {who}, {why}: {told}"
+        skipped = RecordedSlice(empty, stream.silver.version, offsets=lost, parked=why)
+        record(connection, stream.name, taken.epoch, 0, [skipped], advanced(begun, lost))
     end_stream(connection, stream.name, taken.epoch)
     return f"{stream.name}: goes on without records {told}"
 

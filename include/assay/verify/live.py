@@ -18,6 +18,7 @@ from assay.verify.content import fingerprint
 from assay.verify.evidence import Evidence, exact
 from assay.verify.records import how_to_read, read_numbered
 from assay.verify.report import Check
+from assay.verify.spelling import CRLF, LF, text_of
 from assay.verify.text import typed
 from assay.words import count
 
@@ -84,7 +85,7 @@ def compare_values(evidence: Evidence, check: Check, live: LiveRows, slices: Seq
     for taken in slices:
         _read(evidence, check, bronze, delivered, taken)
     values = [f'{typed(c, live.silver, bronze)} AS "{c.name}"' for c in live.silver.columns]
-    columns = exact(live.columns)
+    columns = _comparable(live.columns)
     wanted = f"(SELECT {', '.join(values)}, slice_id, record_number FROM {delivered})"
     read = f"(SELECT DISTINCT slice_id FROM {delivered})"
     shown = f"(SELECT {columns} FROM {live.good} WHERE slice_id IN {read})"
@@ -109,8 +110,24 @@ def _read(evidence: Evidence, check: Check, bronze: Contract, delivered: str, ta
         return
     with check.reading("slice file", file=taken["source_file"]), on_this_machine(place) as path:
         for rows in read_numbered(path, bronze, **how_to_read(taken)):
-            texts = rows.select([*bronze.column_names, "record_number"])
-            slice_ids = pa.array([taken["slice_id"]] * texts.num_rows, pa.string())
-            evidence.database.register("incoming", texts.append_column("slice_id", slice_ids))
-            evidence.database.execute(f"INSERT INTO {delivered} BY NAME SELECT * FROM incoming")
+            texts = ", ".join(_text(name, rows) for name in bronze.column_names)
+            evidence.database.register("incoming", rows)
+            evidence.database.execute(
+                f"INSERT INTO {delivered} SELECT '{taken['slice_id']}', record_number, {texts}"
+                " FROM incoming"
+            )
             evidence.database.unregister("incoming")
+
+
+def _text(name: str, rows: pa.Table) -> str:
+    """The text that bronze will have of a value; no value is none, which an empty text is not."""
+    return f'CASE WHEN "{name}" IS NOT NULL THEN {text_of(name, rows.schema.field(name).type)} END'
+
+
+def _comparable(columns: Sequence[Column]) -> str:
+    """The columns under their types, and one end of a line in all of their texts."""
+    texts = {c.name for c in columns if c.type == "string"}
+    return ", ".join(
+        f'replace("{c.name}", {CRLF}, {LF}) AS "{c.name}"' if c.name in texts else exact([c])
+        for c in columns
+    )

@@ -58,7 +58,7 @@ def _place_of(evidence: Evidence, taken: Row) -> str:
         for row in evidence.books.claims.get((taken["dataset"], taken["slice_id"]), [])
         if not row["removed_at"]
     ]
-    return next((place for place in places if exists(as_place(place))), taken["path"])
+    return str(next((place for place in places if exists(as_place(place))), taken["path"]))
 
 
 def _check_records(check: Check, taken: Row, place: str) -> None:

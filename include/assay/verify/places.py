@@ -12,6 +12,7 @@ from assay.storage.objects import exists, on_this_machine, stored_below
 from assay.verify.books import GAVE_BACK, UNDONE, Row
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
+from assay.verify.stream_files import StreamFiles
 
 REASON = ".reason.txt"
 STILL_TAKING = ("RUNNING", "FAILED")
@@ -106,14 +107,15 @@ def _check_strays(
     evidence: Evidence, check: Check, known: dict[Place, Row], reasons: set[Place]
 ) -> None:
     contents = {file["slice_id"]: place for place, file in known.items() if file["slice_id"]}
-    pending = {as_place(taken["path"]) for taken in evidence.books.slices}
+    of_streams = StreamFiles(evidence)
     for path in _files_below(evidence):
         check.saw("files found")
         if path in known or _is_reason(path, reasons) or _is_being_taken(evidence, path):
             continue
-        if path in pending or _is_of_a_micro_batch(evidence, path):
+        sha256 = _identity(path)
+        if of_streams.are_told(check, path, sha256):
             continue
-        twin = contents.get(_identity(path))
+        twin = contents.get(sha256)
         if twin is None:
             check.broken("file in the ledger", "a row of ops.batch_slice", "none", file=str(path))
         elif not _is_one_file(twin, path):  # a file lent to a task that runs again
@@ -157,11 +159,6 @@ def _files_below(evidence: Evidence) -> Iterator[Place]:
 def _is_reason(path: Place, reasons: set[Place]) -> bool:
     """The text that says why a file beside it was rejected; a long name of it may be cut."""
     return path.name.endswith(REASON) and path.parent in reasons
-
-
-def _is_of_a_micro_batch(evidence: Evidence, path: Place) -> bool:
-    """A slice file that no book has is of a micro-batch that was cut off; maintenance sweeps it."""
-    return path.is_relative_to(evidence.settings.accepted / "streams")
 
 
 def _is_being_taken(evidence: Evidence, path: Place) -> bool:

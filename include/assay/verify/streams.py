@@ -100,8 +100,14 @@ class _Slices:
         return LiveRows(self.evidence, silver) if silver.serving else None
 
     def _shown(self) -> list[Row]:
-        """Slices whose rows live has to have."""
-        return [taken for taken in self._own if not (taken["released_by"] or taken["parked"])]
+        """Slices whose rows live has to have, and that were typed by the contract of today."""
+        version = load_contract("silver", self.dataset).version
+        return [
+            taken
+            for taken in self._own
+            if not (taken["released_by"] or taken["parked"])
+            and taken["contract_version"] == version
+        ]
 
     def _check_place(self, taken: Row) -> None:
         books, released_by = self.evidence.books, taken["released_by"]

@@ -58,6 +58,7 @@ CREATE TABLE ops.stream_slice (
     offsets jsonb CHECK (jsonb_typeof(offsets) = 'object'),
     slice_date date NOT NULL,
     parked text,
+    contract_version text NOT NULL,
     released_by text REFERENCES ops.batch,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (dataset, slice_id),
@@ -96,6 +97,8 @@ COMMENT ON COLUMN ops.stream_slice.slice_date IS
     'The day that the slice belongs to: of a file that in its name, else the day on which it came.';
 COMMENT ON COLUMN ops.stream_slice.parked IS
     'Why no record of the slice is shown in live, though nothing has released it; a batch judges them as any. Else null.';
+COMMENT ON COLUMN ops.stream_slice.contract_version IS
+    'The version of the silver contract by which the records were judged and typed.';
 COMMENT ON COLUMN ops.stream_slice.released_by IS
     'The batch that released the slice, since when live has none of its rows; null before, and when a rollback made it pending again.';
 COMMENT ON COLUMN ops.stream_slice.recorded_at IS 'When the stream recorded the slice.';

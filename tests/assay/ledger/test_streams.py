@@ -54,7 +54,7 @@ OF_FILE = FileSlice(
 BEEF = "beef" * 16
 RANGES = {"ecommerce_events": {"0": [0, 3]}}
 NEXT = {"ecommerce_events": {"0": 3}}
-SHOWN = RecordedSlice(OF_STREAM, live_records=2, error_records=1, offsets=RANGES)
+SHOWN = RecordedSlice(OF_STREAM, "v1", live_records=2, error_records=1, offsets=RANGES)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_slices_are_unclaimed_until_a_live_batch_accepts_them(
 ) -> None:
     epoch = take(streamer)
     take_stream(streamer, f"{DATASET}.files", DATASET, "files", "one")
-    parked = RecordedSlice(OF_FILE, parked="a value that Postgres cannot hold")
+    parked = RecordedSlice(OF_FILE, "v1", parked="a value that Postgres cannot hold")
     with streamer.transaction():
         hold(streamer, STREAM, epoch, 0)
         record(streamer, STREAM, epoch, 0, [SHOWN], NEXT)
@@ -181,7 +181,7 @@ def test_content_is_known_once_a_stream_or_a_live_batch_has_it(
     asked = [OF_STREAM.slice_id, BEEF, "dead", "new"]
     assert known_content(streamer, DATASET, asked) == {OF_STREAM.slice_id, BEEF}
     assert known_content(streamer, "stocks", asked) == set()
-    taken = RecordedSlice(replace(OF_FILE, slice_id=BEEF), live_records=2)
+    taken = RecordedSlice(replace(OF_FILE, slice_id=BEEF), "v1", live_records=2)
     with pytest.raises(BatchError, match=r"accepted 'b.csv' meanwhile"):
         record(streamer, STREAM, epoch, 1, [taken], None)
 
