@@ -72,14 +72,18 @@ class Lists:
             return 0
         return sum(not entry.name.startswith(HIDDEN) for entry in os.scandir(self.folder))
 
-    def remove(self, names: Iterable[str]) -> None:
+    def oldest(self, most: int) -> list[Path]:
+        """The lists that the query has before it, at most so many, in the order of their making."""
+        return sorted(self.folder.glob(f"[!{HIDDEN}]*.list"))[:most]
+
+    def remove(self, paths: Iterable[Path]) -> None:
         """Remove lists of which the books have all."""
-        for name in names:
-            (self.folder / name).unlink(missing_ok=True)
+        for path in paths:
+            path.unlink(missing_ok=True)
 
     def slices(self) -> int:
         """How many slices the query has before it."""
-        return sum(len(read_list(path)) for path in self.folder.glob("[!.]*.list"))
+        return sum(len(read_list(path)) for path in self.folder.glob(f"[!{HIDDEN}]*.list"))
 
 
 def read_list(path: Path) -> list[Slice]:
@@ -88,12 +92,7 @@ def read_list(path: Path) -> list[Slice]:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except FileNotFoundError:
         return []
-    return [slice_of_line(line) for line in lines if line.endswith("\n")]
-
-
-def slice_of_line(line: str) -> Slice:
-    """The slice that a line of a list tells."""
-    return slice_from_facts(json.loads(line))
+    return [slice_from_facts(json.loads(line)) for line in lines if line.endswith("\n")]
 
 
 def _in_parts(slices: Sequence[Slice]) -> Iterator[list[Slice]]:

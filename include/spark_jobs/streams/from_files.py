@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from assay.errors import AssayError, FencedError
@@ -13,13 +12,13 @@ from assay.ledger.streams import beat
 from assay.storage.addresses import as_place
 from assay.storage.objects import exists
 from assay.streams.acceptance import Acceptance
-from assay.streams.lists import Lists, slice_of_line
+from assay.streams.lists import Lists, read_list
 from assay.streams.micro_batch import cut_by_slice
 from assay.streams.outage import Books, told, wait
 from assay.streams.sink import MicroBatch
 from spark_jobs.streams.running import Held, Running
 
-POLL_SECONDS, ADOPT_SECONDS, PAUSE_SECONDS = 0.1, 10.0, 1.0
+POLL_SECONDS, ADOPT_SECONDS, PAUSE_SECONDS = 0.05, 10.0, 1.0
 MOST_LISTS = 8  # of a micro-batch
 
 
@@ -39,18 +38,21 @@ class FileStream(Running):
         self._keep("accept", self._accept)
 
     def read(self, reader: DataStreamReader) -> DataFrame:
-        lists = reader.option("maxFilesPerTrigger", MOST_LISTS).text(str(self.lists.folder))
-        return lists.select("value", F.col("_metadata.file_name").alias("list"))
+        return reader.option("maxFilesPerTrigger", MOST_LISTS).text(str(self.lists.folder))
 
     def record(self, frame: DataFrame, number: int) -> None:
-        """Record the slices of new lists, each once; then these lists are done with."""
-        rows = frame.collect()
-        slices = {each.slice_id: each for row in rows for each in [slice_of_line(row["value"])]}
+        """Record the slices of the oldest lists, each once; then these lists are done with.
+
+        That there are new ones is all that the frame has to say: as many are taken as it may
+        hold, so none that it has told of is left. To have Spark read them would take a job more.
+        """
+        paths = self.lists.oldest(MOST_LISTS)
+        slices = {each.slice_id: each for path in paths for each in read_list(path)}
         # What is not there was released meanwhile, or is accepted once more by who has it now.
         there = [each for each in slices.values() if exists(as_place(each.path))]
         if there:
             self.recorder.record(MicroBatch(number, there))
-        self.lists.remove({row["list"] for row in rows})
+        self.lists.remove(paths)
         self.acceptance.listed -= slices.keys()
 
     def leave(self) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
+from assay.batch.slices import Slice
 from assay.errors import FencedError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
@@ -26,6 +28,11 @@ from spark_jobs.stages.live_rows import LiveRows
 
 TRIGGER = "50 milliseconds"
 BEAT_SECONDS = 1.0
+FEW_RECORDS = 8_000
+FOR_MANY_ROWS = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+}
 
 
 @dataclass(frozen=True)
@@ -52,11 +59,14 @@ class Running(ABC):
         self._books = Books(held.uri, self._stop.is_set)
         self._threads: list[Thread] = []
         self._query: StreamingQuery | None = None
-        rows = LiveRows(self.stream.dataset)
+        self.rows = LiveRows(self.stream.dataset)
+        self._compiled = spark.newSession()
+        for setting, value in FOR_MANY_ROWS.items():
+            self._compiled.conf.set(setting, value)
         self.recorder = Recorder(
             sink=Sink(self.stream.name, self.epoch, self.stream.silver),
             books=Books(held.uri, self._stop.is_set),
-            judge=lambda slices: rows.judge(spark, slices),
+            judge=self._judge,
             cut=cut,
             is_stopping=self._stop.is_set,
         )
@@ -79,6 +89,11 @@ class Running(ABC):
     def _checkpoints(self) -> Path:
         """Where Spark keeps its own log; nothing is read from it, for the books know better."""
         return self.held.settings.home / "tmp" / "streams" / self.stream.name
+
+    def _judge(self, slices: Sequence[Slice]) -> pa.Table:
+        """The judged records; of many, by code that is compiled, which few are done before."""
+        many = sum(each.records for each in slices) > FEW_RECORDS
+        return self.rows.judge(self._compiled if many else self.spark, slices)
 
     @abstractmethod
     def begin(self) -> None:

@@ -60,7 +60,7 @@ def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listed(made: Acceptance) -> list[str]:
-    paths = sorted(made.lists.folder.glob("[!.]*.list"))
+    paths = made.lists.oldest(99)
     return [each.source_file for path in paths for each in read_list(path)]
 
 
@@ -190,5 +190,5 @@ def test_landing_keeps_what_the_query_cannot_keep_up_with(
     path = land(settings, "b.csv", events(1, 1))
     assert made.round() == 0
     assert path.is_file()
-    made.lists.remove(path.name for path in made.lists.folder.iterdir())
+    made.lists.remove(made.lists.oldest(1))
     assert made.round() == 1
