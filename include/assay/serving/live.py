@@ -17,9 +17,16 @@ from assay.contracts.columns import Column
 from assay.contracts.lineage import SLICE_ID
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
+from assay.ledger.query import fetch_all
 from assay.serving.columns import add_column, columns_of, definition
 from assay.serving.live_view import LIVE_SINCE, STATE, show_now
 
+# A view reads with the rights of the owner: by one a stream could read what is served.
+VIEWS_OF_STREAMS = """
+    SELECT schemaname || '.' || viewname FROM pg_views
+    WHERE schemaname = 'live'
+      AND has_table_privilege('assay_streamer', format('%I.%I', schemaname, viewname), 'SELECT')
+"""
 VIEWS = "live.sql"  # beside a contract: views of the dataset over its tables, made at every start
 NOT_AUDITED = "Not audited: what a batch has not judged may be changed or quarantined by it."
 RECORD_NUMBER = Column(
@@ -84,6 +91,8 @@ def make_live_tables(connection: psycopg.Connection[Any]) -> list[str]:
         views = contract.path.with_name(VIEWS)
         if views.is_file():
             connection.execute(views.read_bytes())
+    for (view,) in fetch_all(connection, VIEWS_OF_STREAMS, []):
+        connection.execute(sql.SQL("REVOKE ALL ON {} FROM assay_streamer").format(_named(view)))
     return made
 
 

@@ -213,6 +213,8 @@ def test_a_holder_tells_that_it_lives_what_is_wrong_and_that_it_ends(
         "INSERT INTO ops.batch_slice DEFAULT VALUES",
         "SELECT * FROM ops.release",
         "SELECT * FROM serving.ecommerce_event",
+        "SELECT * FROM live.ecommerce_event_now",
+        "SELECT * FROM live.user_activity",
         "UPDATE live.ecommerce_event SET price = 0",
         "CREATE TABLE live.of_mine (id int)",
         "CREATE TABLE staging.of_mine (id int)",
