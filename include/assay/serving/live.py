@@ -25,7 +25,7 @@ from assay.serving.live_view import LIVE_SINCE, STATE, show_now
 VIEWS_OF_STREAMS = """
     SELECT schemaname || '.' || viewname FROM pg_views
     WHERE schemaname = 'live'
-      AND has_table_privilege('assay_streamer', format('%I.%I', schemaname, viewname), 'SELECT')
+      AND has_table_privilege('assay_streamer', 'live.' || quote_ident(viewname), 'SELECT')
 """
 VIEWS = "live.sql"  # beside a contract: views of the dataset over its tables, made at every start
 NOT_AUDITED = "Not audited: what a batch has not judged may be changed or quarantined by it."
