@@ -1,4 +1,4 @@
-"""Part `stream`: from the making of an event to its row in Postgres, and how a backlog goes down."""
+"""Part `stream`: from the making of an event to its row in Postgres, and how a backlog shrinks."""
 
 from __future__ import annotations
 
