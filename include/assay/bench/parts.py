@@ -18,6 +18,7 @@ from assay.bench.figures import PartResult
 from assay.bench.publishing import measure_publish
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
+from assay.bench.streaming import measure_stream
 from assay.bench.together import measure_together
 from assay.bench.workbench import Workbench
 from assay.errors import AssayError
@@ -38,6 +39,7 @@ class Part(StrEnum):
     duckdb = "duckdb"
     together = "together"
     growth = "growth"
+    stream = "stream"
     soak = "soak"
     before = "before"
 
@@ -52,6 +54,7 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.duckdb: measure_against_duckdb,
     Part.together: measure_together,
     Part.growth: measure_growth,
+    Part.stream: measure_stream,
     Part.soak: measure_soak,
     Part.before: measure_before,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -92,12 +93,17 @@ def end_gracefully(pid: int, seconds: float) -> bool:
 
     A signal to the JVM itself would cut off its driver.
     """
+    deadline = time.monotonic() + seconds
     with suppress(psutil.Error):
         jvm = psutil.Process(pid)
         for process in _drivers(jvm.children(recursive=True)):
             process.terminate()
-        jvm.wait(seconds)
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        # Whoever has started it wants its exit code, so it is not waited for as a child is.
+        while jvm.is_running() and jvm.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+    return True
 
 
 def _drivers(processes: Sequence[psutil.Process]) -> list[psutil.Process]:

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException
 from assay.events.event import Progress
 from assay.events.sinks import emit, send_to
 from assay.settings import JOB_PROGRAMS, load_settings
-from assay_airflow.connections import SPARK, use_object_store
+from assay_airflow.connections import SPARK, use_kafka_login, use_object_store
 from assay_airflow.endings import NeedsPerson
 from assay_airflow.task_log import TaskLog, relayed, without_settings
 
@@ -43,6 +43,7 @@ class StreamOperator(SparkSubmitOperator):  # type: ignore[misc]  # the provider
 
         send_to(TaskLog())
         use_object_store()
+        use_kafka_login()
         settings = load_settings()
         prepare_stream(settings, lambda text: emit(Progress(text)))
         self._set(launch_stream(settings, self.pipeline), settings.stream_master)
