@@ -23,9 +23,9 @@ from assay.serving.live_view import LIVE_SINCE, STATE, show_now
 
 # A view reads with the rights of the owner: by one a stream could read what is served.
 VIEWS_OF_STREAMS = """
-    SELECT schemaname || '.' || viewname FROM pg_views
-    WHERE schemaname = 'live'
-      AND has_table_privilege('assay_streamer', 'live.' || quote_ident(viewname), 'SELECT')
+    SELECT 'live.' || relname FROM pg_class
+    WHERE relnamespace = 'live'::regnamespace AND relkind = 'v'
+      AND has_table_privilege('assay_streamer', oid, 'SELECT')
 """
 VIEWS = "live.sql"  # beside a contract: views of the dataset over its tables, made at every start
 NOT_AUDITED = "Not audited: what a batch has not judged may be changed or quarantined by it."
