@@ -36,14 +36,18 @@ from builders.small_disk import SmallDisk, small_disk
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What is of one worker: the tests of the running stack, which mostly wait for it, and those of
-# two Spark sessions, which take about as long. Of all others each file is for whoever is free.
+    from builders.broker import Broker
+
+# What is of one worker: the tests of the running stack, which mostly wait for it, those of two
+# Spark sessions, which take about as long, and those of a broker. Of all others each file is for
+# whoever is free.
 SHARES = {
     "stack": ("tests/e2e/",),
     "stages": ("tests/spark_jobs/",),
+    "kafka": ("tests/assay/kafka/", "tests/assay/produce/", "tests/stack/test_kafka"),
     "faults": ("tests/faults/", "tests/assay/verify/", "tests/test_scenarios"),
 }
-ROLES = ("assay_owner", "assay_loader", "assay_reader", "assay_gateway")
+ROLES = ("assay_owner", "assay_loader", "assay_reader", "assay_streamer", "assay_gateway")
 TEMPLATE = "assay_template"
 
 
@@ -210,6 +214,15 @@ def bucket(
     for name, value in object_store.items():
         monkeypatch.setenv(name, value)
     return ObjectPath(f"s3a://{BUCKET}/{tmp_path.name}")
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """The broker of all tests, which nobody stops; each test has topics of its own."""
+    from builders.broker import running_broker
+
+    with running_broker() as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,12 @@ BANNED_EVERYWHERE: dict[str, tuple[str, ...]] = {
         "spark_jobs.chain",
         "spark_jobs.programs",
     ),
+    "include/spark_jobs/streams": (
+        "great_expectations",
+        "spark_jobs.gates",
+        "spark_jobs.chain",
+        "spark_jobs.programs",
+    ),
     "include/spark_jobs/gates": ("spark_jobs.stages", "spark_jobs.chain", "spark_jobs.programs"),
 }
 # folder → all that its modules may import
@@ -87,6 +93,9 @@ ROOMS: dict[str, set[str]] = {
     "contracts": set(),
     "airflow_ui": set(),
     "home": {"storage"},
+    "kafka": {"home", "storage"},
+    "generate": {"contracts", "storage"},
+    "produce": {"generate", "kafka", "storage"},
     "airflow_client": {"airflow_ui", "home"},
     "spark_runtime": {"home", "storage"},
     "batch": {"airflow_ui", "contracts", "storage"},
@@ -94,6 +103,7 @@ ROOMS: dict[str, set[str]] = {
     "serving": {"contracts", "ledger"},
     "intake": {"batch", "contracts", "ledger", "quarantine", "spark_runtime", "storage"},
     "quarantine": {"batch", "contracts", "intake", "ledger", "storage"},
+    "streams": {"batch", "contracts", "intake", "kafka", "ledger", "serving", "storage"},
     "publish": {"batch", "contracts", "intake", "ledger", "quarantine", "serving"},
     "gateway": {"batch", "contracts", "home", "intake", "ledger", "storage"},
     "maintenance": {"batch", "contracts", "intake", "ledger", "storage"},

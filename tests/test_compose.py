@@ -36,7 +36,7 @@ def test_compose_takes_the_file() -> None:
         pytest.skip("Docker is not present")
     if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("Docker has no compose")
-    for profile in ("", "demo", "gateway", "test", "s3"):
+    for profile in ("", "demo", "gateway", "test", "s3", "kafka"):
         command = ["docker", "compose", "--env-file", ".env.example", "--profile", profile]
         command += ["config", "--quiet"]
         checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
@@ -121,6 +121,16 @@ def test_the_cluster_reaches_its_driver_and_no_other_part(services: dict[str, An
         "s3",
     }
     assert known["spark-worker"] == known["spark-master"] == {"spark"}
+
+
+def test_the_broker_has_a_volume_of_its_own_and_no_worker_reaches_it(
+    services: dict[str, Any],
+) -> None:
+    """Who reaches it may write any topic."""
+    assert mounted(services["kafka"]) == {"kafka": "/var/lib/assay"}
+    assert networks(services)["kafka"] == {"default"}
+    assert networks(services)["spark-worker"].isdisjoint({"default"})
+    assert "ports" not in services["kafka"]
 
 
 def test_the_server_takes_work_from_the_scheduler_alone(services: dict[str, Any]) -> None:

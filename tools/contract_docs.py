@@ -77,6 +77,7 @@ def _dataset(silver: Contract) -> Iterator[str]:
         yield f"Delivered by the {source.system} as {names}.\n"
         yield from _forms(silver.forms)
         yield from _shapes(source)
+        yield from _stream(source)
     for contract in (bronze, silver, *_gold_of(silver.name)):
         yield from _contract(contract)
 
@@ -116,6 +117,12 @@ def _shapes(source: Source) -> Iterator[str]:
         if headers:
             spelt = ", ".join(f"`{header}` for `{column}`" for column, header in headers.items())
             yield f"Shape {name}: {spelt}.\n"
+
+
+def _stream(source: Source) -> Iterator[str]:
+    if source.stream:
+        kind = source.stream.values.upper()
+        yield f"Topics of Kafka: {_code(source.stream.topics)}; each value is a record of {kind}.\n"
 
 
 def _contract(contract: Contract) -> Iterator[str]:

@@ -61,6 +61,18 @@ def read_spark_master(environ: Mapping[str, str], default: str) -> tuple[str, st
     return text, ""
 
 
+def read_stream_master(environ: Mapping[str, str], default: str) -> str:
+    """Where the application of a stream runs: a master, of which it is one application of many."""
+    text = environ.get("ASSAY_STREAM_MASTER") or default
+    if text == "warm" or not re.fullmatch(MASTERS, text):
+        shown = text.partition(";")[0]
+        raise SettingsError(
+            f"ASSAY_STREAM_MASTER={shown!r} is none of local[*], local[2] and spark://host:7077; a"
+            " stream is an application of its own"
+        )
+    return text
+
+
 def read_listen(environ: Mapping[str, str], default: str) -> str:
     """The IP address to listen on."""
     text = environ.get("ASSAY_LISTEN") or default
@@ -87,3 +99,18 @@ def read_page(environ: Mapping[str, str]) -> str | None:
     if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
         raise SettingsError(f"ASSAY_AIRFLOW_PAGE={text!r} is no address such as http://host:8080")
     return text or None
+
+
+def read_kafka(environ: Mapping[str, str]) -> tuple[bool, tuple[Address, ...]]:
+    """Whether the stack has a broker of its own, else where the brokers of others are, if any."""
+    text = environ.get("ASSAY_KAFKA") or "no"
+    if text in ("yes", "no"):
+        return text == "yes", ()
+    given = [re.fullmatch(r"([^\s:,/]+):([0-9]{1,5})", each) for each in text.split(",")]
+    servers = tuple((found[1], int(found[2])) for found in given if found)
+    if len(servers) < len(given) or not all(0 < port < 65536 for _, port in servers):
+        raise SettingsError(
+            f"ASSAY_KAFKA={text!r} is none of no, yes (a broker of our own) and host:9092 with more"
+            " after commas; user and password go into a file, see docs/kafka.md"
+        )
+    return False, servers

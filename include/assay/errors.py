@@ -5,6 +5,8 @@ AssayError
 ├── ContractError        a contract file contradicts itself or the rules
 ├── StackError           the embedded stack cannot start, stop or be found
 ├── ObjectStoreError     an object store cannot be reached, or refuses what it is asked
+├── KafkaUnavailableError  no broker answers, or it refuses our login
+├── GatewayRefusedError  the HTTP gateway does not answer, or refuses events that we send
 ├── SampleError          sample files do not decide what a contract has to say
 ├── FileRejectedError    a landing file cannot be taken; carries the reason
 ├── BatchError           a batch is not in a state that allows what was asked
@@ -14,6 +16,7 @@ AssayError
 ├── StagingError         Postgres would not take a row of the batch; nothing was committed
 ├── StagingLostError     what was staged is no longer there; it is staged again
 ├── FencedError          a newer attempt has taken over; this one changed nothing
+├── StreamGapError       records of Kafka are gone before a stream has recorded them
 ├── ExportError          a table or release cannot be exported
 └── ReconciliationError  an equation of the row ledger or of the sums does not hold
 """
@@ -39,6 +42,14 @@ class StackError(AssayError):
 
 class ObjectStoreError(AssayError):
     """An object store cannot be reached or refuses; the text names address and remedy."""
+
+
+class KafkaUnavailableError(AssayError):
+    """No broker answers, or it refuses us; the text names its address, the cause and the remedy."""
+
+
+class GatewayRefusedError(AssayError):
+    """The HTTP gateway does not take events that we send; the text names address and answer."""
 
 
 class SampleError(AssayError):
@@ -83,6 +94,10 @@ class StagingLostError(AssayError):
 
 class FencedError(AssayError):
     """A newer attempt holds the lease; this attempt changed nothing."""
+
+
+class StreamGapError(AssayError):
+    """Kafka no longer has records that the stream has not recorded; the text names which."""
 
 
 class ExportError(AssayError):

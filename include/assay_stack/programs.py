@@ -23,6 +23,7 @@ from assay.settings import JOB_PROGRAMS, Settings
 from assay.spark_runtime.server import clients_socket
 from assay.storage.files import write_whole
 from assay_stack.airflow import airflow_environment
+from assay_stack.kafka import KAFKA
 from assay_stack.postgres import server_command
 
 SOCKET = "supervisor.sock"
@@ -138,14 +139,16 @@ def _configuration(settings: Settings) -> str:
         )
         for number, name in enumerate(AIRFLOW_PROGRAMS)
     ]
-    return "\n".join([head, postgres, *_spark(settings), *airflow, _gateway(settings)])
+    parts = [head, postgres, *_kafka(settings), *_spark(settings), *airflow, _gateway(settings)]
+    return "\n".join(parts)
 
 
 def programs_of(settings: Settings) -> tuple[str, ...]:
     """What the supervisor of this stack runs, in the order of their start."""
+    kafka = (KAFKA,) if settings.own_broker else ()
     spark = SPARK_PROGRAMS if settings.is_warm else ()
     gateway = (GATEWAY,) if settings.gateway else ()
-    return ("postgres", *spark, *AIRFLOW_PROGRAMS, *gateway)
+    return ("postgres", *kafka, *spark, *AIRFLOW_PROGRAMS, *gateway)
 
 
 def _gateway(settings: Settings) -> str:
@@ -161,6 +164,24 @@ def _gateway(settings: Settings) -> str:
         log=_escape(log_file(settings, GATEWAY)),
         user="",
     )
+
+
+def _kafka(settings: Settings) -> list[str]:
+    """Our own broker; it stops after all that may still send to it or read from it."""
+    return [
+        PROGRAM.format(
+            name=KAFKA,
+            command=_escape(shlex.join([sys.executable, "-m", "assay_stack.kafka"])),
+            directory=_escape(working_folder(settings)),
+            priority=2,
+            stop_signal="TERM",
+            patience=30,
+            group="true",
+            log=_escape(log_file(settings, KAFKA)),
+            user="",
+        )
+        for _ in range(settings.own_broker)
+    ]
 
 
 def _spark(settings: Settings) -> list[str]:
@@ -209,7 +230,10 @@ def program_states(settings: Settings) -> dict[str, ProgramState]:
 
 def start_program(settings: Settings, name: str) -> bool:
     """Start a program. One that runs already is left alone: False."""
-    if program_states(settings)[name].state in ("RUNNING", "STARTING"):
+    states = program_states(settings)
+    if name not in states:
+        raise StackError(f"the stack was started without {name}; run make down, then make up")
+    if states[name].state in ("RUNNING", "STARTING"):
         return False
     try:
         call_supervisor(settings, "startProcess", name, False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from assay.errors import StackError
 from assay.home.credentials import load_credentials
 from assay.home.paths import BIN, SPARK_HOME, child_environment
+from assay.home.ports import OF_THE_BROKER
 from assay.settings import Settings
 from assay.spark_runtime.conf import CLUSTER_UMASK, spark_environment
 from assay.spark_runtime.server import server_command
@@ -18,6 +19,7 @@ from assay.storage.files import write_whole
 from assay.storage.lake_claim import claim_at_start
 from assay.words import Say
 from assay_stack.airflow import airflow_environment, ensure_pool, prepare_airflow
+from assay_stack.kafka import KAFKA, prepare_broker
 from assay_stack.others import MASTER_PAGE
 from assay_stack.postgres import ensure_databases, login_refusal
 from assay_stack.programs import AIRFLOW_PROGRAMS, GATEWAY, QUIET
@@ -39,7 +41,7 @@ MASTER_OPTIONS = (
     "-Dspark.ui.killEnabled=false -Dspark.master.ui.decommission.allow.mode=DENY"
     " -Dspark.master.rest.enabled=false"
 )
-PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES, CONNECT, GATEWAY)
+PARTS = (*AIRFLOW_PROGRAMS, *SPARK_CLASSES, CONNECT, GATEWAY, KAFKA)
 
 
 def make_secrets(settings: Settings) -> None:
@@ -87,7 +89,10 @@ def share_home(settings: Settings) -> None:
 def run_part(settings: Settings, part: str) -> None:
     """Become the process of this part. Does not return."""
     folder = settings.home / "tmp" if part == CONNECT else settings.home  # clients upload there
-    if part in (*SPARK_CLASSES, CONNECT):
+    if part == KAFKA:
+        here, ports = socket.gethostname(), OF_THE_BROKER.values()
+        command, environment = prepare_broker(settings, settings.listen, here, *ports)
+    elif part in (*SPARK_CLASSES, CONNECT):
         os.umask(CLUSTER_UMASK)
         command, environment = _spark_command(settings, part), spark_environment(settings)
         environment["SPARK_MASTER_OPTS"] = MASTER_OPTIONS

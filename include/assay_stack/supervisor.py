@@ -20,6 +20,8 @@ from assay.home.dsn import dsn
 from assay.home.ports import choose_ports, load_ports
 from assay.home.postgres_place import used_outside
 from assay.home.processes import end_orphans, end_processes, find_ours, find_supervisor
+from assay.kafka.access import kafka_access
+from assay.kafka.admin import answers as kafka_answers
 from assay.settings import Settings
 from assay.spark_runtime.conf import prepare_spark
 from assay.spark_runtime.server import is_ready
@@ -27,6 +29,7 @@ from assay.storage.file_system import refuse_shared_storage
 from assay.storage.lake_claim import claim_at_start
 from assay.words import Say
 from assay_stack.airflow import ensure_pool, prepare_airflow, unhealthy_parts
+from assay_stack.kafka import KAFKA, prepare_kafka
 from assay_stack.postgres import answers, ensure_cluster, ensure_databases
 from assay_stack.preflight import NEEDED_DISK, require_machine
 from assay_stack.programs import (
@@ -49,14 +52,15 @@ STOP_SECONDS = 200.0
 class StackStatus:
     """What runs, and where. `unhealthy` names the parts that do not report to be well.
 
-    `gateway` is its address, or empty where there is none. `outside` is the folder besides the
-    home that a full reset removes, or empty.
+    `gateway` and `kafka` are their addresses, or empty. `outside` is the folder besides the home
+    that a full reset removes, or empty.
     """
 
     up: bool
     airflow: str
     postgres: str
     gateway: str
+    kafka: str
     programs: list[ProgramState]
     unhealthy: list[str]
     outside: str
@@ -70,6 +74,7 @@ def up(settings: Settings, say: Say) -> None:
         refuse_shared_storage(settings)
         claim_at_start(settings)
         prepare_spark(settings, say)
+        prepare_kafka(settings, say)
         if not find_supervisor(settings):
             if end_orphans(settings):
                 say("ended processes that an earlier stack left behind")
@@ -79,6 +84,7 @@ def up(settings: Settings, say: Say) -> None:
             ensure_cluster(settings)
             start_supervisor(settings)
         _start_postgres(settings, say)
+        _start_kafka(settings, say)
         _start_airflow(settings, say)
         _start_gateway(settings, say)
 
@@ -114,6 +120,7 @@ def status(settings: Settings) -> StackStatus:
         airflow=airflow_url(settings) if known else "",
         postgres=f"127.0.0.1:{load_ports(settings)['postgres']}" if known else "",
         gateway=gateway_url(settings) if GATEWAY in named else "",
+        kafka=kafka_access(settings).bootstrap_servers if known and settings.uses_kafka else "",
         programs=[states[name] for name in named if name in states],
         unhealthy=sorted({*stopped, *unhealthy}),
         outside=str(used_outside(settings) or ""),
@@ -126,6 +133,15 @@ def _start_postgres(settings: Settings, say: Say) -> None:
     _wait(settings, lambda: answers(settings), ["postgres"])
     ensure_databases(settings)
     migrate_warehouse(settings, say)
+
+
+def _start_kafka(settings: Settings, say: Say) -> None:
+    """Have our own broker up, where there is one."""
+    if not settings.own_broker:
+        return
+    if start_program(settings, KAFKA):
+        say(f"starting Kafka on port {load_ports(settings)[KAFKA]}")
+    _wait(settings, lambda: kafka_answers(kafka_access(settings)), [KAFKA])
 
 
 def migrate_warehouse(settings: Settings, say: Say) -> None:

@@ -1,4 +1,6 @@
-"""Where tasks connect to: the connections `assay_postgres`, `assay_spark` and `assay_s3`."""
+"""Where tasks connect to: the connections `assay_postgres`, `assay_spark`, `assay_s3` and
+`assay_kafka`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 POSTGRES = "assay_postgres"
 SPARK = "assay_spark"
 S3 = "assay_s3"
+KAFKA = "assay_kafka"
 
 
 def connect() -> psycopg.Connection:
@@ -54,3 +57,24 @@ def use_object_store() -> None:
         "AWS_ALLOW_HTTP": extra.get("allow_http"),
     }
     os.environ.update({name: str(value) for name, value in told.items() if value})
+
+
+def use_kafka_login() -> None:
+    """Leave what the connection assay_kafka holds in the login file, for the jobs of this home.
+
+    A file, because a job is given none of the secrets in the environment of its task. Without the
+    connection, the file stays what it is.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from assay.kafka.access import access_of_connection, write_login
+    from assay.settings import load_settings
+
+    try:
+        found = Connection.get(KAFKA)
+    except AirflowNotFoundException:
+        return
+    settings = load_settings()
+    access = access_of_connection(settings, found.login, found.password, found.extra_dejson)
+    write_login(settings, access)

@@ -42,6 +42,16 @@ def test_a_container_is_told_where_the_others_are() -> None:
     assert settings.runs_elsewhere
 
 
+def test_kafka_is_none_ours_or_where_it_is_said_to_be() -> None:
+    assert not load_settings({}).uses_kafka
+    assert not load_settings({"ASSAY_KAFKA": "no"}).uses_kafka
+    assert load_settings({"ASSAY_KAFKA": "yes"}).own_broker
+    there = load_settings({"ASSAY_KAFKA": "one:9092,two:9093"})
+    assert there.kafka_servers == (("one", 9092), ("two", 9093))
+    assert there.uses_kafka
+    assert not there.own_broker
+
+
 def test_a_relative_folder_is_below_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +81,10 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_LAKE", "s3a://Bucket"),
         ("ASSAY_LAKE", "/lake"),
         ("ASSAY_FILES", "s3a://bucket/a b"),
+        ("ASSAY_KAFKA", "broker"),
+        ("ASSAY_KAFKA", "broker:9092,"),
+        ("ASSAY_KAFKA", "broker:90920"),
+        ("ASSAY_KAFKA", "kafka://broker:9092"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:

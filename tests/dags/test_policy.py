@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 DAG_FILES = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
-DAG_IDS = sorted(DAG_FILES - {"other_pipelines"})
+DAG_IDS = sorted(DAG_FILES - {"other_pipelines", "streams"})
 NO_PIPELINES = {  # they bring no batch in
     "lakehouse_maintenance": ("maintenance", MAINTENANCE_PARAMS),
     "batch_actions": ("actions", action_params([])),
     "release_rollback": ("actions", ROLLBACK_PARAMS),
 }
+STREAMS = ("ecommerce_events_stream", "finance_stream", "product_returns_stream", "trades_stream")
 LONGEST_DESCRIPTION = 100
 PIPELINES = [dag_id for dag_id in DAG_IDS if dag_id not in NO_PIPELINES]
 
@@ -76,12 +77,27 @@ def test_every_task_follows_the_policy(dag_bag: DagBag, dag_id: str) -> None:
             assert task._conn_id == "assay_spark"
 
 
+@pytest.mark.parametrize("dag_id", STREAMS)
+def test_a_stream_runs_without_an_end_and_only_when_it_is_asked_for(
+    dag_bag: DagBag, dag_id: str
+) -> None:
+    dag = dag_bag.dags[dag_id]
+    (task,) = dag.tasks
+    assert dag.is_paused_upon_creation is True
+    assert dag.max_active_runs == 1
+    assert type(dag.timetable).__name__ == "ContinuousTimetable"
+    assert f"### {dag.description}\n" in dag.doc_md
+    assert task.pool != SPARK_POOL, "it would keep a slot from the batches for ever"
+    assert re.findall(r"^- \*\*(.*):\*\* \S", task.doc_md, re.MULTILINE) == [*HEADINGS]
+
+
 def test_every_task_that_is_told_of_exists(dag_bag: DagBag) -> None:
     stages = {task.task_id for dag_id in PIPELINES for task in dag_bag.dags[dag_id].tasks}
     assert stages == {*STAGES}
     others = {
         (dag_id, task.task_id) for dag_id in NO_PIPELINES for task in dag_bag.dags[dag_id].tasks
     }
+    others |= {(dag_id, "stream_bronze") for dag_id in STREAMS}
     assert {dag_id if task_id == "act" else task_id for dag_id, task_id in others} == {*OTHERS}
     with pytest.raises(KeyError):
         doc_of("trades", "dance")

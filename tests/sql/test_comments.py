@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from assay.contracts.lineage import LINEAGE
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.serving import evolution
-from assay.serving.evolution import LINEAGE, evolve_tables
+from assay.serving.evolution import evolve_tables
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -45,7 +46,7 @@ def comment_of(connection: psycopg.Connection[Any], table: str, column: str) -> 
     return str(row[0])
 
 
-@pytest.mark.parametrize("space", ["ops", "serving", "gold"])
+@pytest.mark.parametrize("space", ["ops", "serving", "gold", "live"])
 def test_every_table_view_and_column_has_a_comment(database: Database, space: str) -> None:
     with database.connect("assay_owner", autocommit=True) as owner:
         assert without_comment(owner, space) == []

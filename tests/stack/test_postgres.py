@@ -66,7 +66,7 @@ def wait_until_it_answers(settings: Settings) -> None:
 
 
 def test_roles_reach_their_own_database_only(server: Settings) -> None:
-    for role in ("assay_owner", "assay_loader", "assay_reader"):
+    for role in ("assay_owner", "assay_loader", "assay_reader", "assay_streamer"):
         with psycopg.connect(dsn(server, role)) as connection:
             row = connection.execute("SELECT current_user, current_setting('TimeZone')").fetchone()
             assert row == (role, "UTC")

@@ -56,6 +56,10 @@ class AirflowRuns:
         self.wait_until_parsed()
         self._call("PATCH", self._path, json={"is_paused": False})
 
+    def pause(self) -> None:
+        """Have the scheduler start no more runs of the DAG; one that is under way goes on."""
+        self._call("PATCH", self._path, json={"is_paused": True})
+
     def wait_until_parsed(self) -> None:
         """Raises StackError, with the import error if there is one, when the DAG does not come."""
         deadline = time.monotonic() + FIRST_PARSE_SECONDS

@@ -108,6 +108,12 @@ STAGES = {
     ),
 }
 OTHERS = {
+    "stream_bronze": TaskDoc(
+        "complete files in `landing/<dataset>/`; topics of Kafka, from where `ops.stream` says",
+        "`accepted/`, `rejected/`; `live.*`, `ops.stream`, `ops.stream_slice`, in one transaction",
+        "records that Kafka has lost; a newer holder of the stream; Spark, Kafka or the disk",
+        "Airflow, which tries again; a person when records are lost: `assay stream skip`",
+    ),
     "purge_work": TaskDoc(
         "the ended batches in `ops`",
         "nothing: it removes work folders of batches that ended `work_days` ago",

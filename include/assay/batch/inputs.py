@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from assay.batch.input_kind import Found, How, InputKind, Movement, Purpose, Source
-from assay.batch.slices import Slice
+from assay.batch.slices import Slice, count_slices
 from assay.contracts.model import Contract
 from assay.words import count
 
 
 @dataclass(frozen=True)
 class Slices(InputKind):
-    """Slices that are new to the pipeline: delivered files."""
+    """Slices that are new to the pipeline: delivered files, and what streams have recorded."""
 
     slices: list[Slice]
     kind: ClassVar[str] = "slices"
@@ -46,7 +46,8 @@ class Slices(InputKind):
     def describe(self, active: Sequence[str], quarantined: Callable[[], int]) -> str:
         if not self.slices:
             return "nothing new"
-        files, records = count(len(self.slices), "file"), sum(s.records for s in self.slices)
+        files = count_slices([taken.kind for taken in self.slices])
+        records = sum(taken.records for taken in self.slices)
         return (
             f"{files}, {count(records, 'record')} accepted" if records else f"no record in {files}"
         )

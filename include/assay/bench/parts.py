@@ -19,6 +19,7 @@ from assay.bench.gateway import measure_gateway
 from assay.bench.publishing import measure_publish
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
+from assay.bench.streaming import measure_stream
 from assay.bench.together import measure_together
 from assay.bench.workbench import Workbench
 from assay.errors import AssayError
@@ -40,6 +41,7 @@ class Part(StrEnum):
     together = "together"
     gateway = "gateway"
     growth = "growth"
+    stream = "stream"
     soak = "soak"
     before = "before"
 
@@ -55,6 +57,7 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.together: measure_together,
     Part.gateway: measure_gateway,
     Part.growth: measure_growth,
+    Part.stream: measure_stream,
     Part.soak: measure_soak,
     Part.before: measure_before,
 }

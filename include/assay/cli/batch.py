@@ -44,7 +44,7 @@ WIDE = [
     number("batch"),
     whole("id"),
     whole("state"),
-    *map(number, ("files", "seen before", "rejected", "records", *CLASSES, "release")),
+    *map(number, ("files", "slices", "seen before", "rejected", "records", *CLASSES, "release")),
     whole("run"),
     Column("error"),
 ]
@@ -77,7 +77,7 @@ def _narrow_row(report: BatchReport) -> list[object]:
 
 def _wide_row(report: BatchReport) -> list[object]:
     r = report
-    files = [r.files, r.duplicate_files, r.rejected_files]
+    files = [r.files, r.slices, r.duplicate_files, r.rejected_files]
     records = [r.records, *(r.classes[name] for name in CLASSES)]
     release = str(r.release_id or "")
     return [str(r.number), r.batch_id, r.state, *files, *records, release, r.run_id, r.error]
@@ -100,7 +100,8 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
     console.print(f"batch {report.number}: {found}", soft_wrap=True)
     console.print(summary_table(report))
     for file in files:
-        console.print(f"{file.slice_id[:12]}  {file.verdict}  {file.source_file!r}", soft_wrap=True)
+        name = file.slice_id[:12] if file.kind == "file" else file.slice_id
+        console.print(f"{name}  {file.verdict}  {file.source_file!r}", soft_wrap=True)
     if report.error:
         console.print(report.error, soft_wrap=True)
 

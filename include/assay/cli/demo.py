@@ -89,7 +89,11 @@ def _conclude(followed: FollowedRuns, console: Console, *, as_json: bool) -> Non
     """Print the summary; raise with task, last lines and log file when a run has failed."""
     if followed.failed:
         raise AssayError(explain_failure(load_settings(), followed.failed[0]))
-    reports = [report for report in followed.reports if report.files or report.state != EMPTY]
+    reports = [
+        report
+        for report in followed.reports
+        if report.files or report.slices or report.state != EMPTY
+    ]
     if as_json:
         print(json.dumps([dataclasses.asdict(report) for report in reports], indent=1))
     elif not reports:
@@ -120,6 +124,7 @@ def summary_table(*reports: BatchReport) -> Table:
 def _numbers(report: BatchReport) -> dict[str, str]:
     numbers = {
         "files": report.files,
+        **({"slices": report.slices} if report.slices else {}),
         "files seen before": report.duplicate_files,
         "files rejected": report.rejected_files,
         "records": report.records,

@@ -16,10 +16,12 @@ from assay.cli import (
     gateway,
     generate,
     lake,
+    produce,
     quarantine,
     release,
     serve,
     stack,
+    stream,
     verify,
 )
 from assay.errors import AssayError
@@ -35,6 +37,7 @@ stack.register(app)
 demo.register(app)
 bench.register(app)
 export.register(app)
+produce.register(app)
 verify.register(app)
 quarantine.register(app)
 app.add_typer(generate.app, name="generate")
@@ -43,6 +46,7 @@ app.add_typer(batch.app, name="batch")
 app.add_typer(release.app, name="release")
 app.add_typer(lake.app, name="lake")
 app.add_typer(gateway.app, name="gateway")
+app.add_typer(stream.app, name="stream")
 app.add_typer(serve.app, name="serve")
 
 

@@ -41,7 +41,7 @@ def fetch() -> None:
     from assay.spark_runtime.jars import ensure_jars
 
     settings = load_settings()
-    for group in ("delta", "s3"):
+    for group in ("delta", "s3", "kafka", "broker"):
         ensure_jars(settings, _log, group)
 
 

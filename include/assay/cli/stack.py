@@ -29,6 +29,7 @@ class Service(StrEnum):
     postgres = "postgres"
     airflow = "airflow"
     gateway = "gateway"
+    kafka = "kafka"
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,10 @@ def register(app: typer.Typer) -> None:
 
 
 def up(as_json: AsJson = False, gateway: WithGateway = False) -> None:
-    """Start Postgres and Airflow, and leave them running. Does nothing twice."""
+    """Start Postgres and Airflow, and leave them running. Does nothing twice.
+
+    With ASSAY_KAFKA=yes, a Kafka broker too.
+    """
     from assay_stack import supervisor
 
     settings = load_settings()
@@ -89,9 +93,12 @@ def url(
 ) -> None:
     """Print the addresses, the login of Airflow, and the landing folder."""
     from assay.gateway.address import is_well
+    from assay.kafka.access import kafka_access
 
     settings = load_settings()
     facts = addresses(settings)
+    if service is Service.kafka:  # which says, where there is none, how to have one
+        facts["kafka"] = kafka_access(settings).bootstrap_servers
     if as_json:
         _print_json(facts if service is None else {service.value: facts[service.value]})
     elif service is None:
@@ -99,6 +106,8 @@ def url(
         print(f"Postgres  {facts['postgres']}")
         if settings.runs_elsewhere:
             print("          (inside; on the host: docker compose exec postgres psql URI)")
+        if "kafka" in facts:
+            print(f"Kafka     {facts['kafka']}")
         if settings.gateway or is_well(settings):
             print(f"Gateway   {facts['gateway']}/v1/datasets/<dataset>/events")
         print(f"Landing   {facts['landing']}/<dataset>/")
@@ -121,6 +130,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     from assay.gateway.address import gateway_url
     from assay.home.credentials import load_credentials
     from assay.home.dsn import dsn
+    from assay.kafka.access import kafka_access
 
     return {
         "airflow": airflow_page(settings),
@@ -129,6 +139,7 @@ def addresses(settings: Settings) -> dict[str, str]:
         "postgres": dsn(settings, "assay_reader"),
         "gateway": gateway_url(settings),
         "landing": str(settings.landing),
+        **({"kafka": kafka_access(settings).bootstrap_servers} if settings.uses_kafka else {}),
     }
 
 
@@ -151,8 +162,9 @@ def _show_status(settings: Settings, *, as_json: bool) -> bool:
             unwell = " (unwell)" if each.name in now.unhealthy else ""
             table.add_row(each.name, each.state + unwell, str(each.pid), f"{minutes}m {seconds}s")
         Console().print(table)
-        gateway = f", gateway {now.gateway}" if now.gateway else ""
-        print(f"Airflow {now.airflow}, Postgres {now.postgres}{gateway} (login: make url)")
+        more = f", gateway {now.gateway}" if now.gateway else ""
+        more += f", Kafka {now.kafka}" if now.kafka else ""
+        print(f"Airflow {now.airflow}, Postgres {now.postgres}{more} (login: make url)")
     else:
         print("nothing is running; start it with make up")
     if now.outside:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,15 @@ from assay.contracts.dialect import Dialect, TextForms
 from assay.contracts.facts import Facts, Fault, Names, Text
 
 DIALECT = tuple(each.name for each in fields(Dialect))
+Topic = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        json_schema_extra={
+            "patternErrorMessage": "is no name of a topic: letters, digits, points, _ and - alone"
+        },
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,20 @@ class Limits(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stream(Facts):
+    """Topics of Kafka that bring records of the dataset, each value one of them.
+
+    A value is an object of JSON, whose names are those of any shape of the header, or a record of
+    CSV in the dialect of the files and without a header: its fields are the columns in their order.
+    """
+
+    topics: Annotated[
+        tuple[Topic, ...], Field(min_length=1, description="Topics of Kafka that bring records.")
+    ]
+    values: Annotated[Literal["json", "csv"], Field(description="How one value is written.")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery(Facts):
     """Who sends which files; the suffix of a file says its format.
 
@@ -52,6 +75,9 @@ class Delivery(Facts):
         float, Field(ge=0, le=3600, description="How long a file rests before it is taken.")
     ] = 5
     limits: Annotated[Limits, Field(description="What one file may hold.")] = Limits()
+    stream: Annotated[
+        Stream | None, Field(description="Topics of Kafka that bring records too, if any do.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +104,8 @@ class DatasetSource(TextForms, Dialect, Delivery):
     def faults(self) -> Iterator[Fault]:
         yield from Dialect.faults(self)
         yield from TextForms.faults(self)
+        if self.stream and self.stream.values == "csv" and not self.encoding.startswith("utf-8"):
+            yield ("stream", "values"), "values of a topic are read as utf-8, whatever files are in"
         if not self.header and self.shapes is not None:
             yield ("shapes",), "files without a header have their columns by position"
         yield from (((key,), words) for key, words in self._without_effect())
@@ -86,6 +114,7 @@ class DatasetSource(TextForms, Dialect, Delivery):
         """Keys that mean nothing, or would read a typed value as a text of the feed."""
         suffixes = [p.removesuffix(".gz").casefold() for p in self.patterns]
         is_csv = [suffix.endswith(".csv") for suffix in suffixes]
+        is_csv += [self.stream.values == "csv"] if self.stream else []
         usual = vars(Dialect()) | vars(TextForms())
         for key in (key for key, value in usual.items() if getattr(self, key) != value):
             if key in DIALECT and not any(is_csv):

@@ -30,6 +30,7 @@ from assay.contracts.table_faults import (
     reference_faults,
     twice_expected,
     twice_named,
+    twice_spelt,
     unless_one_of,
 )
 
@@ -100,6 +101,8 @@ class DatasetFile(OfTable, OfFiles, OfSilver):
                 if shape not in (shapes := self.source.shapes or ()):
                     words = f"source.shapes has no {shape}{nearest(shape, shapes)}"
                     yield ("columns", number, "headers", shape), words
+        if self.source.stream and self.source.stream.values == "json":
+            yield from twice_spelt(self.bronze_columns, self.source.shapes or ("",))
         yield from twice_expected(self.bronze_expectations)
         yield from twice_expected(self.silver_expectations)
 

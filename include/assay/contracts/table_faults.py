@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from assay.contracts.columns import Read, Value
+from assay.contracts.columns import DatasetColumn, Read, Value
 from assay.contracts.facts import Fault, nearest
 from assay.contracts.model import Expectation
 
@@ -62,6 +62,18 @@ def twice_named(columns: Sequence[Value], *layers: Sequence[str]) -> Iterator[Fa
         is_last = all(each.name != column.name for each in columns[number + 1 :])
         if is_last and any(count[column.name] > 1 for count in counts):
             yield ("columns", number, "name"), f"{column.name} is given twice"
+
+
+def twice_spelt(columns: Sequence[DatasetColumn], shapes: Sequence[str]) -> Iterator[Fault]:
+    """Values of a topic may be of any shape, so in all of them a name is that of one column."""
+    owner: dict[str, str] = {}
+    for column in columns:
+        spelt = {column.headers.get(shape) or column.header or column.name for shape in shapes}
+        for name in sorted(spelt):
+            other = owner.setdefault(name.strip().casefold(), column.name)
+            if other != column.name:
+                words = f"{name} is a name of {other} in one shape and of {column.name} in another"
+                yield ("source", "stream", "values"), f"{words}, so a value of JSON is ambiguous"
 
 
 def twice_expected(expectations: Sequence[Expectation]) -> Iterator[Fault]:

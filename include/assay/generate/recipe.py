@@ -119,6 +119,13 @@ class Recipe:
         return hash_texts(self.dataset, self.hashed)
 
     @property
+    def key_texts(self) -> tuple[str, ...]:
+        """SQL of the text of each column of the silver key."""
+        silver = load_contract("silver", self.dataset)
+        texts = dict(zip((c.name for c in silver.columns), self.row_hash, strict=True))
+        return tuple(texts[name] for name in silver.keys)
+
+    @property
     def sums(self) -> dict[str, int]:
         """The columns of money, and the decimals of each."""
         columns = load_contract("silver", self.dataset).columns

@@ -16,6 +16,7 @@ from assay.generate.options import SetOptions
 from assay.generate.recipe import Layout, Recipe
 
 MICROSECONDS_PER_DAY = 86_400_000_000
+KEPT = "position, key, defect, version_us, row_hash"
 KINDS = ("update", "late", "duplicate", "defect")
 
 # Which subject stands at a position, and in which version. An update, a late version or a duplicate
@@ -84,7 +85,7 @@ silver as (
 
 _HASHED = """
 hashed as (
-    select *, if(defect is null, sha256(concat_ws(chr(31), <row_hash>)), null) as row_hash
+    select *, if(defect is null, sha256(concat_ws(chr(31), <row_hash>)), null) as row_hash<id>
     from silver
 )
 """
@@ -92,20 +93,24 @@ hashed as (
 _LINES = """
 delivered as (select <delivered> from hashed),
 lines as (
-    select position, key, defect, version_us, row_hash, <units>, <text> as line from delivered
+    select <kept>, <text> as line from delivered
 )
-select position, key, defect, version_us, row_hash, <units>, <line> as line from lines
+select <kept>, <line> as line from lines
 """
 
 
-def records_sql(recipe: Recipe, layout: Layout) -> str:
-    """The query of the records at positions $first to $last, one column each of text and truth."""
+def records_sql(recipe: Recipe, layout: Layout, *, with_ids: bool = False) -> str:
+    """The query of the records at positions $first to $last, one column each of text and truth.
+
+    `with_ids` adds the silver key as one text: its columns, as they are hashed, with | between.
+    """
     query = "with" + ",".join([_SUBJECTS, _NUMBERS, _SILVER, _HASHED, _LINES])
     parts = {
+        "id": f", concat_ws('|', {', '.join(recipe.key_texts)}) as id" if with_ids else "",
+        "kept": f"{KEPT}, {recipe.units}{', id' if with_ids else ''}",
         "silver": recipe.silver,
         "row_hash": ", ".join(recipe.row_hash),
         "delivered": recipe.delivered,
-        "units": recipe.units,
         "text": line_sql(recipe, layout),
         "line": recipe.edited(layout, "line"),
     }
@@ -120,6 +125,8 @@ def make_records(
     layout: Layout,
     options: SetOptions,
     positions: range,
+    *,
+    with_ids: bool = False,
 ) -> None:
     """Fill the temporary table `record`; positions past the last record give further subjects."""
     ends = accumulate(options.special[kind] for kind in KINDS)
@@ -139,6 +146,6 @@ def make_records(
         "span": options.days * MICROSECONDS_PER_DAY,
         "layout": layout.name,
     }
-    sql = "create or replace temp table record as " + records_sql(recipe, layout)
+    sql = "create or replace temp table record as " + records_sql(recipe, layout, with_ids=with_ids)
     used = set(re.findall(r"\$([a-z_]+)", sql))  # DuckDB refuses parameters that are not used
     connection.execute(sql, {name: parameters[name] for name in sorted(used)})

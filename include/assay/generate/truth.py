@@ -30,7 +30,7 @@ CONTENT_HASH_SQL = "sha256(string_agg(row_hash, '' order by row_hash))"
 # Of equal versions the one delivered last wins. A copy of the next better record is a duplicate.
 CLASSIFY_SQL = """
 create or replace temp table classified as
-select * exclude (key, version_us, position), case
+select * exclude (key, version_us), case
     when row_number() over key_order = 1 then 'new'
     when lag(row_hash) over key_order = row_hash then 'duplicate'
     else 'superseded' end as class

@@ -52,7 +52,7 @@ def generate(
     recipe = recipe_of(dataset)
     recipe.check(options)
     options.out.mkdir(parents=True, exist_ok=True)
-    with _database() as connection:
+    with open_database() as connection:
         create_good_records(connection, recipe)
         files = _write_files(connection, recipe, options, progress, threads or _usual_threads())
         rejected = write_damaged(connection, recipe, options) if options.damaged else ()
@@ -66,7 +66,7 @@ def remake_first(truth: Truth, files: int, out: Path) -> Truth:
     """The truth of the first files of a set, taken as one batch: made by making them again."""
     recipe = recipe_of(truth.dataset)
     out.mkdir(parents=True, exist_ok=True)
-    with _database() as connection:
+    with open_database() as connection:
         create_good_records(connection, recipe)
         made = tuple(
             _write_file(connection, recipe, truth.options, number, out)
@@ -80,7 +80,7 @@ def _usual_threads() -> int:
 
 
 @contextmanager
-def _database() -> Iterator[duckdb.DuckDBPyConnection]:
+def open_database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that spills to a temporary folder, not to the current one."""
     with (
         tempfile.TemporaryDirectory(prefix="assay-generate-") as spill,

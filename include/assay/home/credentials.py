@@ -20,6 +20,7 @@ NAMES = (
     "assay_loader",
     "assay_reader",
     "assay_gateway",
+    "assay_streamer",
     "admin",
     "jwt_secret",
     "api_secret_key",

@@ -14,7 +14,13 @@ from assay.storage.files import write_whole
 
 HOST = LOOPBACK
 FIRST_CHOICE = {"airflow": 8080, "postgres": 5432, "spark": 15002, "gateway": 8090}
+OF_THE_BROKER = {"kafka": 9092, "kafka-controller": 9093}  # of clients, and of itself
 TRIES = 200
+
+
+def first_choice(settings: Settings) -> Mapping[str, int]:
+    """The port that each part of this stack would like, by its name."""
+    return {**FIRST_CHOICE, **(OF_THE_BROKER if settings.own_broker else {})}
 
 
 def load_ports(settings: Settings) -> Mapping[str, int]:
@@ -40,13 +46,13 @@ def choose_ports(settings: Settings, say: Callable[[str], None]) -> Mapping[str,
     path = settings.home / "ports.json"
     last = load_ports(settings) if path.exists() else {}
     ports: dict[str, int] = {}
-    for name, first in FIRST_CHOICE.items():
+    for name, first in first_choice(settings).items():
         wanted = last.get(name, first)
         ports[name] = next_free_port(wanted, set(ports.values()))
         if ports[name] != wanted:
             say(f"port {wanted} is taken; {name} uses {ports[name]}")
     if ports != last:
-        write_whole(path, json.dumps(ports))
+        write_whole(path, json.dumps({**last, **ports}))  # a part left out today keeps its port
     return ports
 
 

@@ -64,7 +64,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     source = as_place(file.location)
     wanted = settings.archive / file.hour / file.batch_id / file.source_file
     plain = wanted.with_name(fit_name(wanted.name))
-    marked = wanted.with_name(fit_name(wanted.name, f".{file.slice_id[:8]}"))
+    marked = wanted.with_name(fit_name(wanted.name, f".{file.sha256[:8]}"))
     if exists(source):
         place = marked if exists(plain) and not is_copy(source, plain) else plain
         move_file(source, place)
@@ -72,7 +72,7 @@ def _archive(settings: Settings, file: ReleasedFile) -> Place | None:
     for place in (plain, marked):  # an attempt that was cut off before it told the ledger
         if exists(place):
             with on_this_machine(place) as path:
-                if path.is_file() and hash_file(path)[0] == file.slice_id:
+                if path.is_file() and hash_file(path)[0] == file.sha256:
                     return place
     return None
 

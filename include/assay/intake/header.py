@@ -44,6 +44,26 @@ def spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
     return found
 
 
+def value_header(contract: Contract) -> list[str]:
+    """The columns of a record of CSV that comes without a header: those of the contract."""
+    return [column.header or column.name for column in contract.columns]
+
+
+def value_spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
+    """The names under which a value of a stream may have each column, by column name.
+
+    Producers of several shapes share a topic, so it is any name that a shape has for the column;
+    and of the names in the header every other spelling of these.
+    """
+    found = {}
+    for column in contract.columns:
+        names = [*dict.fromkeys(delivered_name(column, contract, s) for s in _shapes(contract))]
+        folded = {*map(_fold, names)}
+        others = sorted(name for name in header if _fold(name) in folded)
+        found[column.name] = [*dict.fromkeys([*names, *others])]
+    return found
+
+
 def known_names(contract: Contract) -> set[str]:
     """The name of every column in every shape, folded as `is_known` compares it."""
     columns, shapes = contract.columns, _shapes(contract)
@@ -111,7 +131,7 @@ def header_by_position(first: list[str], contract: Contract) -> list[str]:
 
     Raises FileRejectedError when that record has another number of fields than there are columns.
     """
-    names = [column.header or column.name for column in contract.columns]
+    names = value_header(contract)
     if len(first) != len(names):
         told = _other_delimiter(first, contract.dialect.delimiter)
         raise FileRejectedError(

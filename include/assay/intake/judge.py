@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assay.batch.slices import count_slices
 from assay.contracts.load import load_contract
 from assay.errors import FileRejectedError
 from assay.events.event import Progress
@@ -91,7 +92,7 @@ def judge_files(
 ) -> list[JudgedFile]:
     """Turn content that is known already into duplicates, and give every file its place.
 
-    `held` maps contents to the batch that has accepted them.
+    `held` maps contents to the batch, or the stream, that has accepted them.
     """
     first_names: dict[tuple[str, str], str] = {}
     used: set[Place] = set()
@@ -111,7 +112,7 @@ def _mark_duplicate(
 ) -> Delivery:
     content = delivery.dataset, delivery.slice_id
     if content in held:
-        reason = f"same content as a file of batch {held[content]}"
+        reason = f"same content as a file of {held[content]}"
     elif content in first_names:
         reason = f"same content as {first_names[content]!r} of this batch"
     else:
@@ -173,7 +174,8 @@ def describe(deliveries: list[Delivery]) -> str:
     rejected = [d for d in deliveries if d.verdict == "rejected"]
     duplicates = sum(d.verdict == "duplicate" for d in deliveries)
     records = sum(d.records for d in accepted)
-    parts = [f"{count(len(accepted), 'file')}, {count(records, 'record')} accepted"]
+    taken = count_slices([d.kind for d in accepted])
+    parts = [f"{taken}, {count(records, 'record')} accepted"]
     if duplicates:
         parts.append(count(duplicates, "duplicate"))
     if rejected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from assay.events.sinks import emit
 from assay.intake.days import tell_days
 from assay.intake.held import IsActive, describe_held, find_held
 from assay.intake.judge import JudgedFile, describe, inspect_taken, judge_files, move_judged
+from assay.intake.of_streams import claimable
 from assay.intake.rest import is_open_for_writing, keep_resting, look_at
 from assay.intake.returns import complete_return, return_files
 from assay.intake.take import (
@@ -27,6 +29,7 @@ from assay.intake.take import (
     taken_files,
 )
 from assay.ledger import Delivery, HeldFile, batch_holding, deliveries, record_deliveries
+from assay.ledger.stream_slices import recorded_slices, streams_holding
 from assay.settings import Settings
 
 
@@ -70,13 +73,15 @@ class Landing:
         clear_scratch(self.folders)
         recorded = deliveries(self.connection, self.run.batch_id)
         if recorded:
-            judged = _match_recorded(taken_files(self.folders, self.run.datasets), recorded)
+            taken = taken_files(self.folders, self.run.datasets)
+            of_streams = recorded_slices(self.connection, _contents(recorded))
+            judged = _match_recorded(taken, recorded, of_streams)
             intake = Intake(recorded, held=self._held([]))
         else:
             intake, judged = self._take_and_judge()
         for delivery in (file.delivery for file in judged):
             if delivery.verdict != "accepted":
-                emit(_refusal(delivery))
+                emit(refusal_event(delivery))
         move_judged(judged)
         remove_taking(self.folders)
         return intake
@@ -91,13 +96,14 @@ class Landing:
         held = self._held(found)
         stuck = {file.batch_id for file in held}
         holding = {
-            content: f"{batch_id}, which holds it and has not ended"
+            content: f"batch {batch_id}, which holds it and has not ended"
             if batch_id in stuck
-            else batch_id
+            else f"batch {batch_id}"
             for content, batch_id in self._holding(found).items()
         }
+        holding = {**streams_holding(self.connection, _contents(found)), **holding}
         judged = judge_files(files, found, holding, self.folders, self.run.batch_id)
-        seen = [file.delivery for file in judged]
+        seen = [*(file.delivery for file in judged), *claimable(self.connection, self.run)]
         if not self.folders.dry_run:
             record_deliveries(self.connection, self.run.batch_id, seen)
         return Intake(seen, left + changed, held), judged
@@ -134,21 +140,11 @@ class Landing:
     def _inspect(self) -> tuple[list[TakenFile], list[Delivery], int]:
         """Inspect what was taken; what changes meanwhile goes back, and is counted."""
         taken = taken_files(self.folders, self.run.datasets)
-        before = [look_at(file.path) for file in taken]
-        found = inspect_taken(taken)
-        kept = []
-        for file, look, delivery in zip(taken, before, found, strict=True):
-            if look_at(file.path) == look and not is_open_for_writing(file.path):
-                kept.append((file, delivery))
-                continue
-            give_back(self.settings, file, self.folders)
-            why = "was written to while it was taken"
-            emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
+        kept = inspect_at_rest(self.settings, taken, self.folders)
         return [f for f, _ in kept], [d for _, d in kept], len(taken) - len(kept)
 
     def _holding(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
-        contents = [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
-        return batch_holding(self.connection, contents, besides=self.run.batch_id)
+        return batch_holding(self.connection, _contents(found), besides=self.run.batch_id)
 
     def _take_over(self, found: list[Delivery]) -> bool:
         """Have stuck batches give their files back to a run that is there to let them pass.
@@ -156,8 +152,8 @@ class Landing:
         Only when nothing else is there to take: the reason of the override is about them then.
         """
         params = self.run.params
-        accepted = {(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"}
-        is_new = bool(accepted - self._holding(found).keys())
+        is_new = bool({*_contents(found)} - self._holding(found).keys())
+        is_new = is_new or bool(claimable(self.connection, self.run))
         if is_new or params.gate_policy != "override" or params.dry_run:
             return False
         held = self._held(found)
@@ -171,7 +167,27 @@ class Landing:
         return find_held(self.settings, self.connection, self.run, found, self.is_active)
 
 
-def _refusal(delivery: Delivery) -> FileRefused:
+def inspect_at_rest(
+    settings: Settings, taken: list[TakenFile], folders: Folders
+) -> list[tuple[TakenFile, Delivery]]:
+    """Inspect what was taken; what changes meanwhile goes back to landing."""
+    before = [look_at(file.path) for file in taken]
+    kept = []
+    for file, look, delivery in zip(taken, before, inspect_taken(taken), strict=True):
+        if look_at(file.path) == look and not is_open_for_writing(file.path):
+            kept.append((file, delivery))
+            continue
+        give_back(settings, file, folders)
+        why = "was written to while it was taken"
+        emit(FileLeft(file.dataset, file.source_file, why, was_taken=True))
+    return kept
+
+
+def _contents(found: list[Delivery]) -> list[tuple[str, str]]:
+    return [(d.dataset, d.slice_id) for d in found if d.verdict == "accepted"]
+
+
+def refusal_event(delivery: Delivery) -> FileRefused:
     return FileRefused(
         dataset=delivery.dataset,
         source_file=delivery.source_file,
@@ -181,7 +197,13 @@ def _refusal(delivery: Delivery) -> FileRefused:
     )
 
 
-def _match_recorded(taken: list[TakenFile], recorded: list[Delivery]) -> list[JudgedFile]:
-    """Find, for the files that an earlier attempt left behind, the verdicts it recorded."""
-    known = {(d.dataset, d.source_file): d for d in recorded}
+def _match_recorded(
+    taken: list[TakenFile], recorded: list[Delivery], of_streams: Container[tuple[str, str]]
+) -> list[JudgedFile]:
+    """Find, for the files that an earlier attempt left behind, the verdicts it recorded.
+
+    A slice of a stream may have the name of a file; what was taken from landing is never that.
+    """
+    slices_first = sorted(recorded, key=lambda d: (d.dataset, d.slice_id) not in of_streams)
+    known = {(d.dataset, d.source_file): d for d in slices_first}
     return [JudgedFile(file, known[file.dataset, file.source_file]) for file in taken]

@@ -16,6 +16,7 @@ from assay.ledger import Delivery
 from assay.ledger.feeds import datasets_with_records
 from assay.ledger.order import last_manifest
 from assay.ledger.query import Connection
+from assay.ledger.stream_slices import recorded_slices
 from assay.quarantine.selection import select_rows
 from assay.settings import Settings
 
@@ -70,7 +71,11 @@ class _Found:
     seen: list[Delivery]
 
     def slices(self) -> list[Slice]:
-        return [_slice(delivery) for delivery in self.seen if delivery.verdict == "accepted"]
+        accepted = [delivery for delivery in self.seen if delivery.verdict == "accepted"]
+        of_streams = recorded_slices(
+            self.connection, [(d.dataset, d.slice_id) for d in accepted if d.kind == "stream"]
+        )
+        return [of_streams.get((d.dataset, d.slice_id)) or slice_of(d) for d in accepted]
 
     def movement(self) -> Movement:
         return self.run.asked_movement
@@ -86,8 +91,8 @@ class _Found:
         return {} if seen_before and not self.run.params.full_rebuild else released
 
 
-def _slice(delivery: Delivery) -> Slice:
-    """An accepted delivery as the plan lists it."""
+def slice_of(delivery: Delivery) -> Slice:
+    """An accepted file as the plan lists it."""
     return FileSlice(
         dataset=delivery.dataset,
         format=delivery.format,

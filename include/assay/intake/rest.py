@@ -84,6 +84,20 @@ def keep_resting(settings: Settings, pending: Mapping[str, list[str]]) -> dict[s
     return {d: [name for name in names if (d, name) not in moving] for d, names in pending.items()}
 
 
+def is_at_rest(place: Place, settle_seconds: float) -> bool:
+    """Whether a file may be taken this moment; nothing is waited for.
+
+    Of one whose clocks are both ahead, two looks have to do: it must not wait for ever.
+    """
+    before = look_at(place)
+    if before is None:
+        return not isinstance(place, Path)
+    age = before.since_change()
+    if age is not None and age < settle_seconds:
+        return False
+    return look_at(place) == before and not is_open_for_writing(place)
+
+
 def _still_to_wait(look: Look, dataset: str) -> float:
     source = load_contract("bronze", dataset).source
     settle_seconds = source.settle_seconds if source else 0
@@ -139,7 +153,7 @@ def require_unchanged(files: Sequence[Slice], batch_id: str, *, every_byte: bool
         now = look_at(place)
         if now is None or not isinstance(place, Path):
             continue
-        if now.size != file.size_bytes or (every_byte and hash_file(place)[0] != file.slice_id):
+        if now.size != file.size_bytes or (every_byte and hash_file(place)[0] != file.sha256):
             raise BatchError(
                 f"{file.source_file!r} was written to after it was counted, at {file.size_bytes:,}"
                 f" bytes, and has {now.size:,} now; run `assay batch abandon {batch_id} --why '…'`,"

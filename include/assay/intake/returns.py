@@ -21,6 +21,7 @@ from assay.ledger import (
     set_batch_state,
 )
 from assay.ledger.query import Connection
+from assay.ledger.stream_slices import recorded_slices
 from assay.settings import Settings
 from assay.storage.addresses import Place, as_place
 from assay.storage.objects import folders_in
@@ -57,7 +58,10 @@ def _return_taken(settings: Settings, batch_id: str) -> int:
 
 
 def _still_accepted(settings: Settings, connection: Connection, batch_id: str) -> list[Delivery]:
-    """Accepted files that no other batch has accepted since."""
+    """Accepted files that no other batch has accepted since, and that are of no stream.
+
+    The file of a stream's slice stays where it is: it is pending as soon as its batch has ended.
+    """
     own = [
         delivery
         for delivery in deliveries(connection, batch_id)
@@ -65,7 +69,10 @@ def _still_accepted(settings: Settings, connection: Connection, batch_id: str) -
         and as_place(delivery.location).is_relative_to(settings.accepted)
     ]
     contents = [(d.dataset, d.slice_id) for d in own]
-    held = batch_holding(connection, contents, besides=batch_id)
+    held = {
+        *batch_holding(connection, contents, besides=batch_id),
+        *recorded_slices(connection, contents),
+    }
     return [delivery for delivery in own if (delivery.dataset, delivery.slice_id) not in held]
 
 

@@ -84,6 +84,13 @@ def pending_files(
     )
 
 
+def landing_names(settings: Settings, dataset: str) -> Iterator[str]:
+    """Complete files in landing but patches, in no order; looks no further than it is asked to."""
+    for name, _ in _list_files(settings.landing / dataset, ""):
+        if not is_patch(name):
+            yield name
+
+
 def is_asked_for(name: str, mtime: float, glob: str, day: str | None, *, patches: bool) -> bool:
     """Whether a run with this glob and day takes a file of this name; see `pending_files`."""
     return (

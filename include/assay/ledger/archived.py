@@ -11,15 +11,19 @@ from assay.ledger.spent import BUILT_UPON, GONE
 
 RELEASED_FILES = """
     SELECT file.batch_id, file.dataset, file.slice_id, file.source_file, file.location,
-           to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24')
+           to_char(coalesce(released.at, batch.finished_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD-HH24'),
+           coalesce(recorded.sha256, file.slice_id)
     FROM ops.batch_slice AS file
     JOIN ops.batch AS batch USING (batch_id)
     LEFT JOIN (
         SELECT batch_id, min(released_at) AS at FROM ops.release GROUP BY batch_id
     ) AS released USING (batch_id)
+    LEFT JOIN ops.stream_slice AS recorded USING (dataset, slice_id)
     WHERE batch.pipeline = %s AND batch.state = ANY(%s)
       AND file.verdict = 'accepted'
       AND starts_with(file.location, %s)
+      -- What a stream has recorded, and a rollback gave back, waits for another batch.
+      AND (batch.is_live OR recorded.slice_id IS NULL OR recorded.released_by = batch_id)
     ORDER BY file.batch_id, file.source_file, file.slice_id
 """
 OLD_FILES = f"""
@@ -37,7 +41,10 @@ OLD_FILES = f"""
 
 @dataclass(frozen=True)
 class ReleasedFile:
-    """An accepted file of a batch that has ended well; `hour` is when that was, in UTC."""
+    """An accepted file of a batch that has ended well; `hour` is when that was, in UTC.
+
+    `sha256` is that of its bytes.
+    """
 
     batch_id: str
     dataset: str
@@ -45,6 +52,7 @@ class ReleasedFile:
     source_file: str
     location: str
     hour: str
+    sha256: str
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,10 @@ def held_files(
         WHERE batch.pipeline = %(pipeline)s AND batch.batch_id <> %(besides)s
           AND batch.state = ANY(%(held_in)s)
           AND file.verdict = 'accepted' AND starts_with(file.location, %(folder)s)
+          AND NOT (batch.state = %(abandoned)s AND EXISTS (
+              SELECT FROM ops.stream_slice AS recorded
+              WHERE recorded.dataset = file.dataset AND recorded.slice_id = file.slice_id
+          ))
           AND NOT EXISTS (
               SELECT FROM ops.batch_slice AS newer
               JOIN ops.batch AS its USING (batch_id)
@@ -188,6 +192,8 @@ def held_files(
             "besides": besides,
             "folder": folder,
             "held_in": [*MAY_GIVE_BACK],
+            # The slices of a stream are given back by the state alone.
+            "abandoned": ABANDONED,
             # A batch that was rolled back did take the file from this one.
             "not_taken_in": [ABANDONED, DRY_RUN],
         },

@@ -24,6 +24,7 @@ from assay.ledger import (
 )
 from assay.ledger.names import batches_named, several
 from assay.ledger.query import Connection
+from assay.ledger.stream_slices import count_slices_of_streams, recorded_slices
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
 from assay.operations.retry import retry_batch
@@ -103,12 +104,17 @@ def _do(settings: Settings, connection: Connection, asked: Asked) -> str:
     if asked.action == "retry":
         return f"goes on from {retry_batch(settings, connection, batch_id)}"
     if asked.action == "abandon":
-        returned = abandon_batch(settings, connection, batch_id, asked.who, asked.why)
-        verb = "is" if returned == 1 else "are"
-        return f"abandoned; {count(returned, 'file')} {verb} pending again"
+        files = abandon_batch(settings, connection, batch_id, asked.who, asked.why)
+        slices = count_slices_of_streams(connection, batch_id)
+        told = [count(files, "file")] if files or not slices else []
+        told += [count(slices, "slice")] if slices else []
+        verb = "is" if files + slices == 1 else "are"
+        return f"abandoned; {' and '.join(told)} {verb} pending again"
     file = _find_file(settings, asked)
     name = reject_file(settings, connection, batch_id, file.slice_id, asked.why, file.dataset)
-    return f"{name!r} was rejected"
+    is_kept = bool(recorded_slices(connection, [(file.dataset, file.slice_id)]))
+    later = "; it is of a stream, and pending for the next batch" if is_kept else ""
+    return f"{name!r} was rejected{later}"
 
 
 def _find_file(settings: Settings, asked: Asked) -> Slice:

@@ -22,6 +22,7 @@ from assay.ledger import (
     set_batch_state,
 )
 from assay.ledger.query import Connection
+from assay.ledger.stream_slices import recorded_slices
 from assay.settings import Settings
 from assay.storage.addresses import as_place
 from assay.storage.objects import exists
@@ -37,6 +38,8 @@ def reject_file(
 ) -> str:
     """Let a batch go on without one file, and return its name; a repeat completes it.
 
+    The file of a slice that a stream has recorded stays where it is, pending for the next batch.
+
     The dataset is asked for only when the same content was delivered to several of them.
 
     The batch must then run again from ingest_bronze. Raises BatchError when the lake holds, or
@@ -51,9 +54,10 @@ def reject_file(
         file = _file_of_plan(plan, slice_id, dataset)
         delivery = _mark_rejected(settings, connection, batch_id, file, reason)
         source, place = as_place(file.path), as_place(delivery.location)
-        write_reason(place, reason)
-        move_file(source, place)
-        sync_folders([source, place])
+        if place != source:
+            write_reason(place, reason)
+            move_file(source, place)
+            sync_folders([source, place])
         rest = _without(plan, file)
         write_plan(rest)
         overtake(connection, pipeline, batch_id, state, f"reject-file {batch_id}")
@@ -102,6 +106,10 @@ def _mark_rejected(
     )
     if delivery.verdict == "rejected":  # an earlier attempt came this far
         return delivery
+    if recorded_slices(connection, [(file.dataset, file.slice_id)]):
+        rejected = replace(delivery, verdict="rejected", reason=reason)
+        record_deliveries(connection, batch_id, [rejected])
+        return rejected
     folder = settings.rejected / dataset_of(settings, as_place(file.path)) / batch_id
     place = folder / file.source_file
     place = place.with_name(fit_name(place.name))

@@ -27,7 +27,7 @@ from assay.publish.reconciliation import Measures
 from assay.publish.release import apply_change, find_standing_release
 from assay.publish.stage import Connect, autocommit, copy_change
 from assay.publish.staging import drop_staging
-from assay.serving.evolution import columns_of
+from assay.serving.columns import columns_of
 
 
 def publish_pending(

@@ -12,6 +12,7 @@ from assay import ledger
 from assay.batch.states import PUBLISHED
 from assay.ledger.indexes import build_deferred_indexes, defer_indexes
 from assay.publish.change import Change
+from assay.publish.live import leave_live
 from assay.publish.measures import measure_postgres
 from assay.publish.quarantine import check_conservation, record_movements, replace_rows
 from assay.publish.reconciliation import Measures, check_same
@@ -113,6 +114,7 @@ def _record(
     replace_rows(connection, plan, change.quarantined, generation)
     emptied = record_movements(connection, plan, change.moves)
     ledger.set_batch_state(connection, plan.batch_id, PUBLISHED)
+    leave_live(connection, plan.batch_id)
     released = ledger.record_release(
         connection,
         pipeline=plan.pipeline,

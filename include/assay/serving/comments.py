@@ -23,7 +23,7 @@ KNOWN = """
     ) AS part
     LEFT JOIN pg_description
         ON objoid = pg_class.oid AND objsubid = place AND classoid = 'pg_class'::regclass
-    WHERE nspname IN ('serving', 'gold') AND relkind IN ('r', 'p', 'v', 'm')
+    WHERE nspname IN ('serving', 'gold', 'live') AND relkind IN ('r', 'p', 'v', 'm')
 """
 # A column of a view, and one of the same name that the view is made of.
 SHOWN = """
@@ -41,7 +41,8 @@ SHOWN = """
     JOIN pg_namespace AS base_space ON base_space.oid = base.relnamespace
     JOIN pg_attribute AS source ON source.attrelid = refobjid AND source.attnum = refobjsubid
     JOIN pg_attribute AS own ON own.attrelid = shown.oid AND own.attname = source.attname
-    WHERE shown.relkind IN ('v', 'm') AND space.nspname IN ('serving', 'gold') AND own.attnum > 0
+    WHERE shown.relkind IN ('v', 'm') AND space.nspname IN ('serving', 'gold', 'live')
+      AND own.attnum > 0
     ORDER BY 1, 2, 3
 """
 

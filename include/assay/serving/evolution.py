@@ -17,10 +17,9 @@ from assay.contracts.columns import Column
 from assay.contracts.lineage import LINEAGE
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
-from assay.ledger.query import fetch_all
+from assay.serving.columns import add_column, columns_of, definition
 from assay.serving.comments import comment_served
-
-POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz", "int": "integer"}
+from assay.serving.live import make_live_tables
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,11 @@ def evolve_tables(connection: psycopg.Connection[Any]) -> list[str]:
             continue
         for column in served.contract.columns:
             if column.nullable and column.name not in known:
-                _add(connection, served, column)
+                add_column(connection, served.table, column)
                 made.append(f"{served.table}.{column.name}")
+    made += make_live_tables(connection)
     comment_served(connection, {at: c for each in _served() for at, c in each.comments.items()})
     return made
-
-
-def columns_of(connection: psycopg.Connection[Any], table: str) -> set[str]:
-    """The columns of `namespace.table`; none when it is not there."""
-    rows = fetch_all(
-        connection,
-        "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = %s AND table_name = %s",
-        table.split("."),
-    )
-    return {name for (name,) in rows}
 
 
 def _served() -> Iterator[Served]:
@@ -89,30 +78,7 @@ def _served() -> Iterator[Served]:
 def _create(connection: psycopg.Connection[Any], served: Served) -> None:
     """Columns, NOT NULLs and primary key; who may use it follows from its namespace."""
     keys = served.contract.keys
-    columns = [_definition(column, is_key=column.name in keys) for column in served.columns]
+    columns = [definition(column, is_key=column.name in keys) for column in served.columns]
     key = sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, keys)))
     table = sql.SQL("CREATE TABLE {} ({})").format(served.name, sql.SQL(", ").join([*columns, key]))
     connection.execute(table)
-
-
-def _definition(column: Column, *, is_key: bool) -> sql.Composed:
-    collated = is_key and column.type == "string"  # sorted by its bytes, as Delta and DuckDB do
-    return sql.SQL("{} {}{}{}").format(
-        sql.Identifier(column.name),
-        sql.SQL(_type(column)),
-        sql.SQL(' COLLATE "C"' if collated else ""),
-        sql.SQL("" if column.nullable else " NOT NULL"),
-    )
-
-
-def _type(column: Column) -> str:
-    kind = column.type.replace("decimal", "numeric")
-    return POSTGRES_TYPES.get(kind, kind)
-
-
-def _add(connection: psycopg.Connection[Any], served: Served, column: Column) -> None:
-    connection.execute(
-        sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(
-            served.name, _definition(column, is_key=False)
-        )
-    )

@@ -29,7 +29,7 @@ from assay.settings import Settings
 from assay.spark_runtime.java import ensure_java
 
 LOCK_FILE = Path(__file__).with_name("jars.lock")
-Group = Literal["delta", "bench", "s3"]
+Group = Literal["delta", "bench", "s3", "kafka", "broker"]
 # What the JARs also ask for ships with Spark, or is annotations only.
 SHIPPED_WITH_SPARK = (
     "com.fasterxml.jackson*:*",
@@ -45,12 +45,22 @@ SHIPPED_WITH_SPARK = (
     "org.slf4j:*",
     "org.xerial.snappy:*",
 )
-# hadoop-aws is the only JAR of Apache that Spark does not ship. It asks for the whole AWS SDK in
-# one JAR of 600 MB; the lock file has the modules that it uses, 13 MB.
+# hadoop-aws is the only JAR of Apache that Spark does not ship and that jobs need. It asks for the
+# whole AWS SDK in one JAR of 600 MB; the lock file has the modules that it uses, 13 MB.
 NOT_WANTED: dict[Group, tuple[str, ...]] = {
-    "delta": ("org.apache.*:*",),
-    "bench": ("org.apache.*:*",),
-    "s3": ("org.apache.httpcomponents:*", "org.wildfly.openssl:*", "software.amazon.awssdk:bundle"),
+    "delta": (*SHIPPED_WITH_SPARK, "org.apache.*:*"),
+    "bench": (*SHIPPED_WITH_SPARK, "org.apache.*:*"),
+    "s3": (
+        *SHIPPED_WITH_SPARK,
+        *("org.apache.httpcomponents:*", "org.wildfly.openssl:*", "software.amazon.awssdk:bundle"),
+    ),
+    "kafka": (
+        *SHIPPED_WITH_SPARK,
+        "at.yawk.lz4:*",
+        "org.apache.hadoop:*",
+        "org.scala-lang.modules:*",
+    ),
+    "broker": (),  # but for Scala's library, which Ivy inside Spark leaves out for everybody
 }
 
 
@@ -85,9 +95,19 @@ def job_jars(settings: Settings) -> list[Path]:
     return [path for group in job_groups(settings) for path in jar_paths(settings, group)]
 
 
+def kafka_jars(settings: Settings) -> list[Path]:
+    """What a stream from Kafka needs beside `job_jars`: Spark's source, and Kafka's client."""
+    return jar_paths(settings, "kafka")
+
+
+def jar_folder(settings: Settings, group: Group) -> Path:
+    """Where the JARs of a group lie: the broker's alone, as it has classes that Spark has too."""
+    return settings.jars / "broker" if group == "broker" else settings.jars
+
+
 def jar_paths(settings: Settings, group: Group = "delta") -> list[Path]:
     """Where the JARs are. Raises StackError when they have not been fetched."""
-    folder = settings.jars.resolve()
+    folder = jar_folder(settings, group).resolve()
     paths = [folder / jar.file_name for jar in locked_jars(group)]
     for path in paths:
         if not path.is_file():
@@ -109,7 +129,7 @@ def ensure_jars(
             wanted = _wanted(settings, group)
             if wanted:
                 say(f"fetching {len(wanted)} JARs ({group})")
-                _fetch(settings, wanted)
+                _fetch(settings, group, wanted)
     return jar_paths(settings, group)
 
 
@@ -119,7 +139,8 @@ def sha256_of(path: Path) -> str:
 
 
 def _wanted(settings: Settings, group: Group) -> list[Jar]:
-    return [jar for jar in locked_jars(group) if not _is_good(settings.jars, jar)]
+    folder = jar_folder(settings, group)
+    return [jar for jar in locked_jars(group) if not _is_good(folder, jar)]
 
 
 def _is_good(folder: Path, jar: Jar) -> bool:
@@ -127,8 +148,9 @@ def _is_good(folder: Path, jar: Jar) -> bool:
     return path.is_file() and sha256_of(path) == jar.sha256
 
 
-def _fetch(settings: Settings, wanted: list[Jar]) -> None:
+def _fetch(settings: Settings, group: Group, wanted: list[Jar]) -> None:
     """Resolve into an empty folder of ours: neither ~/.m2 nor an old Ivy cache is looked at."""
+    jar_folder(settings, group).mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.jars, prefix=".fetch-") as name:
         folder = Path(name)
         output = _resolve(settings, folder, wanted)
@@ -142,7 +164,7 @@ def _fetch(settings: Settings, wanted: list[Jar]) -> None:
                     f"{jar.coordinates} has sha256 {found}, but {LOCK_FILE.name} says "
                     f"{jar.sha256}; try again, and distrust the repository if it stays so"
                 )
-            shutil.move(path, settings.jars / jar.file_name)
+            shutil.move(path, jar_folder(settings, group) / jar.file_name)
 
 
 def _resolve(settings: Settings, folder: Path, wanted: list[Jar]) -> str:
@@ -154,7 +176,7 @@ def _resolve(settings: Settings, folder: Path, wanted: list[Jar]) -> str:
         "--packages",
         ",".join(jar.coordinates for jar in wanted),
         "--exclude-packages",
-        ",".join([*SHIPPED_WITH_SPARK, *NOT_WANTED[wanted[0].group]]),
+        ",".join(NOT_WANTED[wanted[0].group]),
         "--conf",
         f"spark.jars.ivy={folder}",
         "--driver-java-options",

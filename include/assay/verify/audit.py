@@ -19,12 +19,14 @@ from assay.verify.conservation import check_conservation
 from assay.verify.evidence import Evidence
 from assay.verify.history import check_atomicity, check_idempotence
 from assay.verify.logs import check_fencing, check_logs
+from assay.verify.offsets import check_offsets
 from assay.verify.places import check_places
 from assay.verify.proofs import check_gates, check_readability
 from assay.verify.report import Check
 from assay.verify.rounding import add_rounding
 from assay.verify.rows import check_duplicates, check_versions
 from assay.verify.stores import check_gold, check_stores
+from assay.verify.streams import check_slices
 
 CHECKS: dict[str, Callable[[Evidence, Check], None]] = {
     "I1": check_conservation,
@@ -39,6 +41,8 @@ CHECKS: dict[str, Callable[[Evidence, Check], None]] = {
     "I11": check_gates,
     "I12": check_readability,
     "I13": check_logs,
+    "I14": check_slices,
+    "I15": check_offsets,
 }
 MEMORY = "2GB"  # beyond it, DuckDB goes to the scratch folder
 MOVED_BY = ("dataset", "row_id", "from_batch", "to_batch", "how")

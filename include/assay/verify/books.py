@@ -29,6 +29,8 @@ QUERIES = {
     "verdicts": "SELECT batch_id, epoch, layer, table_name, expectation, severity, success,"
     " overridden FROM ops.validation_result ORDER BY batch_id, epoch",
     "rollbacks": "SELECT rollback_id, pipeline FROM ops.rollback",
+    "streams": "SELECT * FROM ops.stream",
+    "slices": "SELECT * FROM ops.stream_slice ORDER BY recorded_at, slice_id",
     "adoptions": "SELECT table_name, max(version) AS version FROM ops.adoption GROUP BY 1",
 }
 
@@ -47,7 +49,23 @@ class Books:
     verdicts: list[Row]
     adopted: dict[str, int]
     rollbacks: dict[str, str]
+    streams: dict[str, Row]
+    slices: list[Row]
     snapshot: str
+
+    @cached_property
+    def claims(self) -> dict[tuple[str, str], list[Row]]:
+        """What batches have accepted of each content, live or not, by dataset and slice_id."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in self.files:
+            if row["verdict"] == "accepted":
+                found.setdefault((row["dataset"], row["slice_id"]), []).append(row)
+        return found
+
+    @cached_property
+    def recorded(self) -> dict[tuple[str, str], Row]:
+        """What streams have recorded, by dataset and slice_id."""
+        return {(row["dataset"], row["slice_id"]): row for row in self.slices}
 
     @cached_property
     def current(self) -> dict[str, Row]:
@@ -123,5 +141,7 @@ def read_books(connection: psycopg.Connection[Any]) -> Books:
         verdicts=rows["verdicts"],
         adopted={row["table_name"]: row["version"] for row in rows["adoptions"]},
         rollbacks={row["rollback_id"]: row["pipeline"] for row in rows["rollbacks"]},
+        streams={row["stream"]: row for row in rows["streams"]},
+        slices=rows["slices"],
         snapshot=snapshot,
     )

@@ -22,7 +22,7 @@ from assay.verify.books import LIVE, Row
 from assay.verify.differences import report_differences
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers
-from assay.verify.records import is_of_patch, read_numbered
+from assay.verify.records import how_to_read, read_numbered
 from assay.verify.report import Check
 from assay.verify.spelling import text_of
 
@@ -83,8 +83,7 @@ class Delivered:
         self.read[number] = file
         records: int | str = 0
         try:
-            is_patch = is_of_patch(file["source_file"])
-            for rows in read_numbered(path, self.contract, is_patch=is_patch):
+            for rows in read_numbered(path, self.contract, **how_to_read(file)):
                 self._keep(number, rows)
                 records += rows.num_rows
         except UNSOUND as error:

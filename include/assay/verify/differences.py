@@ -15,7 +15,7 @@ from assay.contracts.load import load_contract
 from assay.verify.books import Row
 from assay.verify.evidence import Evidence
 from assay.verify.layers import Layers
-from assay.verify.records import is_of_patch, read_numbered
+from assay.verify.records import how_to_read, read_numbered
 from assay.verify.report import Check
 from assay.verify.spelling import same_value, text_of
 from assay.words import count
@@ -28,13 +28,12 @@ def report_differences(
     evidence: Evidence, check: Check, layers: Layers, file: Row, path: Path
 ) -> None:
     """Report the columns, and the first records. Other spellings of a typed value are none."""
-    is_text = path.name.casefold().removesuffix(".gz").endswith(".csv")
+    is_text = file["format"] in ("csv", "kafka_csv")
     contract = load_contract("bronze", layers.dataset)
     is_older = not evidence.is_under_contract(contract, file["batch_id"])
     wrong: Counter[str] = Counter()
     shown: list[int] = []
-    is_patch = is_of_patch(file["source_file"])
-    for rows in read_numbered(path, contract, is_patch=is_patch):
+    for rows in read_numbered(path, contract, **how_to_read(file)):
         for number, delivered, stored, unknown in _pairs(evidence, layers, file, rows):
             columns = [
                 name

@@ -35,6 +35,13 @@ def _names_in(contract: Contract, shape: Names) -> Names:
     return {column.name: shape.get(column.name, _own_name(column)) for column in contract.columns}
 
 
+def every_name(contract: Contract) -> list[list[str]]:
+    """For each column the names that it has in any shape: values of a topic may be of each."""
+    shapes = contract.source.shapes if contract.source else {"": {}}
+    names = [_names_in(contract, shape) for shape in shapes.values()]
+    return [[*dict.fromkeys(each[c.name] for each in names)] for c in contract.columns]
+
+
 def _own_name(column: Column) -> str:
     return column.header or column.name
 

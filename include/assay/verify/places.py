@@ -12,6 +12,7 @@ from assay.storage.objects import exists, on_this_machine, stored_below
 from assay.verify.books import GAVE_BACK, UNDONE, Row
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
+from assay.verify.stream_files import StreamFiles
 
 REASON = ".reason.txt"
 STILL_TAKING = ("RUNNING", "FAILED")
@@ -30,7 +31,10 @@ def check_places(evidence: Evidence, check: Check) -> None:
     reasons: set[Place] = set()
     for file in books.files:
         place = as_place(file["location"])
+        recorded = books.recorded.get((file["dataset"], file["slice_id"]))
         if file["verdict"] == "rejected":
+            if recorded and file["location"] == recorded["path"]:
+                continue  # a slice of a stream stays where it is, for the next batch
             reasons.add(place.parent)
         if file["removed_at"] or _was_given_back(evidence, file, place):
             continue  # removed by maintenance, as its contract says
@@ -51,6 +55,9 @@ def _was_given_back(evidence: Evidence, file: Row, place: Place) -> bool:
     batch = evidence.books.batches[file["batch_id"]]
     if batch["state"] not in GAVE_BACK:
         return False
+    recorded = evidence.books.recorded.get((file["dataset"], file["slice_id"]))
+    if recorded and file["verdict"] == "accepted":  # pending again, or of another batch since
+        return bool(recorded["released_by"] != file["batch_id"])
     if batch["state"] in UNDONE:  # its files may as well be kept in the archive
         return place.is_relative_to(evidence.settings.landing)
     if batch["state"] == "DRY_RUN" or file["verdict"] == "accepted":
@@ -80,7 +87,9 @@ def _check_file(evidence: Evidence, check: Check, file: Row) -> None:
     with on_this_machine(place) as path:
         if file["slice_id"] and path.is_file() and not path.is_symlink():
             check.equal("size", file["size_bytes"], path.stat().st_size, **where)
-            check.equal("sha256", file["slice_id"], hash_file(path), **where)
+            recorded = evidence.books.recorded.get((file["dataset"], file["slice_id"]))
+            sha256 = recorded["sha256"] if recorded else file["slice_id"]
+            check.equal("sha256", sha256, hash_file(path), **where)
     is_archived = file["verdict"] == "accepted" and place.is_relative_to(settings.archive)
     has_nothing = state == "EMPTY" and not file["records"]
     is_past = file["batch_id"] in evidence.books.released or state in UNDONE or has_nothing
@@ -98,11 +107,15 @@ def _check_strays(
     evidence: Evidence, check: Check, known: dict[Place, Row], reasons: set[Place]
 ) -> None:
     contents = {file["slice_id"]: place for place, file in known.items() if file["slice_id"]}
+    of_streams = StreamFiles(evidence)
     for path in _files_below(evidence):
         check.saw("files found")
         if path in known or _is_reason(path, reasons) or _is_being_taken(evidence, path):
             continue
-        twin = contents.get(_identity(path))
+        sha256 = _identity(path)
+        if of_streams.are_told(check, path, sha256):
+            continue
+        twin = contents.get(sha256)
         if twin is None:
             check.broken("file in the ledger", "a row of ops.batch_slice", "none", file=str(path))
         elif not _is_one_file(twin, path):  # a file lent to a task that runs again

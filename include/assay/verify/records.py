@@ -9,43 +9,56 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypedDict, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.contracts.model import Contract
-from assay.verify.headers import fold, nearest_names, places
-from assay.verify.spelling import plain_number
+from assay.verify.headers import nearest_names, places
+from assay.verify.json_fields import Record, as_record, finder, parse
+from assay.verify.slice_files import read_values
+from assay.verify.spelling import batch_of
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 LONGEST_FIELD = 1 << 30
 CHUNK = 16_384
 BLANKS = b" \t\r\n"
 BOM = b"\xef\xbb\xbf"
-Record = dict[str, Any]
 
 
-def is_of_patch(source_file: str) -> bool:
-    """Whether a file was delivered to correct quarantined rows: its name says so."""
-    return source_file.rpartition("/")[2].startswith("patch-")
+class HowToRead(TypedDict):
+    """What of a slice is not told by its file."""
+
+    is_patch: bool
+    of_stream: str
+
+
+def how_to_read(taken: Mapping[str, Any]) -> HowToRead:
+    """By its row in the books. A file that corrects quarantined rows has a name that says so."""
+    return {
+        "is_patch": taken["source_file"].rpartition("/")[2].startswith("patch-"),
+        "of_stream": taken["format"] if taken["kind"] == "stream" else "",
+    }
 
 
 def read_records(
-    path: Path, contract: Contract, *, is_patch: bool = False
+    path: Path, contract: Contract, *, is_patch: bool = False, of_stream: str = ""
 ) -> Iterator[pa.RecordBatch]:
     """CSV records without the header, JSON records of lines or of one array, or Parquet rows.
 
-    A patch has a header, whatever other files of its dataset have.
+    A patch has a header, whatever other files of its dataset have. Of a slice file `of_stream` is
+    the format: kafka_json or kafka_csv.
 
     Raises OSError, EOFError, ValueError, zlib.error, csv.Error or ArrowException for a file that
     is not sound.
     """
+    if of_stream:
+        return read_values(path, contract, of_stream)
     name = path.name.casefold().removesuffix(".gz")
     if name.endswith(".parquet"):
         return _read_parquet(path, contract)
@@ -61,10 +74,12 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         yield content
 
 
-def read_numbered(path: Path, contract: Contract, *, is_patch: bool = False) -> Iterator[pa.Table]:
+def read_numbered(
+    path: Path, contract: Contract, *, is_patch: bool = False, of_stream: str = ""
+) -> Iterator[pa.Table]:
     """As `read_records`, with the number of each record in the file as `record_number`."""
     first = 1
-    for batch in read_records(path, contract, is_patch=is_patch):
+    for batch in read_records(path, contract, is_patch=is_patch, of_stream=of_stream):
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
         yield pa.Table.from_batches([batch]).append_column("record_number", numbers)
         first += batch.num_rows
@@ -86,7 +101,7 @@ def _read_csv(path: Path, contract: Contract, *, has_header: bool) -> Iterator[p
             fitting = [row if len(row) == width else _fit(row, width) for row in rows]
             columns = [*zip(*fitting, strict=True)]
             absent: Sequence[str | None] = [None] * len(rows)
-            yield _batch(contract, [absent if p is None else columns[p] for p in at])
+            yield batch_of(contract, [absent if p is None else columns[p] for p in at])
 
 
 def _fit(row: list[str], width: int) -> list[str]:
@@ -101,10 +116,10 @@ def _read_json(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
         for record in _json_records(path):
             fields |= dict.fromkeys(record)
     names = nearest_names(fields, contract)
-    finders = [_finder(name) for name in names.values()]
+    finders = [finder(name) for name in names.values()]
     records = _json_records(path)
     while chunk := [*islice(records, CHUNK)]:
-        yield _batch(contract, [[find(record) for record in chunk] for find in finders])
+        yield batch_of(contract, [[find(record) for record in chunk] for find in finders])
 
 
 def _json_records(path: Path) -> Iterator[Record]:
@@ -113,59 +128,12 @@ def _json_records(path: Path) -> Iterator[Record]:
         first = content.read(1 << 16).removeprefix(BOM).lstrip(BLANKS)[:1]
     with _open(path) as content:
         if first == b"[":
-            yield from map(_as_record, _parse(content.read().removeprefix(BOM), strict=True))
+            yield from map(as_record, parse(content.read().removeprefix(BOM), strict=True))
             return
         for line in content:
             text = line.removeprefix(BOM).strip(BLANKS)
             if text:
-                yield _as_record(_parse(text))
-
-
-def _parse(text: bytes, *, strict: bool = False) -> Any:
-    try:
-        return json.loads(text, parse_float=plain_number, parse_int=str)
-    except (ValueError, RecursionError):
-        if strict:
-            raise
-        return None
-
-
-def _as_record(value: Any) -> Record:
-    return value if isinstance(value, dict) else {}
-
-
-def _finder(name: str) -> Callable[[Record], str | None]:
-    """What finds a field: nested as `outer.inner`, or with a name that has the dot in it.
-
-    A null hides no value that stands under another spelling of the name.
-    """
-    outer, _, inner = name.partition(".")
-
-    def values(record: Record) -> Iterator[Any]:
-        if inner:
-            for parent in _spelt(record, outer):
-                if isinstance(parent, dict):
-                    yield from _spelt(parent, inner)
-        yield from _spelt(record, name)
-
-    return lambda record: _text(next(values(record), None))
-
-
-def _spelt(record: Record, name: str) -> Iterator[Any]:
-    """The values of a field that are not null, the one with the exact name first."""
-    exact = record.get(name)
-    if exact is not None:
-        yield exact
-    folded = fold(name)
-    yield from (v for key, v in record.items() if v is not None and fold(key) == folded)
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+                yield as_record(parse(text))
 
 
 def _read_parquet(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
@@ -176,16 +144,3 @@ def _read_parquet(path: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
             absent = pa.nulls(batch.num_rows, pa.string())
             columns = [absent if p is None else batch.column(p) for p in at]
             yield pa.RecordBatch.from_arrays(columns, names=contract.column_names)
-
-
-def _batch(contract: Contract, columns: Iterable[Sequence[str | None]]) -> pa.RecordBatch:
-    arrays = [_array(column) for column in columns]
-    return pa.RecordBatch.from_arrays(arrays, names=contract.column_names)
-
-
-def _array(texts: Sequence[str | None]) -> pa.Array:
-    try:
-        return pa.array(texts, pa.string())
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
-        whole = [t and t.encode("utf-8", "replace").decode() for t in texts]
-        return pa.array(whole, pa.string())

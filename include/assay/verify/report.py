@@ -42,6 +42,8 @@ TITLES = {
     "I11": "gates",
     "I12": "readability",
     "I13": "log integrity",
+    "I14": "every slice once",
+    "I15": "offsets without a gap",
 }
 
 

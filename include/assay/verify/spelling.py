@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+
+from assay.contracts.model import Contract
 
 CRLF, LF = "chr(13) || chr(10)", "chr(10)"
 NO_NUMBERS = (
@@ -72,3 +75,17 @@ def _with_numbers_as_texts(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_numbers_as_texts(inner) for inner in value]
     return plain_number(value) if isinstance(value, Number) and "." in value else value
+
+
+def batch_of(contract: Contract, columns: Iterable[Sequence[str | None]]) -> pa.RecordBatch:
+    """Columns of the contract, in its order, as texts."""
+    arrays = [_array(column) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=contract.column_names)
+
+
+def _array(texts: Sequence[str | None]) -> pa.Array:
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
+        whole = [t and t.encode("utf-8", "replace").decode() for t in texts]
+        return pa.array(whole, pa.string())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import PurePosixPath
 
@@ -11,25 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    ArrayType,
-    BinaryType,
-    DoubleType,
-    FloatType,
-    MapType,
-    StringType,
-    StructField,
-    StructType,
-)
+from pyspark.sql.types import StringType, StructField, StructType
 
 from assay.batch.slices import Slice
 from assay.contracts.model import Contract
 from assay.intake.filenames import is_patch
-from assay.intake.header import match_header, spellings
+from assay.intake.header import match_header, spellings, value_spellings
 from assay.storage.addresses import as_place
 from assay.storage.objects import on_this_machine
-from spark_jobs.lakehouse.json_records import read_json
+from spark_jobs.lakehouse.json_records import json_records, open_json
+from spark_jobs.lakehouse.kafka_values import kafka_records
 from spark_jobs.lakehouse.session import local_frame
+from spark_jobs.lakehouse.typed_texts import field, plain_text, text_with_nul
 
 MALFORMED = "malformed_record"
 # One file per partition: the running number of a row is then its number in the file.
@@ -58,14 +51,13 @@ def read_files(
 
     Columns are matched by header name; a missing optional column is null. `record_number` counts
     the records of a file from 1 (RFC 4180 records without header, lines that are not blank,
-    elements of a JSON array, rows). A record that does not fit has its text in `malformed_record`.
+    elements of a JSON array, rows, values of Kafka). A record that does not fit has its text in
+    `malformed_record`.
     """
-    for setting, value in WHOLE_FILES.items():
-        spark.conf.set(setting, value)
-    alike: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
-    for file in [file for file in files if file.records] or files:
-        alike[_read_alike(file, contract)].append(file)
-    frames = [_read(spark, same, contract) for same in alike.values()]
+    frames = [
+        bronze_records(open_files(spark, same, contract), same[0], contract)
+        for same in read_alike(files, contract)
+    ]
     names = local_frame(
         spark,
         [
@@ -87,32 +79,60 @@ def read_files(
     )
 
 
-def _read_alike(file: Slice, contract: Contract) -> tuple[str, ...]:
+def read_alike(files: Sequence[Slice], contract: Contract) -> list[list[Slice]]:
+    """The files in groups, each of which is opened and taken apart as one."""
+    alike: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
+    for file in [file for file in files if file.records] or files:
+        alike[looks_of(file, contract)].append(file)
+    return [*alike.values()]
+
+
+def looks_of(file: Slice, contract: Contract) -> tuple[str, ...]:
     """Files that agree in this are read together.
 
     Of JSON that is where the columns are found; of Parquet files also the types must be the same.
     """
     if file.format.startswith("json"):
         return (file.format, repr(spellings(file.header, contract)))
+    if file.format == "kafka_json":
+        return (file.format, repr(value_spellings(file.header, contract)))
+    if file.format == "kafka_csv":
+        return (file.format, *file.header)
     if file.format == "csv":
         return (file.format, str(_has_header(file, contract)), *file.header)
     with on_this_machine(as_place(file.path)) as path:
         return (file.format, str(pq.read_schema(path)), *file.header)
 
 
-def _read(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFrame:
-    header, paths = files[0].header, [file.path for file in files]
-    delivered = {name: header[at] for name, at in match_header(header, contract).items()}
+def open_files(spark: SparkSession, files: Sequence[Slice], contract: Contract) -> DataFrame:
+    """Files that are read alike as Spark's own reader gives them, one partition for each."""
+    for setting, value in WHOLE_FILES.items():
+        spark.conf.set(setting, value)
+    paths = [file.path for file in files]
     if files[0].format.startswith("json"):
-        is_array = files[0].format == "json_array"
-        names = spellings(header, contract)
-        rows = read_json(spark, paths, contract, names, is_array=is_array)
-    elif files[0].format == "parquet":
-        rows = _select(spark.read.parquet(*paths), header, contract, delivered, _plain_text)
-        rows = rows.withColumn(MALFORMED, _text_with_nul(rows, contract))
+        return open_json(spark, paths, is_array=files[0].format == "json_array")
+    if files[0].format in ("parquet", "kafka_json", "kafka_csv"):
+        return spark.read.parquet(*paths)
+    return _open_csv(spark, files, contract)
+
+
+def bronze_records(opened: DataFrame, file: Slice, contract: Contract) -> DataFrame:
+    """One row per record of opened files, of which this is one.
+
+    Contract columns as text, unknown_columns, malformed_record, file_name, record_number.
+    """
+    header = file.header
+    delivered = {name: header[at] for name, at in match_header(header, contract).items()}
+    if file.format.startswith("json"):
+        is_array = file.format == "json_array"
+        rows = json_records(opened, contract, spellings(header, contract), is_array=is_array)
+    elif file.format.startswith("kafka"):
+        rows = kafka_records(opened, contract, header, file.format)
+    elif file.format == "parquet":
+        rows = _select(opened, header, contract, delivered, plain_text)
+        rows = rows.withColumn(MALFORMED, text_with_nul(rows, contract))
     else:
-        read = _read_csv(spark, files, contract)
-        rows = _select(read, [*header, MALFORMED], contract, delivered, _field)
+        rows = _select(opened, [*header, MALFORMED], contract, delivered, field)
     return rows.coalesce(WRITE_TASKS)
 
 
@@ -121,7 +141,7 @@ def _has_header(file: Slice, contract: Contract) -> bool:
     return contract.dialect.header or is_patch(file.source_file)
 
 
-def _read_csv(spark: SparkSession, files: list[Slice], contract: Contract) -> DataFrame:
+def _open_csv(spark: SparkSession, files: Sequence[Slice], contract: Contract) -> DataFrame:
     header, dialect = files[0].header, contract.dialect
     schema = StructType([StructField(name, StringType()) for name in (*header, MALFORMED)])
     encoding = JAVA_ENCODINGS[dialect.encoding]
@@ -165,35 +185,6 @@ def _select(
             "record_number"
         ),
     )
-
-
-def _field(rows: DataFrame, name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
-
-
-def _plain_text(rows: DataFrame, name: str) -> Column:
-    """A typed value as a file of text would spell it: exactly the digits that there are.
-
-    A float has an exponent only where it has more decimals than a decimal can hold.
-    """
-    kind = rows.schema[name].dataType
-    value = _field(rows, name)
-    if isinstance(kind, FloatType | DoubleType):
-        text = value.cast("string")
-        plain = text.try_cast("decimal(38,18)")
-        trimmed = F.regexp_replace(plain.cast("string"), "[.]?0+$", "")
-        return F.when(text.contains("E") & (plain.cast(kind) == value), trimmed).otherwise(text)
-    if isinstance(kind, BinaryType):
-        return F.lower(F.hex(value))  # bytes need not be text
-    if isinstance(kind, ArrayType | MapType | StructType):
-        return F.to_json(value)
-    return value.cast("string")
-
-
-def _text_with_nul(rows: DataFrame, contract: Contract) -> Column:
-    """The row as JSON when a text of it holds U+0000, which Postgres cannot store."""
-    texts = [F.col(name) for name in contract.column_names]
-    return F.when(F.concat_ws("", *texts).contains("\0"), F.to_json(F.struct(*texts)))
 
 
 def _unknown_columns(unknown: dict[str, Column]) -> Column:

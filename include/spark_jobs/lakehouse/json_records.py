@@ -25,25 +25,39 @@ BLANKS = " \t\r\n"
 END = "end of the record"  # stands behind the record, so that no text after it is overlooked
 
 
-def read_json(
-    spark: SparkSession,
-    paths: list[str],
+def open_json(spark: SparkSession, paths: list[str], *, is_array: bool) -> DataFrame:
+    """The text of files: a row for each line, or for each file that is an array."""
+    return (
+        spark.read.text(paths, wholetext=True) if is_array else spark.read.text(paths, lineSep="\n")
+    )
+
+
+def json_records(
+    opened: DataFrame, contract: Contract, names: dict[str, list[str]], *, is_array: bool
+) -> DataFrame:
+    """The records of opened files, as `parse_json` has them."""
+    return parse_json(_elements(opened) if is_array else _lines(opened), contract, names)
+
+
+def parse_json(
+    texts: DataFrame,
     contract: Contract,
     names: dict[str, list[str]],
     *,
-    is_array: bool,
+    is_no_text: Column | None = None,
 ) -> DataFrame:
     """Contract columns as text, unknown columns, malformed_record, file_name, record_number.
 
-    `names` are the names that a column may have in a record; `outer.inner` is a field of an object,
-    or one that the sender has flattened.
+    `texts` has the `text` of each record, file_name and record_number. `names` are the names that a
+    column may have in a record; `outer.inner` is a field of an object, or one that the sender has
+    flattened. Where `is_no_text`, the text stands for what is none, and is malformed.
     """
-    texts = _read_elements(spark, paths) if is_array else _read_lines(spark, paths)
     places = {column: _places(names[column]) for column in contract.column_names}
     known = [name for column in contract.column_names for name in names[column]]
     outer = sorted({name.partition(".")[0] for name in known if "." in name})
     one = F.try_parse_json(F.concat(F.lit("["), "text", F.lit(f',"{END}"]')))
-    parsed = texts.withColumn("one", F.when(~_is_inexact(), one)).select(
+    unfit = _is_inexact() if is_no_text is None else is_no_text | _is_inexact()
+    parsed = texts.withColumn("one", F.when(~unfit, one)).select(
         "*",
         F.when(F.try_variant_get("one", "$[1]", "string") == END, _fields("")).alias("fields"),
         *(_fields(_path(name)).alias(_object(name)) for name in outer),
@@ -96,9 +110,8 @@ def _is_container(path: list[str]) -> Column:
     return F.coalesce(kind.rlike("^(ARRAY|OBJECT)"), F.lit(False))
 
 
-def _read_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
-    lines = spark.read.text(paths, lineSep="\n")
-    text = F.btrim(F.regexp_replace("value", "^\ufeff", ""), F.lit(BLANKS))
+def _lines(lines: DataFrame) -> DataFrame:
+    text = trimmed(F.col("value"))
     numbered = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)) + 1
     return (
         lines.select(text.alias("text"), F.col("_metadata.file_name").alias("file_name"))
@@ -107,8 +120,12 @@ def _read_lines(spark: SparkSession, paths: list[str]) -> DataFrame:
     )
 
 
-def _read_elements(spark: SparkSession, paths: list[str]) -> DataFrame:
-    whole = spark.read.text(paths, wholetext=True)
+def trimmed(text: Column) -> Column:
+    """A record without what may stand around it."""
+    return F.btrim(F.regexp_replace(text, "^\ufeff", ""), F.lit(BLANKS))
+
+
+def _elements(whole: DataFrame) -> DataFrame:
     elements = F.parse_json(F.regexp_replace("value", "^\ufeff", "")).cast("array<variant>")
     return whole.select(
         F.posexplode(elements).alias("position", "element"),

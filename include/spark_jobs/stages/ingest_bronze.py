@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from assay.batch.plan import Plan
+from assay.batch.slices import count_slices
 from assay.batch.stage_results import Ingested, IngestResult
 from assay.contracts.load import load_contract
 from assay.intake.rest import require_unchanged
@@ -38,7 +39,7 @@ def ingest_bronze(spark: SparkSession, plan: Plan, epoch: int) -> IngestResult:
         if dataset not in plan.active:
             _take_back(spark, plan, epoch, dataset)
     told = count(sum(sum(each.records.values()) for each in datasets.values()), "record")
-    summary = f"{told} of {count(len(plan.slices), 'file')}"
+    summary = f"{told} of {count_slices([taken.kind for taken in plan.slices])}"
     return IngestResult(epoch=epoch, datasets=datasets, summary=summary)
 
 

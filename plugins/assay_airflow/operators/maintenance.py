@@ -53,15 +53,16 @@ class PurgeWorkOperator(_LedgerUpkeepOperator):
 
 
 class TrimHistoryOperator(_LedgerUpkeepOperator):
-    """Removes archived files and the history of runs that the contracts keep no longer."""
+    """Removes files and history that contracts keep no longer, and slice files of no book."""
 
     def keep(
         self, settings: Settings, connection: psycopg.Connection, params: MaintenanceParams
     ) -> str:
-        """See `assay.maintenance.batches`."""
+        """See `assay.maintenance.batches` and `assay.maintenance.slice_files`."""
         from assay.maintenance.batches import trim_archive, trim_history
+        from assay.maintenance.slice_files import sweep_slice_files
 
-        trims = (trim_archive, trim_history)
+        trims = (trim_archive, trim_history, sweep_slice_files)
         return "; ".join(trim(settings, connection, dry_run=params.dry_run) for trim in trims)
 
 

@@ -150,7 +150,7 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         f"{path}:7: keys.2: 7 is not a text; put it in quotes",
         f"{path}:12: source: 7 is not a mapping; its keys are delimiter, quote, encoding, header, "
         "decimal, thousands, date_formats, null_values, true_values, false_values, system, "
-        "patterns, settle_seconds, limits, description, shapes",
+        "patterns, settle_seconds, limits, stream, description, shapes",
         f"{path}:15: columns.a.typ: no such key; did you mean type?",
         f"{path}:18: columns.b.minimum: 'x' is no value of int",
         f"{path}:28: ownr: no such key; did you mean owner?",

@@ -12,7 +12,8 @@ from assay.contracts.columns import Column
 from assay.contracts.load import all_contracts, load_contract
 from assay.contracts.model import Contract
 from assay.serving import evolution
-from assay.serving.evolution import columns_of, evolve_tables
+from assay.serving.columns import columns_of
+from assay.serving.evolution import evolve_tables
 from assay.serving.migrations import migrate
 
 if TYPE_CHECKING:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from assay.contracts.dialect import Dialect
-from assay.verify.records import is_of_patch, read_records
+from assay.verify.records import HowToRead, how_to_read, read_records
 from builders.feeds import COLUMNS, DIALECTS, RECORDS, as_csv, make_feed, name_of
+
+
+def how(name: str) -> HowToRead:
+    return how_to_read({"source_file": name, "kind": "file", "format": "csv"})
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=name_of)
@@ -26,7 +30,7 @@ def test_a_patch_is_read_by_its_header(tmp_path: Path) -> None:
     contract = make_feed(tmp_path, header=False).bronze
     path = tmp_path / "f.csv"
     path.write_text("row_id,city,SaleId\nf:1,x,1\n")
-    (batch,) = read_records(path, contract, is_patch=is_of_patch("today/patch-1.csv"))
+    (batch,) = read_records(path, contract, **how("today/patch-1.csv"))
     (row,) = batch.to_pylist()
     assert (row["sale_id"], row["city"], row["amount"]) == ("1", "x", None)
-    assert not is_of_patch("patch-of/sales.csv")
+    assert not how("patch-of/sales.csv")["is_patch"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from assay.batch.states import BatchState
@@ -15,8 +15,22 @@ CLASSES = ("new", "updated", "duplicate", "superseded", "quarantined")
 
 
 @dataclass(frozen=True)
+class Taken:
+    """How many files, slices of Kafka, and records of both."""
+
+    files: int = 0
+    slices: int = 0
+    records: int = 0
+
+
+NONE = Taken()
+
+
+@dataclass(frozen=True)
 class BatchReport:
     """One batch in numbers. `classes` are its records by class, `gold_rows` by table.
+
+    `files` and `slices`, which are those of Kafka, count what it has accepted.
 
     `number` counts the batches of all pipelines; it names the batch where its id is too long.
     `executors` counts hosts whose executors did tasks; 0 where the Spark drivers do all themselves.
@@ -30,6 +44,7 @@ class BatchReport:
     state: BatchState
     error: str | None
     files: int
+    slices: int
     duplicate_files: int
     rejected_files: int
     records: int
@@ -81,7 +96,7 @@ def batch_reports(
 
 def _report(
     head: dict[str, Any],
-    files: Mapping[str, tuple[int, int]],
+    files: Mapping[str, Taken],
     classes: dict[str, int],
     release: tuple[int, dict[str, int]] | None,
     seconds: dict[str, float],
@@ -89,10 +104,11 @@ def _report(
 ) -> BatchReport:
     return BatchReport(
         **{**head, "state": BatchState(head["state"])},
-        files=files.get("accepted", (0, 0))[0],
-        duplicate_files=files.get("duplicate", (0, 0))[0],
-        rejected_files=files.get("rejected", (0, 0))[0],
-        records=files.get("accepted", (0, 0))[1],
+        files=files.get("accepted", NONE).files,
+        slices=files.get("accepted", NONE).slices,
+        duplicate_files=files.get("duplicate", NONE).files,
+        rejected_files=sum(astuple(files.get("rejected", NONE))[:2]),
+        records=files.get("accepted", NONE).records,
         classes=classes,
         gold_rows={n: r for n, r in (release[1] if release else {}).items() if "gold." in n},
         release_id=release[0] if release else None,
@@ -128,19 +144,18 @@ def _classes(connection: Connection, batch_ids: Sequence[str]) -> dict[str, dict
     return {batch_id: dict(zip(CLASSES, counts, strict=True)) for batch_id, *counts in rows}
 
 
-def _files(
-    connection: Connection, batch_ids: Sequence[str]
-) -> dict[str, dict[str, tuple[int, int]]]:
-    """Batch → verdict → how many files, and their records."""
+def _files(connection: Connection, batch_ids: Sequence[str]) -> dict[str, dict[str, Taken]]:
+    """Batch → verdict → what of it the batch has seen."""
     rows = fetch_all(
         connection,
-        "SELECT batch_id, verdict, count(*), sum(records)::bigint FROM ops.batch_slice"
+        "SELECT batch_id, verdict, count(*) FILTER (WHERE kind = 'file'),"
+        " count(*) FILTER (WHERE kind <> 'file'), sum(records)::bigint FROM ops.batch_slice"
         " WHERE batch_id = ANY(%s) GROUP BY batch_id, verdict",
         [[*batch_ids]],
     )
-    found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    for batch_id, verdict, number, records in rows:
-        found[batch_id][verdict] = (number, records)
+    found: dict[str, dict[str, Taken]] = defaultdict(dict)
+    for batch_id, verdict, *numbers in rows:
+        found[batch_id][verdict] = Taken(*numbers)
     return found
 
 

@@ -24,7 +24,9 @@ from assay.events.sinks import emit
 from assay.ledger.released import stands_after
 from assay.ledger.rollbacks import Rollback, take_back
 from assay.ledger.row_ledger import batches_in_row_ledger
+from assay.ledger.stream_slices import take_slices_back
 from assay.operations.rollback.quarantine import put_quarantine_back
+from assay.publish.live import leave_live
 from assay.publish.measures import measure_delta, measure_postgres
 from assay.publish.quarantine import COLUMNS, check_conservation
 from assay.publish.reconciliation import Measures, check_same, require_equal
@@ -142,6 +144,11 @@ def release_again(
             require_equal(what, int(found["rows"]), counts[target.table])
     is_made_anew = release and ledger.was_made_anew(connection, release)
     take_back(connection, rollback)
+    for batch_id in rollback.batches:
+        if rollback.gives_back:
+            take_slices_back(connection, batch_id)
+        else:  # what a stream has shown of it is set aside too
+            leave_live(connection, batch_id)
     if release and is_made_anew:
         _settle_batch_again(settings, connection, release)
     generation = release.generation if release else 1

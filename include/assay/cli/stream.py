@@ -1,0 +1,166 @@
+"""`assay stream`: run a stream, see how it is, and watch its rows come."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from assay.airflow_client.runs import AirflowRuns
+from assay.cli.lists import Column, number, print_list, whole
+from assay.contracts.load import load_contract
+from assay.contracts.pipelines import all_pipelines, pipeline_carrying
+from assay.errors import StackError
+from assay.home.dsn import dsn
+from assay.ledger.streams import StreamState, stream_states
+from assay.operations.asked_by import person_at_terminal
+from assay.serving.live import errors_table, live_table
+from assay.settings import Settings, load_settings
+from assay.spark_runtime.streaming import end_gracefully, prepare_stream, stream_command
+from assay.streams.names import Stream, dag_of, streams_of
+from assay.streams.skipping import skip_lost
+from assay.streams.state import Health, health_of, word_for
+from assay.streams.stopping import ask_to_stop
+from assay.streams.tail import new_rows
+
+app = typer.Typer(no_args_is_help=True, help="Events in Postgres within a second of their making.")
+Name = Annotated[str, typer.Argument(help="A pipeline, or one of its datasets.")]
+Dataset = Annotated[str, typer.Argument(help="The dataset.")]
+GRACE_SECONDS, STOP_SECONDS, LOOK_SECONDS = 60.0, 90.0, 0.5
+COLUMNS = [
+    whole("stream"),
+    whole("state"),
+    number("lag"),
+    number("live"),
+    number("bad"),
+    number("parked"),
+    whole("last seen"),
+    Column("error"),
+]
+
+
+@app.command()
+def start(name: Name) -> None:
+    """Have Airflow keep the streams of a pipeline running, from now on."""
+    settings, pipeline = load_settings(), pipeline_named(name)
+    streams_of(settings, pipeline)
+    AirflowRuns(settings, dag_of(pipeline)).unpause()
+    print(f"{dag_of(pipeline)} is on: its streams run within half a minute")
+
+
+@app.command()
+def stop(name: Name) -> None:
+    """Let the micro-batches under way end, and then the streams; Airflow starts none again."""
+    settings, pipeline = load_settings(), pipeline_named(name)
+    AirflowRuns(settings, dag_of(pipeline)).pause()
+    ask_to_stop(settings, pipeline)
+    datasets = all_pipelines()[pipeline].datasets
+    deadline = time.monotonic() + STOP_SECONDS
+    while living := [s.stream for s in _states(settings) if s.dataset in datasets and _lives(s)]:
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{', '.join(living)}: still running after {STOP_SECONDS:.0f} s; see the log of"
+                f" {dag_of(pipeline)} in Airflow, and clear its task, which ends it"
+            )
+        time.sleep(LOOK_SECONDS)
+    print(f"the streams of {pipeline} are stopped")
+
+
+@app.command()
+def run(
+    name: Name,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+) -> None:
+    """Run the streams of a pipeline, or of one dataset, in the foreground, without Airflow."""
+    settings, pipeline = load_settings(), pipeline_named(name)
+    prepare_stream(settings, lambda text: print(f"assay: {text}", file=sys.stderr))
+    only = [] if name == pipeline else ["--only", name]
+    limit = [] if seconds is None else ["--seconds", str(seconds)]
+    command, environment = stream_command(settings, pipeline, *only, *limit)
+    process = subprocess.Popen(  # noqa: S603
+        command, env=environment, cwd=settings.home, start_new_session=True
+    )
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: end_gracefully(process.pid, GRACE_SECONDS))
+    sys.exit(process.wait())
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Say of every stream how it is: lag, last micro-batch, holder, and what goes wrong."""
+    settings = load_settings()
+    told = [(state, health_of(settings, state)) for state in _states(settings)]
+    if as_json:
+        print(json.dumps([_facts(*each) for each in told], indent=1, default=str))
+    else:
+        print_list(COLUMNS, (_row(*each) for each in told))
+
+
+@app.command()
+def tail(
+    dataset: Dataset,
+    errors: Annotated[bool, typer.Option(help="The bad records, with their reasons.")] = False,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+) -> None:
+    """Print the rows of live as they come, one JSON object a line; Ctrl-C ends it."""
+    settings, silver = load_settings(), load_contract("silver", dataset)
+    table = errors_table(silver) if errors else live_table(silver)
+    end = None if seconds is None else time.monotonic() + seconds
+    with psycopg.connect(dsn(settings, "assay_reader"), autocommit=True) as connection:
+        for row in _until(new_rows(connection, table), end):
+            print(json.dumps(row, default=str), flush=True)
+
+
+@app.command()
+def skip(
+    dataset: Dataset,
+    why: Annotated[str, typer.Option(help="The reason, for the books.")],
+) -> None:
+    """Go on behind records that Kafka has lost before the stream could record them."""
+    settings, who = load_settings(), person_at_terminal()
+    with psycopg.connect(dsn(settings, "assay_streamer"), autocommit=True) as connection:
+        print(skip_lost(settings, connection, Stream(dataset, "kafka"), who, why))
+
+
+def pipeline_named(name: str) -> str:
+    """The pipeline of this name, or that takes the files of the dataset of this name."""
+    return name if name in all_pipelines() else pipeline_carrying(name).name
+
+
+def _until(rows: Iterator[dict[str, Any] | None], end: float | None) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        if end is not None and time.monotonic() > end:
+            return
+        if row is not None:
+            yield row
+
+
+def _states(settings: Settings) -> list[StreamState]:
+    with psycopg.connect(dsn(settings, "assay_reader")) as connection:
+        return stream_states(connection)
+
+
+def _lives(state: StreamState) -> bool:
+    return word_for(state, datetime.now(UTC)) in ("running", "waiting")
+
+
+def _facts(state: StreamState, health: Health) -> dict[str, Any]:
+    return {**dataclasses.asdict(state), **dataclasses.asdict(health)}
+
+
+def _row(state: StreamState, health: Health) -> list[object]:
+    seen = state.seen_at.strftime("%Y-%m-%d %H:%M:%S")
+    lag = "" if health.lag is None else health.lag
+    counts = [state.live_records, state.error_records, state.parked]
+    return [state.stream, health.state, lag, *counts, seen, state.error or ""]

@@ -1,0 +1,1 @@
+"""Kafka: where the brokers are, how we log in, and what we ask them for."""

@@ -1,0 +1,25 @@
+"""What leaves live: the rows of slices that are released, in the transaction that releases them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from assay.contracts.load import load_contract
+from assay.ledger.stream_slices import release_slices
+from assay.serving.live import errors_table, live_table
+
+
+def leave_live(connection: psycopg.Connection[Any], batch_id: str) -> None:
+    """Have the slices of a batch be released by it, and no row of them be live any more."""
+    for dataset, slice_ids in release_slices(connection, batch_id).items():
+        contract = load_contract("silver", dataset)
+        for table in (live_table(contract), errors_table(contract)) if contract.serving else ():
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE slice_id = ANY(%s)").format(
+                    sql.Identifier(*table.split("."))
+                ),
+                [slice_ids],
+            )

@@ -1,0 +1,97 @@
+"""The view `live.<table>_now`: of each key the row that would be served if all were released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from assay.contracts.columns import Column
+from assay.contracts.model import Contract
+from assay.ledger.query import fetch_all
+from assay.serving.columns import columns_of
+
+LIVE_SINCE = Column("live_since", "timestamp", nullable=False, description="When it was shown here")
+STATE = Column(
+    "state", nullable=False, description="released (audited), or live: not audited, and may change"
+)
+# Nothing is sorted but what is live, and a key that is asked for is looked up in the indexes.
+NOW = """
+    CREATE OR REPLACE VIEW {view} AS
+    SELECT {columns} FROM (
+        SELECT {released}, NULL::timestamptz AS live_since, 'released'::text AS state
+        FROM {serving} AS served
+        WHERE NOT EXISTS (SELECT FROM {live} AS live WHERE {same_key} AND {live_wins})
+        UNION ALL
+        SELECT {shown}, live_since, 'live'
+        FROM (
+            SELECT DISTINCT ON ({keys}) * FROM {live}
+            ORDER BY {keys}, {version} DESC,
+                     live_since {later}, slice_id {later}, record_number {later}
+        ) AS live
+        WHERE NOT EXISTS (SELECT FROM {serving} AS served WHERE {same_key} AND NOT ({live_wins}))
+    ) AS both_kinds
+"""
+
+
+def show_now(
+    connection: psycopg.Connection[Any],
+    contract: Contract,
+    live: str,
+    view: str,
+    columns: Sequence[Column],
+) -> None:
+    """Make the view, or give it the columns that its tables have gained, behind those it has.
+
+    `live` is the table of live, and `columns` are those that it shares with the served one.
+    """
+    both = columns_of(connection, live) & columns_of(connection, contract.serving)
+    of_rows = [column.name for column in columns if column.name in both]
+    wanted = [*of_rows, LIVE_SINCE.name, STATE.name]
+    shown = _order_of(connection, view)
+    if set(wanted) <= set(shown):
+        return
+    order = [*shown, *(name for name in wanted if name not in shown)]
+    connection.execute(_now(contract, (live, view), of_rows, order))
+
+
+def _now(
+    contract: Contract, names: tuple[str, str], of_rows: list[str], order: list[str]
+) -> sql.Composed:
+    def listed(prefix: str, names: Sequence[str]) -> sql.Composed:
+        return sql.SQL(", ").join(sql.Identifier(prefix, name) for name in names)
+
+    keeps_first = contract.on_equal_version == "conflict"
+    version = sql.Identifier(contract.event_time)
+    wins = sql.SQL(">" if keeps_first else ">=")
+    return sql.SQL(NOW).format(
+        live=_named(names[0]),
+        view=_named(names[1]),
+        serving=_named(contract.serving),
+        keys=sql.SQL(", ").join(map(sql.Identifier, contract.keys)),
+        version=version,
+        later=sql.SQL("ASC" if keeps_first else "DESC"),
+        columns=listed("both_kinds", order),
+        released=listed("served", of_rows),
+        shown=listed("live", of_rows),
+        same_key=sql.SQL(" AND ").join(
+            sql.SQL("live.{0} = served.{0}").format(sql.Identifier(key)) for key in contract.keys
+        ),
+        live_wins=sql.SQL("live.{0} {1} served.{0}").format(version, wins),
+    )
+
+
+def _order_of(connection: psycopg.Connection[Any], view: str) -> list[str]:
+    rows = fetch_all(
+        connection,
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+        view.split("."),
+    )
+    return [name for (name,) in rows]
+
+
+def _named(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split("."))

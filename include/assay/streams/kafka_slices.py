@@ -1,0 +1,170 @@
+"""Slice files: the records of Kafka as they came, written before they are shown.
+
+A micro-batch that is made again overwrites its file with the same records. A file that the books do
+not know is what a kill has left, and maintenance sweeps it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.batch.slices import Slice, StreamSlice
+from assay.intake.header import value_header
+from assay.ledger.streams import Offsets, Ranges
+from assay.settings import Settings
+from assay.storage.addresses import Place
+from assay.storage.files import written_whole
+from assay.storage.objects import put, remove
+from assay.streams.micro_batch import Fails, poison_ranges
+from assay.streams.names import Stream
+from assay.streams.sink import MicroBatch
+
+BYTES = pa.binary()
+SCHEMA = pa.schema(
+    {
+        "value": BYTES,
+        "key": BYTES,
+        "headers": pa.list_(pa.struct({"key": pa.string(), "value": BYTES})),
+        "topic": pa.string(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+)
+ORDER = [("topic", "ascending"), ("partition", "ascending"), ("offset", "ascending")]
+
+
+@dataclass(frozen=True)
+class SliceFiles:
+    """The slice files of one stream in one epoch."""
+
+    settings: Settings
+    stream: Stream
+    epoch: int
+
+    def write(self, rows: pa.Table, number: int, part: str = "") -> StreamSlice:
+        """Write records, which are sorted, as the file of a micro-batch, or of a part of it."""
+        name = f"{self.epoch}-{number:012d}{part}"
+        place = self.stream.slices(self.settings) / f"{name}.parquet"
+        content = io.BytesIO()
+        pq.write_table(rows, content, compression="zstd")
+        _store(place, content.getvalue())
+        source = self.stream.bronze.source
+        values = source.stream.values if source and source.stream else "json"
+        return StreamSlice(
+            dataset=self.stream.dataset,
+            format=f"kafka_{values}",
+            slice_id=f"{self.stream.name}/{name}",
+            path=str(place),
+            source_file=place.name,
+            records=rows.num_rows,
+            size_bytes=content.getbuffer().nbytes,
+            header=value_header(self.stream.bronze) if values == "csv" else [],
+            slice_date=datetime.now(UTC).date().isoformat(),
+            sha256=hashlib.sha256(content.getbuffer()).hexdigest(),
+        )
+
+    def whole(self, rows: pa.Table, number: int, begun: Offsets) -> MicroBatch:
+        """A micro-batch of one slice. `begun` is the first offset of each partition."""
+        return self._batch([(rows, self.write(rows, number))], number, begun)
+
+    def cut(
+        self, rows: pa.Table, batch: MicroBatch, begun: Offsets, fails: Fails
+    ) -> tuple[MicroBatch, dict[str, str]]:
+        """The micro-batch with each record that fails alone in a slice of its own; and why."""
+        trials: list[StreamSlice] = []
+
+        def fails_of(start: int, end: int) -> str:
+            trial = self.write(rows.slice(start, end - start), batch.number, f"-try{len(trials)}")
+            trials.append(trial)
+            return fails([trial])
+
+        try:
+            poison = poison_ranges(0, rows.num_rows, fails_of)
+        finally:
+            for trial in trials:
+                remove(self._place(trial))
+        parts: list[tuple[pa.Table, StreamSlice]] = []
+        parked: dict[str, str] = {}
+        for start, end, why in _ranges(poison, rows.num_rows):
+            part = rows.slice(start, end - start)
+            written = self.write(part, batch.number, f"-{len(parts):03d}")
+            parts.append((part, written))
+            if why:
+                parked[written.slice_id] = why
+        if len(parts) > 1:
+            for each in batch.slices:
+                remove(self._place(each))
+        return self._batch(parts, batch.number, begun), parked
+
+    @property
+    def _folder(self) -> Place:
+        return self.stream.slices(self.settings)
+
+    def _place(self, taken: Slice) -> Place:
+        return self._folder / taken.source_file
+
+    def _batch(
+        self, parts: Sequence[tuple[pa.Table, StreamSlice]], number: int, begun: Offsets
+    ) -> MicroBatch:
+        offsets: dict[str, Ranges] = {}
+        going_on = begun
+        for rows, written in parts:
+            offsets[written.slice_id] = ranges_of(rows, going_on)
+            going_on = advanced(going_on, offsets[written.slice_id])
+        return MicroBatch(number, [written for _, written in parts], offsets, going_on)
+
+
+def in_order(rows: pa.Table) -> pa.Table:
+    """The records in the order in which a slice file has them."""
+    return rows.select(SCHEMA.names).cast(SCHEMA).sort_by(ORDER)
+
+
+def ranges_of(rows: pa.Table, begun: Offsets) -> Ranges:
+    """By partition, the first offset and the one after the last. What Kafka left out between two
+    micro-batches, such as the marks of transactions, is of the later."""
+    found = rows.group_by(["topic", "partition"]).aggregate([("offset", "min"), ("offset", "max")])
+    ranges: dict[str, dict[str, Sequence[int]]] = {}
+    for row in found.to_pylist():
+        topic, partition = row["topic"], str(row["partition"])
+        first = begun.get(topic, {}).get(partition, row["offset_min"])
+        ranges.setdefault(topic, {})[partition] = [first, row["offset_max"] + 1]
+    return ranges
+
+
+def advanced(begun: Offsets, ranges: Ranges) -> dict[str, Mapping[str, int]]:
+    """Where each partition goes on after these ranges."""
+    going_on = {topic: dict(partitions) for topic, partitions in begun.items()}
+    for topic, partitions in ranges.items():
+        for partition, (_, until) in partitions.items():
+            going_on.setdefault(topic, {})[partition] = until
+    return {**going_on}
+
+
+def _ranges(poison: Sequence[tuple[int, int, str]], records: int) -> list[tuple[int, int, str]]:
+    """All records in ranges, of which those of the poison have a reason."""
+    ranges, begin = [], 0
+    for start, end, why in poison:
+        if begin < start:
+            ranges.append((begin, start, ""))
+        ranges.append((start, end, why))
+        begin = end
+    if begin < records:
+        ranges.append((begin, records, ""))
+    return ranges
+
+
+def _store(place: Place, content: bytes) -> None:
+    if not isinstance(place, Path):
+        put(place, content)
+        return
+    with written_whole(place) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,67 @@
+"""How a stream is, for people: whether it runs, and what it has before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from assay.errors import KafkaUnavailableError, StackError
+from assay.intake.take import landing_names
+from assay.kafka.access import kafka_access
+from assay.kafka.admin import offsets
+from assay.ledger.streams import StreamState
+from assay.settings import Settings
+from assay.streams.lists import Lists
+from assay.streams.names import Stream
+
+SILENT_SECONDS = 15.0  # a holder says every second that it lives
+
+
+@dataclass(frozen=True)
+class Health:
+    """`lag` is what is not in Postgres yet: files, or records of Kafka; None if nobody can say."""
+
+    state: str
+    lag: int | None
+
+
+def health_of(settings: Settings, found: StreamState) -> Health:
+    """What a stream of the books is doing now."""
+    lags: dict[str, Callable[[Settings, StreamState], int | None]] = {
+        "files": _files_before,
+        "kafka": _records_before,
+    }
+    return Health(word_for(found, datetime.now(UTC)), lags[found.source](settings, found))
+
+
+def word_for(found: StreamState, now: datetime) -> str:
+    """stopped, failed, silent (was killed, or its machine is), waiting (for what its error says)
+    or running."""
+    if found.stopped_at:
+        return "failed" if found.error else "stopped"
+    if (now - found.seen_at).total_seconds() > SILENT_SECONDS:
+        return "silent"
+    return "waiting" if found.error else "running"
+
+
+def _files_before(settings: Settings, found: StreamState) -> int:
+    stream = Stream(found.dataset, found.source)
+    in_landing = sum(1 for _ in landing_names(settings, found.dataset))
+    return in_landing + Lists(stream.folder(settings) / "lists").slices()
+
+
+def _records_before(settings: Settings, found: StreamState) -> int | None:
+    source = Stream(found.dataset, found.source).bronze.source
+    if source is None or source.stream is None or not settings.uses_kafka:
+        return None
+    begun = found.next_offsets or {}
+    try:
+        access = kafka_access(settings)
+        return sum(
+            held.latest - max(begun.get(topic, {}).get(str(number), 0), held.earliest)
+            for topic in source.stream.topics
+            for number, held in offsets(access, topic).items()
+        )
+    except (OSError, KafkaUnavailableError, StackError):
+        return None

@@ -1,0 +1,45 @@
+"""The program of the streams of a pipeline: stream_bronze.py PIPELINE [--seconds N].
+
+Ends with 0 when it was asked to or its time is over, 3 when a newer holder has taken a stream, 4
+when records of Kafka are lost, and 1 after any other error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from assay.errors import AssayError
+from assay.settings import load_settings
+from assay.streams.names import streams_of
+from spark_jobs.lakehouse.session import session
+from spark_jobs.programs.run_stage import die_with_parent, fail
+from spark_jobs.streams.application import Application
+
+FOR_EVER = 10 * 365 * 86_400.0
+
+
+def main() -> None:
+    """Run the streams until they are to stop."""
+    parser = argparse.ArgumentParser(prog="stream_bronze.py", description=__doc__)
+    parser.add_argument("pipeline", help="name of the pipeline")
+    parser.add_argument("--only", default="", help="the dataset, when it is not all of them")
+    parser.add_argument("--seconds", type=float, default=FOR_EVER, help="when to end by itself")
+    given = parser.parse_args()
+    die_with_parent()
+    settings = load_settings()
+    known = streams_of(settings, given.pipeline)
+    streams = [each for each in known if given.only in ("", each.dataset)]
+    try:
+        with session(f"stream {given.pipeline}", input_bytes=0) as spark:
+            code = Application(spark, settings, given.pipeline).run(streams, given.seconds)
+    except AssayError as error:
+        fail(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a query that was cut off must not hold the process
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The stream of a dataset's topics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.readwriter import DataStreamReader
+
+from assay.errors import KafkaUnavailableError, SettingsError, StreamGapError
+from assay.kafka.access import kafka_access, spark_options
+from assay.kafka.admin import OffsetRange, offsets
+from assay.ledger.streams import Offsets
+from assay.streams.kafka_slices import SCHEMA, SliceFiles, in_order
+from assay.streams.micro_batch import Fails
+from assay.streams.sink import MicroBatch
+from spark_jobs.streams.running import Held, Running
+
+MOST_RECORDS = 20_000  # of a micro-batch
+EARLIEST = -2  # in the words of Spark
+
+
+class KafkaStream(Running):
+    """Records of Kafka, from where the books say, by slice files."""
+
+    def __init__(self, spark: SparkSession, held: Held) -> None:
+        super().__init__(spark, held, self._cut)
+        self.files = SliceFiles(held.settings, self.stream, self.epoch)
+        self.begun: Offsets = held.taken.next_offsets or {}
+        self.access = kafka_access(held.settings)
+        self._rows: pa.Table | None = None
+        source = self.stream.bronze.source
+        if source is None or source.stream is None:
+            raise SettingsError(f"{self.stream.name}: its contract has no source.stream")
+        self.topics = source.stream.topics
+
+    def begin(self) -> None:
+        """Raises StreamGapError when Kafka has lost what the books do not have."""
+        self.refuse_gaps()
+
+    def read(self, reader: DataStreamReader) -> DataFrame:
+        return (
+            reader.format("kafka")
+            .options(**spark_options(self.access))
+            .option("subscribe", ",".join(self.topics))
+            .option("startingOffsets", self._starting_offsets())
+            .option("maxOffsetsPerTrigger", MOST_RECORDS)
+            .option("failOnDataLoss", value=True)
+            .option("includeHeaders", value=True)
+            .load()
+        )
+
+    def record(self, frame: DataFrame, number: int) -> None:
+        """Write the slice file of a micro-batch, and have it recorded."""
+        self._rows = in_order(frame.select(*SCHEMA.names).toArrow())
+        if self._rows.num_rows:
+            batch = self.files.whole(self._rows, number, self.begun)
+            self.recorder.record(batch)
+            self.begun = batch.next_offsets or {}
+
+    def check(self) -> None:
+        """And of a query that has ended, whether for a gap."""
+        super().check()
+        if self.error and not isinstance(self.error, StreamGapError):
+            try:
+                self.refuse_gaps()
+            except StreamGapError as gap:
+                self.error = gap
+            except KafkaUnavailableError as away:
+                self.error = away
+
+    def refuse_gaps(self) -> None:
+        """Raise StreamGapError when the first record to be recorded next is gone."""
+        lost = [
+            words
+            for topic, partitions in self.begun.items()
+            for words in gaps_of(topic, partitions, offsets(self.access, topic))
+        ]
+        if lost:
+            raise StreamGapError(
+                f"{self.stream.name}: {'; '.join(lost)}; nothing more is recorded until somebody"
+                f" goes on behind it: assay stream skip {self.stream.dataset} --why '…'"
+            )
+
+    def leave(self) -> None:
+        """Nothing: what is not recorded is in Kafka."""
+
+    def _cut(self, batch: MicroBatch, fails: Fails) -> tuple[MicroBatch, dict[str, str]]:
+        if self._rows is None:
+            raise RuntimeError("there is no micro-batch")
+        return self.files.cut(self._rows, batch, self.begun, fails)
+
+    def _starting_offsets(self) -> str:
+        """Where the books say; the first that there is of a partition that they do not know."""
+        if not self.begun:
+            return "earliest"
+        begin = {
+            topic: {
+                str(number): self.begun.get(topic, {}).get(str(number), EARLIEST)
+                for number in offsets(self.access, topic)
+            }
+            for topic in self.topics
+        }
+        return json.dumps(begin)
+
+
+def gaps_of(
+    topic: str, begun: Mapping[str, int], there: Mapping[int, OffsetRange]
+) -> Sequence[str]:
+    """What is lost of a topic of which the books go on at `begun`, in words."""
+    lost = []
+    for partition, first in sorted(begun.items(), key=lambda each: int(each[0])):
+        held = there.get(int(partition))
+        name = f"partition {partition} of topic {topic}"
+        if held is None:
+            lost.append(f"{name} is gone, whose next record is {first}")
+        elif held.earliest > first:
+            lost.append(
+                f"records {first} to {held.earliest - 1} of {name} are gone: it begins at"
+                f" {held.earliest}"
+            )
+        elif held.latest < first:
+            lost.append(
+                f"{name} ends at {held.latest}, before {first}, which is next: it was made anew"
+            )
+    return lost

@@ -1,0 +1,172 @@
+"""A stream under way: its query, its threads, and how they end."""
+
+from __future__ import annotations
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock, Thread
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamReader
+
+from assay.batch.slices import Slice
+from assay.errors import FencedError
+from assay.events.event import Oddity
+from assay.events.sinks import emit
+from assay.ledger.streams import Taken, beat, end_stream
+from assay.settings import Settings
+from assay.streams.micro_batch import Cut, Recorder
+from assay.streams.names import Stream
+from assay.streams.outage import Books, StoppedError, is_outage, told, wait
+from assay.streams.sink import Sink
+from spark_jobs.stages.live_rows import LiveRows
+
+TRIGGER = "50 milliseconds"
+BEAT_SECONDS = 1.0
+FEW_RECORDS = 8_000
+FOR_MANY_ROWS = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stream and the epoch in which this process holds it."""
+
+    settings: Settings
+    stream: Stream
+    taken: Taken
+    uri: str
+
+
+class Running(ABC):
+    """One stream; `error` is why it has ended by itself."""
+
+    def __init__(self, spark: SparkSession, held: Held, cut: Cut) -> None:
+        self.spark = spark
+        self.held = held
+        self.stream = held.stream
+        self.epoch = held.taken.epoch
+        self.error: BaseException | None = None
+        self._stop = Event()
+        self._busy = Lock()  # a micro-batch is under way
+        self._books = Books(held.uri, self._stop.is_set)
+        self._threads: list[Thread] = []
+        self._query: StreamingQuery | None = None
+        self.rows = LiveRows(self.stream.dataset)
+        self._compiled = spark.newSession()
+        for setting, value in FOR_MANY_ROWS.items():
+            self._compiled.conf.set(setting, value)
+        self.recorder = Recorder(
+            sink=Sink(self.stream.name, self.epoch, self.stream.silver),
+            books=Books(held.uri, self._stop.is_set),
+            judge=self._judge,
+            cut=cut,
+            is_stopping=self._stop.is_set,
+        )
+
+    def start(self) -> None:
+        """Begin; returns as soon as the query runs."""
+        shutil.rmtree(self._checkpoints, ignore_errors=True)
+        self._keep("beat", self._beat)
+        self.begin()
+        self._query = (
+            self.read(self.spark.readStream)
+            .writeStream.foreachBatch(self._on_batch)
+            .option("checkpointLocation", str(self._checkpoints / str(self.epoch)))
+            .queryName(f"{self.stream.name} {self.epoch}")
+            .trigger(processingTime=TRIGGER)
+            .start()
+        )
+
+    @property
+    def _checkpoints(self) -> Path:
+        """Where Spark keeps its own log; nothing is read from it, for the books know better."""
+        return self.held.settings.home / "tmp" / "streams" / self.stream.name
+
+    def _judge(self, slices: Sequence[Slice]) -> pa.Table:
+        """The judged records; of many, by code that is compiled, which few are done before."""
+        many = sum(each.records for each in slices) > FEW_RECORDS
+        return self.rows.judge(self._compiled if many else self.spark, slices)
+
+    @abstractmethod
+    def begin(self) -> None:
+        """What has to be so before the query starts."""
+
+    @abstractmethod
+    def read(self, reader: DataStreamReader) -> DataFrame:
+        """The source of the query."""
+
+    @abstractmethod
+    def record(self, frame: DataFrame, number: int) -> None:
+        """Bring a micro-batch into Postgres."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """What is left to do when nothing runs any more."""
+
+    def check(self) -> None:
+        """Notice that the query has ended by itself."""
+        query = self._query
+        if query and not query.isActive and not self.error and not self._stop.is_set():
+            self.error = query.exception() or RuntimeError(f"{self.stream.name}: the query ended")
+
+    def end(self) -> None:
+        """Let the micro-batch that is under way end, and then the stream."""
+        self._stop.set()
+        with self._busy:
+            if self._query:
+                self._query.stop()
+        for thread in self._threads:
+            thread.join()
+        try:
+            self.leave()
+            error = None if self.error is None else told(self.error)
+            end_stream(self._books.connection(), self.stream.name, self.epoch, error)
+        except FencedError:
+            return  # somebody goes on
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            emit(Oddity(f"{self.stream.name}: ended without a word to the books: {told(error)}"))
+        finally:
+            shutil.rmtree(self._checkpoints / str(self.epoch), ignore_errors=True)
+
+    def _on_batch(self, frame: DataFrame, number: int) -> None:
+        with self._busy:
+            if self._stop.is_set() or self.error:
+                return  # nothing is recorded, so the next start begins with it
+            try:
+                self.record(frame, number)
+            except StoppedError:
+                return
+            except BaseException as error:
+                self.error = error
+                raise
+
+    def _beat(self) -> None:
+        name, epoch = self.stream.name, self.epoch
+        while True:
+            self._books.ask(lambda connection: beat(connection, name, epoch))
+            wait(BEAT_SECONDS, self._stop.is_set)
+
+    def _keep(self, name: str, work: Callable[[], None]) -> None:
+        """Have a thread work until the stream stops."""
+
+        def run() -> None:
+            try:
+                work()
+            except StoppedError:
+                return
+            except BaseException as error:  # noqa: BLE001  # the stream ends with it
+                self.error = self.error or error
+
+        thread = Thread(target=run, name=f"{name} {self.stream.name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
