@@ -94,7 +94,6 @@ ROOMS: dict[str, set[str]] = {
     "airflow_ui": set(),
     "home": {"storage"},
     "kafka": {"home", "storage"},
-    "generate": {"contracts", "storage"},
     "produce": {"generate", "kafka", "storage"},
     "airflow_client": {"airflow_ui", "home"},
     "spark_runtime": {"home", "storage"},

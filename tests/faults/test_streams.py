@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e]
 TOPIC = "ecommerce_events"
 FILES, EVENTS = 150, 20
+PAUSE = 0.4  # between two deliveries, so that they last as long as the kills
 CHANCE = random.Random(17)  # noqa: S311  # no secret
 
 
@@ -90,10 +91,10 @@ def delete_records(broker: Broker, *, before: int) -> None:
 
 
 def deliver_files(streams: Streams) -> list[str]:
-    """Files a tenth of a second apart; returns the ids of their events."""
+    """Files one after the other; returns the ids of their events."""
     for number in range(FILES):
         streams.land(f"events_2026-01-05_{number:04d}.csv", events(number * EVENTS, EVENTS))
-        time.sleep(0.1)
+        time.sleep(PAUSE)
     return [f"e{n:08d}" for n in range(FILES * EVENTS)]
 
 
@@ -104,7 +105,7 @@ def deliver_records(broker: Broker) -> list[str]:
         producer.produce(TOPIC, event(number).encode(), partition=number % 2)
         if number % EVENTS == 0:
             producer.flush(30)
-            time.sleep(0.05)
+            time.sleep(PAUSE)
     assert producer.flush(30) == 0
     return [f"e{n:08d}" for n in range(FILES * EVENTS)]
 
@@ -139,6 +140,7 @@ def test_no_kill_loses_or_doubles_an_event(source: str, request: pytest.FixtureR
     process = streams.start()
     wanted = [f"e{n:08d}" for n in range(FILES * EVENTS)]
     streams.wait_until(lambda: len(streams.live_ids()) >= len(wanted))
+    streams.wait_until(lambda: "started, epoch" in streams.logs[-1].read_text())
     streams.driver(process).send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     assert streams.live_ids() == wanted

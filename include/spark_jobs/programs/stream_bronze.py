@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+from threading import Event
 
 from assay.errors import AssayError
 from assay.settings import load_settings
@@ -28,12 +30,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=FOR_EVER, help="when to end by itself")
     given = parser.parse_args()
     die_with_parent()
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # also while Spark is starting
+        signal.signal(number, lambda *_: stop.set())
     settings = load_settings()
     known = streams_of(settings, given.pipeline)
     streams = [each for each in known if given.only in ("", each.dataset)]
     try:
         with session(f"stream {given.pipeline}", input_bytes=0) as spark:
-            code = Application(spark, settings, given.pipeline).run(streams, given.seconds)
+            code = Application(spark, settings, given.pipeline, stop).run(streams, given.seconds)
     except AssayError as error:
         fail(error)
     sys.stdout.flush()

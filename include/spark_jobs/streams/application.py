@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import time
 from collections import Counter
@@ -35,11 +34,11 @@ MOST_RESTARTS, RESTART_SECONDS, GAP_SECONDS = 5, 3.0, 30.0  # of one stream
 class Application:
     """The streams of a pipeline, until a signal, its stop file or the end of its time."""
 
-    def __init__(self, spark: SparkSession, settings: Settings, pipeline: str) -> None:
+    def __init__(self, spark: SparkSession, settings: Settings, pipeline: str, stop: Event) -> None:
         self.spark = spark
         self.settings = settings
         self.stop_file: Path = stop_file(settings, pipeline)
-        self.stop = Event()
+        self.stop = stop
         self.uri = os.environ.get(URI) or dsn(settings, "assay_streamer")
         self.running: list[Running] = []
         self.due: dict[Stream, float] = {}  # those that have ended, and when they start anew
@@ -49,8 +48,6 @@ class Application:
     def run(self, streams: Sequence[Stream], seconds: float) -> int:
         """Returns the exit code of the process."""
         self.stop_file.unlink(missing_ok=True)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop.set())
         try:
             for stream in streams:
                 self._start(stream)
