@@ -18,6 +18,7 @@ from assay.bench.workbench import AGED, Workbench
 from assay.errors import StackError
 from assay.home.dsn import dsn
 from assay.spark_runtime.streaming import end_gracefully, stream_command
+from assay_stack.supervisor import migrate_warehouse
 
 PIPELINE = "ecommerce_events"
 HEADER = "event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
@@ -66,6 +67,7 @@ def measure_stream(bench: Workbench) -> PartResult:
     """A steady flow of files at two rates, then files that wait all at once."""
     bench.prepare_spark()
     bench.start_postgres()
+    migrate_warehouse(bench.settings, bench.say)
     feed = Feed(Path(bench.settings.landing) / PIPELINE)
     uri = dsn(bench.settings, "assay_reader")
     with _running(bench), psycopg.connect(uri, autocommit=True) as reader:

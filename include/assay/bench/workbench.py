@@ -106,6 +106,7 @@ class Workbench:
     def link(self, settings: Settings, shared: Path) -> None:
         link = settings.home / shared.name
         if not link.is_symlink():
+            shutil.rmtree(link, ignore_errors=True)  # a part without Spark may have made its own
             link.symlink_to(shared.resolve())
 
     @property
