@@ -6,14 +6,17 @@ SIZE = $(if $(FILES),--files $(FILES)) $(if $(ROWS),--rows $(ROWS))
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE = $(TOOL) uv -- pip compile --universal --python-version 3.11 --generate-hashes --no-header -q
 
+ifeq ($(STREAM),kafka)
+export ASSAY_KAFKA ?= yes
+endif
 .DEFAULT_GOAL := help
 .PHONY: help demo up down status doctor url generate test test-long check fix docs bench golden lock
 .PHONY: hooks audit ports image compose-up compose-down
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-demo: ## From nothing to a published release (FILES=200 ROWS=10000 for the full load)
-	$(ASSAY) demo $(SIZE)
+demo: ## From nothing to a published release (FILES=200 ROWS=10000 for the full load; STREAM=kafka)
+	$(ASSAY) demo $(SIZE) $(if $(STREAM),--stream $(STREAM))
 up: ## Start Postgres and Airflow, and leave them running
 	$(ASSAY) up
 down: ## Stop everything that was started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from enum import StrEnum
 from math import inf
 from typing import Annotated, Any
 
@@ -15,9 +16,22 @@ from assay.batch.states import EMPTY
 from assay.cli.progress import saying, watch_tasks
 from assay.errors import AssayError, SettingsError
 from assay.generate.samples import deliver_samples, sample_sets
+from assay.ledger.streams import StreamSource
 from assay.ledger.views.batches import BatchReport
 from assay.operations.runs import FollowedRuns, explain_failure, run_everything, run_pipeline
-from assay.settings import load_settings
+from assay.settings import Settings, load_settings
+from assay.words import Say
+
+STREAMED, RATE, SECONDS, WARM_UP = "ecommerce_events", 100, 30, 15
+
+
+class Streamed(StrEnum):
+    """What the demo ends with."""
+
+    files = "files"
+    kafka = "kafka"
+    no = "no"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 LABEL_WIDTH, BATCH_WIDTH = 34, 13  # of the summary, borders included
@@ -32,15 +46,20 @@ def register(app: typer.Typer) -> None:
 def demo(
     files: Annotated[int, typer.Option(help="Number of files of trades.")] = 12,
     rows: Annotated[int, typer.Option(help="Records of each of these files.")] = 2_000,
+    stream: Annotated[
+        Streamed, typer.Option(help="Half a minute of events at the end, by files or by Kafka.")
+    ] = Streamed.files,
     as_json: AsJson = False,
 ) -> None:
-    """From nothing to published releases, audited; the stack stays up afterwards."""
+    """From nothing to published releases, and a stream, audited; the stack stays up afterwards."""
     from assay.cli.generate import reporting
     from assay.cli.stack import say, url
     from assay.cli.verify import conclude_audit, run_audit
     from assay_stack.supervisor import up
 
     settings = load_settings()
+    if stream is Streamed.kafka and not settings.uses_kafka:
+        raise SettingsError("--stream kafka: there is no broker; set ASSAY_KAFKA=yes")
     console = Console(stderr=as_json, highlight=False)
     if not settings.runs_elsewhere:
         up(settings, say)
@@ -49,9 +68,25 @@ def demo(
     with watch_tasks(console) as watch:
         followed = run_everything(settings, watch)
     _conclude(followed, console, as_json=as_json)
+    if stream is not Streamed.no and not settings.runs_elsewhere:
+        source: StreamSource = "kafka" if stream is Streamed.kafka else "files"
+        console.print(_stream(settings, source, say))
     if not as_json:
         url()
     console.print(conclude_audit(run_audit(settings)), soft_wrap=True)
+
+
+def _stream(settings: Settings, source: StreamSource, say: Say) -> str:
+    from assay.operations.stream_trial import Trial, try_stream
+
+    trial = Trial(STREAMED, source, RATE, SECONDS, WARM_UP)
+    say(f"starting the stream {trial.name}: {RATE} events a second, {SECONDS} seconds of them")
+    took = try_stream(settings, trial, say)
+    p50, p95 = took.percentile(0.5), took.percentile(0.95)
+    return (
+        f"{trial.name}: {took.seen:,} of {took.expected:,} events in Postgres;"
+        f" from their making p50 {p50:.2f} s, p95 {p95:.2f} s"
+    )
 
 
 def trigger(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from assay.batch.slices import FileSlice, Slice, StreamSlice
@@ -59,6 +60,12 @@ def known_content(connection: Connection, dataset: str, slice_ids: Iterable[str]
     """Those of the contents that a stream has recorded, or a live batch has accepted."""
     rows = fetch_all(connection, KNOWN, {"dataset": dataset, "ids": list(slice_ids)})
     return {slice_id for (slice_id,) in rows}
+
+
+def recorded_times(connection: Connection, dataset: str) -> dict[str, datetime]:
+    """When each slice of the dataset was recorded, which is the last act of its transaction."""
+    query = "SELECT slice_id, recorded_at FROM ops.stream_slice WHERE dataset = %s"
+    return dict(fetch_all(connection, query, [dataset]))
 
 
 def unclaimed(connection: Connection, dataset: str) -> list[Slice]:
