@@ -22,6 +22,7 @@ from assay.verify.logs import check_fencing, check_logs
 from assay.verify.offsets import check_offsets
 from assay.verify.places import check_places
 from assay.verify.proofs import check_gates, check_readability
+from assay.verify.receipts import check_receipts
 from assay.verify.report import Check
 from assay.verify.rounding import add_rounding
 from assay.verify.rows import check_duplicates, check_versions
@@ -43,6 +44,7 @@ CHECKS: dict[str, Callable[[Evidence, Check], None]] = {
     "I13": check_logs,
     "I14": check_slices,
     "I15": check_offsets,
+    "I16": check_receipts,
 }
 MEMORY = "2GB"  # beyond it, DuckDB goes to the scratch folder
 MOVED_BY = ("dataset", "row_id", "from_batch", "to_batch", "how")

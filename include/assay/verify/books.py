@@ -31,6 +31,9 @@ QUERIES = {
     "rollbacks": "SELECT rollback_id, pipeline FROM ops.rollback",
     "streams": "SELECT * FROM ops.stream",
     "slices": "SELECT * FROM ops.stream_slice ORDER BY recorded_at, slice_id",
+    "receipts": "SELECT dataset, slice_id, file_name, count(*) AS receipts,"
+    " sum(records)::bigint AS records, min(first_record) AS first_record,"
+    " max(last_record) AS last_record FROM ops.receipt GROUP BY 1, 2, 3 ORDER BY 3",
     "adoptions": "SELECT table_name, max(version) AS version FROM ops.adoption GROUP BY 1",
 }
 
@@ -51,6 +54,7 @@ class Books:
     rollbacks: dict[str, str]
     streams: dict[str, Row]
     slices: list[Row]
+    receipts: list[Row]  # of each file of the gateway
     snapshot: str
 
     @cached_property
@@ -143,5 +147,6 @@ def read_books(connection: psycopg.Connection[Any]) -> Books:
         rollbacks={row["rollback_id"]: row["pipeline"] for row in rows["rollbacks"]},
         streams={row["stream"]: row for row in rows["streams"]},
         slices=rows["slices"],
+        receipts=rows["receipts"],
         snapshot=snapshot,
     )

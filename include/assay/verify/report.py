@@ -44,6 +44,7 @@ TITLES = {
     "I13": "log integrity",
     "I14": "every slice once",
     "I15": "offsets without a gap",
+    "I16": "receipts kept",
 }
 
 
