@@ -114,7 +114,11 @@ def test_another_user_of_the_machine_can_reach_neither_token_nor_host(warm: Warm
     for folder in (settings.home, settings.home / "run"):
         folder.chmod(0o755)
     tries = f"""
-import socket
+import os, pwd, socket
+nobody = pwd.getpwnam("nobody")
+os.setgroups([])
+os.setgid(nobody.pw_gid)
+os.setuid(nobody.pw_uid)  # here, since the interpreter may lie where nobody can enter
 for attempt in (
     lambda: open({str(settings.secrets)!r}),
     lambda: socket.socket(socket.AF_UNIX).connect({str(clients_socket(settings))!r}),
@@ -126,5 +130,5 @@ for attempt in (
         print("refused")
 """
     command = [sys.executable, "-I", "-c", tries]
-    done = subprocess.run(command, user="nobody", capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["refused"] * 3, done.stderr
