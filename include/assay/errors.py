@@ -48,6 +48,10 @@ class KafkaUnavailableError(AssayError):
     """No broker answers, or it refuses us; the text names its address, the cause and the remedy."""
 
 
+class TopicMissingError(KafkaUnavailableError):
+    """Brokers answer, and have no topic of that name yet; the text names it and the remedy."""
+
+
 class GatewayRefusedError(AssayError):
     """The HTTP gateway does not take events that we send; the text names address and answer."""
 

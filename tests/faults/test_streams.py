@@ -98,14 +98,14 @@ def deliver_files(streams: Streams) -> list[str]:
     return [f"e{n:08d}" for n in range(FILES * EVENTS)]
 
 
-def deliver_records(broker: Broker) -> list[str]:
+def deliver_records(broker: Broker, pause: float = PAUSE) -> list[str]:
     """Records to both partitions, some at a time; returns the ids of their events."""
     producer = Producer({**client_options(broker.access), "acks": "all"})
     for number in range(FILES * EVENTS):
         producer.produce(TOPIC, event(number).encode(), partition=number % 2)
         if number % EVENTS == 0:
             producer.flush(30)
-            time.sleep(PAUSE)
+            time.sleep(pause)
     assert producer.flush(30) == 0
     return [f"e{n:08d}" for n in range(FILES * EVENTS)]
 
@@ -182,11 +182,18 @@ def test_a_stream_waits_for_postgres_and_catches_up(own_server: OwnServer) -> No
 
 
 @pytest.mark.long
-def test_lost_records_stop_the_stream_until_they_are_skipped(
+def test_a_stream_waits_for_its_topic_and_stops_where_records_are_lost(
     of_kafka: Streams, broker: Broker, database: Database
 ) -> None:
-    deliver_records(broker)
+    delete_topics(broker.access, [TOPIC])
     process = of_kafka.start("--seconds", "300")
+    of_kafka.wait_until(
+        lambda: of_kafka.ask(
+            "SELECT FROM ops.stream WHERE epoch > 1 AND error LIKE %s", f"%no topic {TOPIC} yet%"
+        )
+    )
+    ensure_topic(broker.access, TOPIC, 2)
+    deliver_records(broker, pause=0)
     of_kafka.wait_until(lambda: len(of_kafka.live_ids()) == FILES * EVENTS)
     of_kafka.driver(process).send_signal(signal.SIGTERM)
     assert process.wait(60) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +12,10 @@ from pyspark.sql import functions as F
 
 from assay.contracts.load import load_contract
 from builders.batches import take
+from builders.streams import events as events_text
 from corpus.json_files import JsonCases
 from corpus.parquet_files import ParquetCases, as_parquet
-from spark_jobs.lakehouse.accepted_files import read_files
+from spark_jobs.lakehouse.accepted_files import FILES_OF_TASK, read_files
 
 RETURNS = load_contract("bronze", "product_returns")
 JSON, PARQUET = JsonCases("product_returns"), ParquetCases("product_returns")
@@ -36,6 +38,25 @@ def test_json_files_with_fields_of_their_own_are_read_as_one(
     unknown = rows.select(F.explode(F.map_keys("unknown_columns"))).collect()
     assert {name for (name,) in unknown} == {f"promo_{number}" for number in range(40)}
     assert rows.where("customer_id IS NULL").count() == 20
+
+
+def test_no_task_reads_more_files_than_its_heap_has_room_for(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    events = load_contract("bronze", "ecommerce_events")
+    path = tmp_path / "events_2026-01-05_1.csv"
+    path.write_text(events_text(0, 2))
+    taken = take(tmp_path, path, events.name)
+    files = []
+    for number in range(4 * FILES_OF_TASK + 1):
+        copy = Path(taken.path).with_name(f"{number}.csv")
+        copy.hardlink_to(taken.path)
+        files.append(replace(taken, slice_id=str(number), path=str(copy)))
+    rows = read_files(spark, files, events, "batch")
+    assert rows.rdd.getNumPartitions() == 5
+    found = rows.groupBy("file_id").count().collect()
+    assert len(found) == len(files)
+    assert {each["count"] for each in found} == {2}
 
 
 def test_values_of_parquet_are_spelt_as_they_were_delivered(

@@ -2,126 +2,117 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import psycopg
 
 from assay.bench.figures import PartResult, Ratio
-from assay.bench.workbench import AGED, Workbench
-from assay.errors import StackError
+from assay.bench.workbench import Workbench
+from assay.contracts.load import load_contract
 from assay.home.dsn import dsn
-from assay.spark_runtime.streaming import end_gracefully, stream_command
+from assay.kafka.access import kafka_access
+from assay.kafka.admin import wait_for_broker
+from assay.ledger.streams import StreamSource
+from assay.operations.stream_trial import Trial, feed, running_stream
+from assay.settings import Settings
+from assay.streams.latency import measure_latency
+from assay_stack.kafka import KAFKA, prepare_kafka
+from assay_stack.programs import start_program
 from assay_stack.supervisor import migrate_warehouse
 
-PIPELINE = "ecommerce_events"
-HEADER = "event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
-RATES = {100: 1.2, 5_000: 1.0}  # events a second → seconds that 95 of 100 may take
-FILES_A_SECOND, WARM_SECONDS, SECONDS = 4, 20, 30
-BACKLOG, BACKLOG_RATE, IN_FILE = 200_000, 18_000.0, 1_250
-BOOT_SECONDS = 300.0
-# What stamps a row is its insertion; the transaction ends some milliseconds later.
-TOOK = """
-    SELECT extract(epoch FROM live_since - event_time)::float FROM live.ecommerce_event
-    WHERE event_time >= %s ORDER BY 1
-"""
-SHOWN = "SELECT count(*) FROM live.ecommerce_event"
+DATASET = "ecommerce_events"
+SLOW, QUICK, SHARE = 100, 5_000, 0.95
+WARM_SECONDS, SLOW_SECONDS, QUICK_SECONDS, LAST_SECONDS = 3, 5, 120, 20
+BACKLOG, BACKLOG_GOAL, BROKER_SECONDS = 200_000, 18_000.0, 60.0
+BACKLOG_PIECES = 20
 
 
-class Feed:
-    """Files of events of which each is stamped with the moment of its making."""
+@dataclass(frozen=True)
+class Goals:
+    """Seconds that 95 of 100 events may take, at the slow and at the quick rate."""
 
-    def __init__(self, landing: Path) -> None:
-        self.landing = landing
-        self.made = 0
-        landing.mkdir(parents=True, exist_ok=True)
+    slow: float
+    quick: float
 
-    def run(self, rate: int, seconds: float) -> None:
-        due = time.monotonic()
-        end = due + seconds
-        while time.monotonic() < end:
-            self.land(rate // FILES_A_SECOND)
-            due += 1 / FILES_A_SECOND
-            time.sleep(max(0.0, due - time.monotonic()))
 
-    def land(self, events: int) -> None:
-        """One file, which looks as if it had come a minute ago, so that it need not rest."""
-        now = datetime.now(UTC).isoformat()
-        numbers = range(self.made, self.made + events)
-        lines = [f"e{n:09d},{now},view,{1 + n % 50},thing,9.99,{1 + n % 7},s\n" for n in numbers]
-        self.made += events
-        hidden = self.landing / f".{self.made:09d}.csv"
-        hidden.write_text(HEADER + "".join(lines))
-        came = time.time() - AGED
-        os.utime(hidden, (came, came))
-        hidden.rename(self.landing / f"{self.made:09d}.csv")
+GOALS: dict[StreamSource, Goals] = {"files": Goals(1.2, 1.0), "kafka": Goals(0.8, 0.8)}
 
 
 def measure_stream(bench: Workbench) -> PartResult:
-    """A steady flow of files at two rates, then files that wait all at once."""
-    bench.prepare_spark()
-    bench.start_postgres()
-    migrate_warehouse(bench.settings, bench.say)
-    feed = Feed(Path(bench.settings.landing) / PIPELINE)
-    uri = dsn(bench.settings, "assay_reader")
-    with _running(bench), psycopg.connect(uri, autocommit=True) as reader:
-        began = time.monotonic()
-        feed.land(1)
-        _wait(reader, feed.made)
-        boot = time.monotonic() - began
-        feed.run(min(RATES), WARM_SECONDS)
-        ratios = [_at(reader, feed, rate, goal) for rate, goal in RATES.items()]
-        _wait(reader, feed.made)
-        ratios.append(_backlog(reader, feed))
-    return PartResult("stream", ratios=ratios, notes=[f"first row after {boot:.1f} s"])
-
-
-def _at(reader: psycopg.Connection[Any], feed: Feed, rate: int, goal: float) -> Ratio:
-    since = datetime.now(UTC)
-    feed.run(rate, SECONDS)
-    _wait(reader, feed.made)
-    took = [seconds for (seconds,) in reader.execute(TOOK, [since]).fetchall()]
-    p50, p95 = (took[int(share * (len(took) - 1))] for share in (0.5, 0.95))
-    name = f"files, {rate:,} events/s: p95 against its goal (p50 {p50:.2f} s, p95 {p95:.2f} s)"
-    return Ratio(name, [p95], [goal], 1.0)
-
-
-def _backlog(reader: psycopg.Connection[Any], feed: Feed) -> Ratio:
-    began = time.monotonic()
-    for _ in range(BACKLOG // IN_FILE):
-        feed.land(IN_FILE)
-    _wait(reader, feed.made)
-    seconds = time.monotonic() - began
-    name = f"files, a backlog of {BACKLOG:,}: {BACKLOG / seconds:,.0f} events/s"
-    return Ratio(name, [seconds], [BACKLOG / BACKLOG_RATE], 1.0)
-
-
-def _wait(reader: psycopg.Connection[Any], events: int) -> None:
-    deadline = time.monotonic() + BOOT_SECONDS
-    while reader.execute(SHOWN).fetchall()[0][0] < events:
-        if time.monotonic() > deadline:
-            raise StackError(f"the stream did not show {events:,} events in {BOOT_SECONDS:.0f} s")
-        time.sleep(0.05)
+    """Of files and of Kafka: a steady flow at two rates, then events that wait all at once."""
+    ratios, notes = [], []
+    with streams_of_bench(bench) as settings:
+        for source, goals in GOALS.items():
+            began = time.monotonic()
+            with running_stream(settings, DATASET, source, bench.say) as process:
+                feed(settings, Trial(DATASET, source, 1, 1, 0), process)
+                notes.append(f"{source}: first row after {time.monotonic() - began:.1f} s")
+                run = Run(bench, settings, source, process)
+                run.at(SLOW, WARM_SECONDS, 0)
+                ratios.append(run.at(SLOW, SLOW_SECONDS, goals.slow))
+                ratios.append(run.at(QUICK, QUICK_SECONDS, goals.quick))
+                ratios.append(run.lag())
+                ratios.append(run.backlog())
+    return PartResult("stream", ratios=ratios, notes=notes)
 
 
 @contextmanager
-def _running(bench: Workbench) -> Iterator[None]:
-    command, environment = stream_command(bench.settings, PIPELINE)
-    environment = {**environment, "ASSAY_HOME": str(bench.settings.home)}
-    bench.settings.logs.mkdir(parents=True, exist_ok=True)
-    with (bench.settings.logs / "stream.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
-            command, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+def streams_of_bench(bench: Workbench) -> Iterator[Settings]:
+    """The bench's own Postgres and broker, with the tables of streams."""
+    kept, bench.settings = bench.settings, dataclasses.replace(bench.settings, own_broker=True)
+    bench.stop()  # whoever runs already knows no broker
     try:
-        yield
+        bench.prepare_spark()
+        prepare_kafka(dataclasses.replace(bench.base, own_broker=True), bench.say)
+        bench.start_postgres()
+        migrate_warehouse(bench.settings, bench.say)
+        start_program(bench.settings, KAFKA)
+        wait_for_broker(kafka_access(bench.settings), BROKER_SECONDS)
+        yield bench.settings
     finally:
-        if not end_gracefully(process.pid, 30):
-            process.kill()
-        process.wait()
+        bench.stop()
+        bench.settings = kept
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is measured of one source while its stream runs."""
+
+    bench: Workbench
+    settings: Settings
+    source: StreamSource
+    process: subprocess.Popen[bytes]
+
+    def at(self, rate: int, seconds: int, goal: float) -> Ratio:
+        """The latency of events at a steady pace."""
+        trial = Trial(DATASET, self.source, rate, seconds, 0)
+        took = feed(self.settings, trial, self.process)
+        p50, p95 = took.percentile(0.5), took.percentile(SHARE)
+        name = f"{self.source}, {rate:,} events/s for {seconds} s: p50 {p50:.2f} s, p95 {p95:.2f} s"
+        self.bench.say(name)
+        return Ratio(name, [p95], [goal or p95], 1.0 if goal else None)
+
+    def lag(self) -> Ratio:
+        """Of the last run: whether its last minute took longer than the whole."""
+        trial = Trial(DATASET, self.source, QUICK, QUICK_SECONDS, 0)
+        silver = load_contract("silver", DATASET)
+        with psycopg.connect(dsn(self.settings, "assay_reader")) as reader:
+            whole, last = (
+                measure_latency(reader, silver, trial.truth(self.settings), after=after)
+                for after in (0, (QUICK_SECONDS - LAST_SECONDS) * QUICK)
+            )
+        name = f"{self.source}, {QUICK:,} events/s: p95 of the last minute / of the whole"
+        return Ratio(name, [last.percentile(SHARE)], [whole.percentile(SHARE)], 1.2)
+
+    def backlog(self) -> Ratio:
+        """Events that are made as quickly as they can be, and what it takes to have them all."""
+        trial = Trial(DATASET, self.source, BACKLOG // BACKLOG_PIECES, BACKLOG_PIECES, 0)
+        took = feed(self.settings, dataclasses.replace(trial, at_once=True), self.process)
+        name = f"{self.source}, a backlog of {BACKLOG:,}: {took.seen / took.span:,.0f} events/s"
+        self.bench.say(name)
+        return Ratio(name, [took.span], [took.seen / BACKLOG_GOAL], 1.0)

@@ -22,6 +22,7 @@ from assay.generate.recipes import recipe_of
 from assay.home.dsn import dsn
 from assay.ledger.streams import StreamSource, stream_states
 from assay.produce.landing import Landing
+from assay.produce.pace import SHORTEST, Pace
 from assay.produce.run import produce
 from assay.produce.targets import Target
 from assay.settings import Settings
@@ -30,6 +31,7 @@ from assay.streams.latency import Latency, measure_latency
 from assay.words import Say
 
 START_SECONDS, CATCH_UP_SECONDS, GRACE_SECONDS, LOOK_SECONDS = 180.0, 120.0, 60.0, 0.2
+AT_ONCE = 1_000_000_000  # events a second
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,15 @@ class Trial:
     rate: int
     seconds: int
     warm_up: int
+    at_once: bool = False  # made as quickly as they can be
 
     @property
     def name(self) -> str:
         return f"{self.dataset}.{self.source}"
+
+    def truth(self, settings: Settings) -> Path:
+        """Where what was sent is told."""
+        return settings.home / "truth" / f"{self.name}.jsonl"
 
 
 def try_stream(settings: Settings, trial: Trial, say: Say) -> Latency:
@@ -90,7 +97,7 @@ def running_stream(
 
 def feed(settings: Settings, trial: Trial, process: subprocess.Popen[bytes]) -> Latency:
     """Make the events of a trial, and wait until every good one was seen."""
-    recipe, truth = recipe_of(trial.dataset), settings.home / "truth" / f"{trial.name}.jsonl"
+    recipe, truth = recipe_of(trial.dataset), trial.truth(settings)
     options = recipe.options(
         settings.home / "landing",
         files=trial.warm_up + trial.seconds,
@@ -99,7 +106,9 @@ def feed(settings: Settings, trial: Trial, process: subprocess.Popen[bytes]) -> 
         start=datetime.now(UTC).date() - timedelta(days=1),
         days=1,
     )
-    produce(recipe, options, _target(settings, trial), truth)
+    target = _target(settings, trial)
+    pace = Pace(AT_ONCE, options.records, SHORTEST) if trial.at_once else None
+    produce(recipe, options, target, truth, pace=pace)
     return _wait_until_seen(settings, trial, truth, process)
 
 

@@ -23,6 +23,7 @@ class Pace:
     sleep: Callable[[float], None] = time.sleep
     started: float = field(init=False)
     most_behind: float = field(default=0.0, init=False)
+    turn: int = field(default=0, init=False)  # intervals that had passed at the last hand-over
 
     def __post_init__(self) -> None:
         self.start()
@@ -36,11 +37,17 @@ class Pace:
         return min(self.total, int((self.clock() - self.started) * self.rate))
 
     def wait(self, done: int) -> int:
-        """Sleep until more than `done` events are due; returns how many are due then."""
-        while (due := self.due()) <= done:
-            passed = self.clock() - self.started
+        """Sleep until more than `done` events are due; returns how many are due then.
+
+        What became due while the last ones were handed over waits for the next interval.
+        """
+        while True:
+            due, passed = self.due(), self.clock() - self.started
+            turn, whole = int(passed / self.interval), self.rate * self.interval
+            if due > done and (turn > self.turn or due - done >= whole):
+                break
             # What is left of an interval may be less than a clock can tell.
             self.sleep(max(SHORTEST, self.interval - passed % self.interval))
-        late = self.clock() - self.started - self.interval - (done + 1) / self.rate
-        self.most_behind = max(self.most_behind, late)
+        self.turn = turn
+        self.most_behind = max(self.most_behind, passed - self.interval - (done + 1) / self.rate)
         return due

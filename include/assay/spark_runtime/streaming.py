@@ -37,8 +37,9 @@ CONF = {
     "spark.scheduler.mode": "FAIR",
 }
 MEANINGS = {
-    3: "a newer holder has taken one of its streams",
+    3: "its heap is full; raise ASSAY_STREAM_MEMORY",
     4: "records of Kafka are lost; see `assay stream status`",
+    5: "a newer holder has taken one of its streams",
 }
 
 
@@ -67,7 +68,12 @@ def launch_stream(settings: Settings, pipeline: str) -> SparkLaunch:
         driver_memory=settings.stream_memory,
     )
     job = launch(own, lock=f"stream_{pipeline}", holder=f"streams of {pipeline}")
-    return replace(job, conf={**job.conf, **CONF, **_kafka_conf(settings)})
+    broker = {"ASSAY_KAFKA": "yes"} if settings.own_broker else {}
+    return replace(
+        job,
+        conf={**job.conf, **CONF, **_kafka_conf(settings)},
+        environment={**job.environment, **broker},
+    )
 
 
 def _kafka_conf(settings: Settings) -> dict[str, str]:

@@ -29,10 +29,14 @@ GOOD = ("new", "updated", "duplicate", "superseded")
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds of the events that were seen; `expected` are those with a good record."""
+    """Seconds of the events that were seen; `expected` are those with a good record.
+
+    `span` are the seconds from the making of the first event until the last was seen.
+    """
 
     expected: int
     seconds: Sequence[float]  # sorted
+    span: float = 0.0
 
     @property
     def seen(self) -> int:
@@ -63,7 +67,8 @@ def measure_latency(
         moment = recorded[slice_id].timestamp()
         seen[name] = min(moment, seen.get(name, moment))
     took = sorted(seen[name] - moment for name, moment in made.items() if name in seen)
-    return Latency(len(made), took)
+    span = max(seen[name] for name in made if name in seen) - min(made.values()) if took else 0.0
+    return Latency(len(made), took, span)
 
 
 def _read(truth: Path) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,9 @@ WHOLE_FILES = {
     "spark.sql.files.openCostInBytes": str(1 << 40),
 }
 ROW_IN_PARTITION = (1 << 33) - 1
-WRITE_TASKS = 4
+# A task holds the buffers of every CSV file that it has read until it ends, so it reads few.
+WRITE_TASKS, FILES_OF_TASK = 4, 250
+CSV_BUFFER = 1 << 16  # characters, of which Spark would take sixteen times as many
 # Encodings of a dialect under the names of Java. A byte-order mark is Spark's business.
 JAVA_ENCODINGS = {
     "utf-8": "UTF-8",
@@ -55,7 +57,9 @@ def read_files(
     `malformed_record`.
     """
     frames = [
-        bronze_records(open_files(spark, same, contract), same[0], contract)
+        bronze_records(
+            open_files(spark, same, contract), same[0], contract, -(-len(same) // FILES_OF_TASK)
+        )
         for same in read_alike(files, contract)
     ]
     names = local_frame(
@@ -116,8 +120,10 @@ def open_files(spark: SparkSession, files: Sequence[Slice], contract: Contract) 
     return _open_csv(spark, files, contract)
 
 
-def bronze_records(opened: DataFrame, file: Slice, contract: Contract) -> DataFrame:
-    """One row per record of opened files, of which this is one.
+def bronze_records(
+    opened: DataFrame, file: Slice, contract: Contract, tasks: int = WRITE_TASKS
+) -> DataFrame:
+    """One row per record of opened files, of which this is one, by so many tasks or a few more.
 
     Contract columns as text, unknown_columns, malformed_record, file_name, record_number.
     """
@@ -133,7 +139,7 @@ def bronze_records(opened: DataFrame, file: Slice, contract: Contract) -> DataFr
         rows = rows.withColumn(MALFORMED, text_with_nul(rows, contract))
     else:
         rows = _select(opened, [*header, MALFORMED], contract, delivered, field)
-    return rows.coalesce(WRITE_TASKS)
+    return rows.coalesce(max(tasks, WRITE_TASKS))
 
 
 def _has_header(file: Slice, contract: Contract) -> bool:
@@ -155,6 +161,7 @@ def _open_csv(spark: SparkSession, files: Sequence[Slice], contract: Contract) -
         .option("quote", dialect.quote)
         .option("escape", dialect.quote)
         .option("multiLine", value=True)
+        .option("inputBufferSize", CSV_BUFFER)
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", MALFORMED)
         .csv([file.path for file in files])

@@ -1,7 +1,8 @@
 """The program of the streams of a pipeline: stream_bronze.py PIPELINE [--seconds N].
 
-Ends with 0 when it was asked to or its time is over, 3 when a newer holder has taken a stream, 4
-when records of Kafka are lost, and 1 after any other error.
+Ends with 0 when it was asked to or its time is over, 4 when records of Kafka are lost, 5 when a
+newer holder has taken a stream, and 1 after any other error. Its JVM ends with 3 when its heap is
+full.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from threading import Event
 
 from pyspark.sql import SparkSession
 
-from assay.errors import FencedError, KafkaUnavailableError, StreamGapError
+from assay.errors import FencedError, KafkaUnavailableError, StreamGapError, TopicMissingError
 from assay.events.event import Failed, Progress
 from assay.events.sinks import emit
 from assay.home.dsn import dsn
@@ -23,19 +23,20 @@ from assay.streams.outage import Books, StoppedError, told
 from assay.streams.stopping import stop_file
 from spark_jobs.streams.from_files import FileStream
 from spark_jobs.streams.from_kafka import KafkaStream
-from spark_jobs.streams.running import Held, Running
+from spark_jobs.streams.running import Held, Running, Sessions
 
-STOPPED, BROKEN, FENCED, GAP = 0, 1, 3, 4
+STOPPED, BROKEN, GAP, FENCED = 0, 1, 4, 5  # a JVM without memory ends with 3
 LOOK_SECONDS = 0.2
 URI = "ASSAY_STREAM_URI"  # where Postgres is, if it is not that of the stack; holds a password
 MOST_RESTARTS, RESTART_SECONDS, GAP_SECONDS = 5, 3.0, 30.0  # of one stream
+PATIENT = (StreamGapError, KafkaUnavailableError)  # what passes, or what somebody has to mend
 
 
 class Application:
     """The streams of a pipeline, until a signal, its stop file or the end of its time."""
 
     def __init__(self, spark: SparkSession, settings: Settings, pipeline: str, stop: Event) -> None:
-        self.spark = spark
+        self.sessions = Sessions.of(spark)
         self.settings = settings
         self.stop_file: Path = stop_file(settings, pipeline)
         self.stop = stop
@@ -68,14 +69,14 @@ class Application:
         )
         held = Held(self.settings, stream, taken, self.uri)
         started = (
-            KafkaStream(self.spark, held)
+            KafkaStream(self.sessions, held)
             if stream.source == "kafka"
-            else FileStream(self.spark, held)
+            else FileStream(self.sessions, held)
         )
         self.running.append(started)
         try:
             started.start()
-        except (StreamGapError, KafkaUnavailableError) as error:
+        except PATIENT as error:
             started.error = error
             return
         self.met.pop(stream, None)
@@ -97,24 +98,28 @@ class Application:
     def _goes_on_after(self, ended: Running, error: BaseException) -> bool:
         """Whether the streams go on after one has ended; that one is started anew in a while.
 
-        Records that are lost are nothing to give up for: until somebody says to go on without
-        them, the stream looks now and then.
+        A broker that is away is nothing to give up for, nor are records that are lost: until
+        somebody says to go on without them, the stream looks now and then.
         """
-        emit(Failed(type(error).__name__, told(error)))
+        if told(error) != told(self.met.get(ended.stream, StoppedError())):  # not every time
+            emit(Failed(type(error).__name__, told(error)))
         stream = ended.stream
         self.running.remove(ended)
         ended.end()
         self.met[stream] = error
+        self.restarts[stream] += not isinstance(error, PATIENT)
         is_gap = isinstance(error, StreamGapError)
-        self.restarts[stream] += not is_gap
         self.due[stream] = time.monotonic() + (GAP_SECONDS if is_gap else RESTART_SECONDS)
         return not isinstance(error, FencedError) and self.restarts[stream] <= MOST_RESTARTS
 
 
 def exit_code(met: Sequence[BaseException]) -> int:
-    """What the process says of its end: the worst of what has ended its streams."""
+    """What the process says of its end: the worst of what has ended its streams.
+
+    A topic that nobody has made yet is no fault of a stream.
+    """
     if any(isinstance(error, FencedError) for error in met):
         return FENCED
-    if any(not isinstance(error, StreamGapError) for error in met):
+    if any(not isinstance(error, StreamGapError | TopicMissingError) for error in met):
         return BROKEN
-    return GAP if met else STOPPED
+    return GAP if any(isinstance(error, StreamGapError) for error in met) else STOPPED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from assay.errors import AssayError, FencedError
@@ -16,7 +16,7 @@ from assay.streams.lists import Lists, read_list
 from assay.streams.micro_batch import cut_by_slice
 from assay.streams.outage import Books, told, wait
 from assay.streams.sink import MicroBatch
-from spark_jobs.streams.running import Held, Running
+from spark_jobs.streams.running import Held, Running, Sessions
 
 POLL_SECONDS, ADOPT_SECONDS, PAUSE_SECONDS = 0.05, 10.0, 1.0
 MOST_LISTS = 8  # of a micro-batch
@@ -25,8 +25,8 @@ MOST_LISTS = 8  # of a micro-batch
 class FileStream(Running):
     """Files, by acceptance and lists; see `assay.streams.lists`."""
 
-    def __init__(self, spark: SparkSession, held: Held) -> None:
-        super().__init__(spark, held, cut_by_slice)
+    def __init__(self, sessions: Sessions, held: Held) -> None:
+        super().__init__(sessions, held, cut_by_slice)
         self.lists = Lists(self.stream.folder(held.settings) / "lists")
         self._asked = Books(held.uri, self._stop.is_set)
         self.acceptance = Acceptance(

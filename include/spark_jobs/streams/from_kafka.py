@@ -6,17 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
-from assay.errors import KafkaUnavailableError, SettingsError, StreamGapError
+from assay.errors import (
+    KafkaUnavailableError,
+    SettingsError,
+    StreamGapError,
+    TopicMissingError,
+)
 from assay.kafka.access import kafka_access, spark_options
-from assay.kafka.admin import OffsetRange, offsets
+from assay.kafka.admin import OffsetRange, offsets, partitions
 from assay.ledger.streams import Offsets
 from assay.streams.kafka_slices import SCHEMA, SliceFiles, in_order
 from assay.streams.micro_batch import Fails
 from assay.streams.sink import MicroBatch
-from spark_jobs.streams.running import Held, Running
+from spark_jobs.streams.running import Held, Running, Sessions
 
 MOST_RECORDS = 20_000  # of a micro-batch
 EARLIEST = -2  # in the words of Spark
@@ -25,8 +30,8 @@ EARLIEST = -2  # in the words of Spark
 class KafkaStream(Running):
     """Records of Kafka, from where the books say, by slice files."""
 
-    def __init__(self, spark: SparkSession, held: Held) -> None:
-        super().__init__(spark, held, self._cut)
+    def __init__(self, sessions: Sessions, held: Held) -> None:
+        super().__init__(sessions, held, self._cut)
         self.files = SliceFiles(held.settings, self.stream, self.epoch)
         self.begun: Offsets = held.taken.next_offsets or {}
         self.access = kafka_access(held.settings)
@@ -37,8 +42,16 @@ class KafkaStream(Running):
         self.topics = source.stream.topics
 
     def begin(self) -> None:
-        """Raises StreamGapError when Kafka has lost what the books do not have."""
+        """Raises StreamGapError when Kafka has lost what the books do not have, and
+        TopicMissingError when a topic is still to be made."""
         self.refuse_gaps()
+        missing = [topic for topic in self.topics if not partitions(self.access, topic)]
+        if missing:
+            raise TopicMissingError(
+                f"{self.stream.name}: Kafka at {self.access.bootstrap_servers} has no topic"
+                f" {', '.join(missing)} yet; make it, or correct source.stream.topics of the"
+                " contract"
+            )
 
     def read(self, reader: DataStreamReader) -> DataFrame:
         return (
@@ -75,8 +88,8 @@ class KafkaStream(Running):
         """Raise StreamGapError when the first record to be recorded next is gone."""
         lost = [
             words
-            for topic, partitions in self.begun.items()
-            for words in gaps_of(topic, partitions, offsets(self.access, topic))
+            for topic, begun in self.begun.items()
+            for words in gaps_of(topic, begun, offsets(self.access, topic))
         ]
         if lost:
             raise StreamGapError(

@@ -45,11 +45,27 @@ class Held:
     uri: str
 
 
+@dataclass(frozen=True)
+class Sessions:
+    """Those that all streams of an application share: a query holds the one that it began in."""
+
+    few: SparkSession
+    many: SparkSession
+
+    @classmethod
+    def of(cls, spark: SparkSession) -> Sessions:
+        """The session itself for few rows, and one that compiles its code for many."""
+        many = spark.newSession()
+        for setting, value in FOR_MANY_ROWS.items():
+            many.conf.set(setting, value)
+        return cls(spark, many)
+
+
 class Running(ABC):
     """One stream; `error` is why it has ended by itself."""
 
-    def __init__(self, spark: SparkSession, held: Held, cut: Cut) -> None:
-        self.spark = spark
+    def __init__(self, sessions: Sessions, held: Held, cut: Cut) -> None:
+        self.sessions = sessions
         self.held = held
         self.stream = held.stream
         self.epoch = held.taken.epoch
@@ -60,9 +76,6 @@ class Running(ABC):
         self._threads: list[Thread] = []
         self._query: StreamingQuery | None = None
         self.rows = LiveRows(self.stream.dataset)
-        self._compiled = spark.newSession()
-        for setting, value in FOR_MANY_ROWS.items():
-            self._compiled.conf.set(setting, value)
         self.recorder = Recorder(
             sink=Sink(self.stream.name, self.epoch, self.stream.silver),
             books=Books(held.uri, self._stop.is_set),
@@ -77,7 +90,7 @@ class Running(ABC):
         self._keep("beat", self._beat)
         self.begin()
         self._query = (
-            self.read(self.spark.readStream)
+            self.read(self.sessions.few.readStream)
             .writeStream.foreachBatch(self._on_batch)
             .option("checkpointLocation", str(self._checkpoints / str(self.epoch)))
             .queryName(f"{self.stream.name} {self.epoch}")
@@ -93,7 +106,7 @@ class Running(ABC):
     def _judge(self, slices: Sequence[Slice]) -> pa.Table:
         """The judged records; of many, by code that is compiled, which few are done before."""
         many = sum(each.records for each in slices) > FEW_RECORDS
-        return self.rows.judge(self._compiled if many else self.spark, slices)
+        return self.rows.judge(self.sessions.many if many else self.sessions.few, slices)
 
     @abstractmethod
     def begin(self) -> None:

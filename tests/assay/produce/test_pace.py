@@ -46,3 +46,11 @@ def test_a_pace_that_is_kept_is_never_behind() -> None:
     pace = Pace(100, 200, 0.25, clock, clock.sleep)
     hand_over_all(pace, clock, {})
     assert pace.most_behind <= 0.01
+
+
+def test_what_is_due_while_events_are_handed_over_waits_for_the_next_time() -> None:
+    clock = Clock()
+    made = hand_over_all(
+        Pace(5000, 10_000, 0.25, clock, clock.sleep), clock, dict.fromkeys(range(1, 9), 0.02)
+    )
+    assert [number for _, number in made] == [1250] * 8
