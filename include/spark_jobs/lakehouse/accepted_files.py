@@ -20,7 +20,7 @@ from assay.intake.header import match_header, spellings, value_spellings
 from assay.storage.addresses import as_place
 from assay.storage.objects import on_this_machine
 from spark_jobs.lakehouse.json_records import json_records, open_json
-from spark_jobs.lakehouse.kafka_values import kafka_records
+from spark_jobs.lakehouse.kafka_values import kafka_records, open_values
 from spark_jobs.lakehouse.session import local_frame
 from spark_jobs.lakehouse.typed_texts import field, plain_text, text_with_nul
 
@@ -115,7 +115,9 @@ def open_files(spark: SparkSession, files: Sequence[Slice], contract: Contract) 
     paths = [file.path for file in files]
     if files[0].format.startswith("json"):
         return open_json(spark, paths, is_array=files[0].format == "json_array")
-    if files[0].format in ("parquet", "kafka_json", "kafka_csv"):
+    if files[0].format in ("kafka_json", "kafka_csv"):
+        return open_values(spark, paths)
+    if files[0].format == "parquet":
         return spark.read.parquet(*paths)
     return _open_csv(spark, files, contract)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -16,9 +16,19 @@ from assay.intake.header import match_header, value_spellings
 from spark_jobs.lakehouse.json_records import parse_json, trimmed
 
 MALFORMED = "malformed_record"
-ROW_IN_PARTITION = (1 << 33) - 1
 STAND_IN = "\ufffd"  # for bytes that are no text, and for U+0000, which Postgres cannot hold
 NO_VALUE = "null"  # the text of a record that Kafka has without a value
+
+
+def open_values(spark: SparkSession, paths: list[str]) -> DataFrame:
+    """The value of each row of slice files, its file_name, and its number in the file, from 1.
+
+    The schema is known; to have Spark find it in the files would take a job of its own.
+    """
+    rows = spark.read.schema("value binary").parquet(*paths)
+    number = F.col("_metadata.row_index") + 1
+    file_name = F.col("_metadata.file_name")
+    return rows.select("value", file_name.alias("file_name"), number.alias("record_number"))
 
 
 def kafka_records(
@@ -26,18 +36,16 @@ def kafka_records(
 ) -> DataFrame:
     """Contract columns as text, unknown columns, malformed_record, file_name, record_number.
 
-    `opened` are slice files as Spark reads Parquet, and `format_` is that of the slices;
-    `record_number` is the number of the row in its file, from 1.
+    `opened` are slice files by `open_values`, and `format_` is that of the slices.
     """
     delivered = F.col("value").cast("string")
     is_text = F.is_valid_utf8(delivered) & ~delivered.contains("\0")
     sound = F.replace(F.make_valid_utf8(delivered), F.lit("\0"), F.lit(STAND_IN))
-    numbered = F.monotonically_increasing_id().bitwiseAND(F.lit(ROW_IN_PARTITION)) + 1
     texts = opened.select(
         trimmed(sound).alias("text"),
         (~F.coalesce(is_text, F.lit(False))).alias("is_no_text"),
-        F.col("_metadata.file_name").alias("file_name"),
-        numbered.alias("record_number"),
+        "file_name",
+        "record_number",
     )
     if format_ == "kafka_csv":
         return _parse_csv(texts, contract, header)
