@@ -17,6 +17,7 @@ from assay.bench.day import measure_day
 from assay.bench.figures import PartResult
 from assay.bench.gateway import measure_gateway
 from assay.bench.publishing import measure_publish
+from assay.bench.releasing import measure_release
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
 from assay.bench.streaming import measure_stream
@@ -42,6 +43,7 @@ class Part(StrEnum):
     gateway = "gateway"
     growth = "growth"
     stream = "stream"
+    release = "release"
     soak = "soak"
     before = "before"
 
@@ -58,6 +60,7 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.gateway: measure_gateway,
     Part.growth: measure_growth,
     Part.stream: measure_stream,
+    Part.release: measure_release,
     Part.soak: measure_soak,
     Part.before: measure_before,
 }

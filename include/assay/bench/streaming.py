@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 
 from assay.bench.figures import PartResult, Ratio
+from assay.bench.prior_streaming import measure_prior_stream
 from assay.bench.workbench import Workbench
 from assay.contracts.load import load_contract
 from assay.home.dsn import dsn
@@ -59,6 +60,22 @@ def measure_stream(bench: Workbench) -> PartResult:
                 ratios.append(run.lag())
                 ratios.append(run.backlog())
     return PartResult("stream", ratios=ratios, notes=notes)
+
+
+def _against_prior(bench: Workbench, *, slow: Ratio, backlog: Ratio) -> list[Ratio]:
+    """Our files beside the same in the prior systems' way, which has no contract and no books."""
+    prior = measure_prior_stream(bench)
+    p95 = prior.seconds[int(SHARE * (len(prior.seconds) - 1))]
+    rate = BACKLOG / backlog.ours[0]
+    return [
+        Ratio(f"files, {SLOW} events/s: p95 / the prior systems' way", slow.ours, [p95], 1.0),
+        Ratio(
+            "files, a backlog: events/s / the prior systems' way",
+            [rate],
+            [prior.backlog_rate],
+            unit="/s",
+        ),
+    ]
 
 
 @contextmanager
