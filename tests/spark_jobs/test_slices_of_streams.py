@@ -21,6 +21,7 @@ from assay.operations.rollback.request import Request
 from assay.operations.rollback.run import roll_back
 from assay.settings import Settings, load_settings
 from builders.attempts import BUILD, Attempts
+from builders.audited import once_books_are_read
 from builders.deliveries import deliver
 from builders.stream_slices import DATASET, HEADER, Kafka, Value, event, record_file
 
@@ -82,11 +83,17 @@ def release(attempts: Attempts, database: Database, tmp_path: Path) -> Taken:
     land(settings, tmp_path)
     plan = attempts.accept("one")
     later = kafka.record([event("later")])  # while the batch is at work
-    attempts.run(plan, *BUILD)
-    assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 7
-    attempts.publish()
-    with attempts.connect() as connection:
-        archive_files(settings, connection, plan)
+
+    def finish() -> None:
+        attempts.run(plan, *BUILD)
+        assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 7
+        attempts.publish()
+        with attempts.connect() as connection:
+            archive_files(settings, connection, plan)
+
+    with pytest.MonkeyPatch.context() as patch:
+        once_books_are_read(patch, finish)
+        assert attempts.violations() == [], "what a batch does while it is audited is no fault"
     return Taken(plan, one, two, by_stream, later)
 
 
