@@ -110,6 +110,17 @@ def test_slices_and_files_are_one_release_and_their_rows_leave_live(
     assert ask(attempts, f"SELECT FROM {LIVE}_errors") == []
     states = ask(attempts, f"SELECT state, count(*) FROM {LIVE}_now GROUP BY 1 ORDER BY 1")
     assert states == [("live", 1), ("released", 6)]
+    became = ask(
+        attempts,
+        "SELECT slice_id, live_records, error_records, new, superseded + duplicate, quarantined,"
+        " quarantined_after_live FROM ops.stream_slice_audit WHERE state = 'released'"
+        " AND reason IS NULL ORDER BY recorded_at",
+    )
+    assert became == [
+        (taken.one.slice_id, 2, 2, 1, 1, 2, 0),
+        (taken.two.slice_id, 2, 0, 2, 0, 0, 0),
+        (taken.by_stream.slice_id, 2, 0, 1, 1, 0, 0),
+    ]
     quarantined = "SELECT raw FROM ops.quarantine_row ORDER BY record_number"
     assert ask(attempts, quarantined) == [("no json",), ("null",)]
     with attempts.connect() as connection:
