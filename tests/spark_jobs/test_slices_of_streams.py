@@ -77,7 +77,8 @@ def release(attempts: Attempts, database: Database, tmp_path: Path) -> Taken:
     kafka = Kafka(settings, database)
     kafka.take()
     one = kafka.record([event("k1"), event("k2"), Value(b"no json"), Value(None)])
-    two = kafka.record([event("k2", 5, "7.00"), event("k3")])
+    twice_and_late = [event("k3"), event("k2", 2, "8.00")]
+    two = kafka.record([event("k2", 5, "7.00"), event("k3"), *twice_and_late])
     by_stream = record_file(settings, database, ["f1", "k3"])
     kafka.record([event("p1")], parked="refused")
     land(settings, tmp_path)
@@ -86,8 +87,12 @@ def release(attempts: Attempts, database: Database, tmp_path: Path) -> Taken:
 
     def finish() -> None:
         attempts.run(plan, *BUILD)
-        assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 7
+        assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 9
+        of_view = f"SELECT event_id, price FROM {LIVE}_now WHERE event_id <> 'later' ORDER BY 1"
+        before = ask(attempts, of_view)
         attempts.publish()
+        served = f"SELECT event_id, price FROM {SERVED} WHERE event_id NOT IN ('l1', 'p1')"
+        assert ask(attempts, f"{served} ORDER BY 1") == before, "one row a key, and the same one"
         with attempts.connect() as connection:
             archive_files(settings, connection, plan)
 
@@ -118,7 +123,7 @@ def test_slices_and_files_are_one_release_and_their_rows_leave_live(
     )
     assert became == [
         (taken.one.slice_id, 2, 2, 1, 1, 2, 0),
-        (taken.two.slice_id, 2, 0, 2, 0, 0, 0),
+        (taken.two.slice_id, 4, 0, 2, 2, 0, 0),
         (taken.by_stream.slice_id, 2, 0, 1, 1, 0, 0),
     ]
     quarantined = "SELECT raw FROM ops.quarantine_row ORDER BY record_number"
@@ -126,7 +131,7 @@ def test_slices_and_files_are_one_release_and_their_rows_leave_live(
     with attempts.connect() as connection:
         assert unclaimed(connection, DATASET) == [taken.later]
         report = batch_reports(connection, batch=taken.plan.batch_id)[0]
-    assert (report.files, report.slices, report.records) == (2, 3, 11)
+    assert (report.files, report.slices, report.records) == (2, 3, 13)
     assert not Path(taken.one.path).exists()
     assert [*Path(attempts.settings.archive).rglob(taken.two.source_file)]
     assert attempts.violations() == []

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from assay.contracts.columns import Column
 from assay.contracts.model import Contract
-from assay.ledger.query import fetch_all, fetch_value
-from assay.serving.columns import columns_of
+from assay.ledger.query import fetch_value
+from assay.serving.columns import columns_in_order, columns_of
 
 LIVE_SINCE = Column("live_since", "timestamp", nullable=False, description="When it was shown here")
 STATE = Column(
@@ -48,7 +48,7 @@ def show_now(
     that the tables have gained come behind those that the view has.
     """
     both = columns_of(connection, live) & columns_of(connection, contract.serving)
-    shown = _order_of(connection, view)
+    shown = columns_in_order(connection, view)
     names = [*(column.name for column in columns), *shown]
     of_rows = [name for name in dict.fromkeys(names) if name in both]
     order = [*dict.fromkeys([*shown, *of_rows, LIVE_SINCE.name, STATE.name])]
@@ -98,13 +98,3 @@ def _now(contract: Contract, live: str, of_rows: list[str], order: list[str]) ->
         ),
         live_wins=sql.SQL("live.{0} {1} served.{0}").format(version, wins),
     )
-
-
-def _order_of(connection: psycopg.Connection[Any], view: str) -> list[str]:
-    rows = fetch_all(
-        connection,
-        "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
-        view.split("."),
-    )
-    return [name for (name,) in rows]

@@ -201,8 +201,8 @@ BROKEN: dict[str, tuple[Callable[[Streamed], object], str, str]] = {
             " 'files', 1); UPDATE ops.stream_slice SET rejected = 'x'"
             f" WHERE slice_id = '{PARKED}'; INSERT INTO ops.batch_slice (batch_id, dataset,"
             " source_file, slice_id, verdict, reason, records, size_bytes, location, format, kind)"
-            " SELECT 'b', dataset, source_file, slice_id, 'accepted', '', records, size_bytes, path,"
-            f" format, kind FROM ops.stream_slice WHERE slice_id = '{PARKED}'"
+            " SELECT 'b', dataset, source_file, slice_id, 'accepted', '', records, size_bytes,"
+            f" path, format, kind FROM ops.stream_slice WHERE slice_id = '{PARKED}'"
         ),
         "I14",
         "batch of a rejected slice: expected none, found b",
