@@ -200,8 +200,9 @@ BROKEN: dict[str, tuple[Callable[[Streamed], object], str, str]] = {
             " source, generation) VALUES ('b', 'x', 'r', 'manual', '2026-01-01', 'RUNNING',"
             " 'files', 1); UPDATE ops.stream_slice SET rejected = 'x'"
             f" WHERE slice_id = '{PARKED}'; INSERT INTO ops.batch_slice (batch_id, dataset,"
-            " source_file, slice_id, verdict, reason, records, size_bytes, location, format, kind)"
-            " SELECT 'b', dataset, source_file, slice_id, 'accepted', '', records, size_bytes,"
+            " source_file, slice_id, verdict, reason, header, records, size_bytes, location, format,"
+            " kind)"
+            " SELECT 'b', dataset, source_file, slice_id, 'accepted', '', header, records, size_bytes,"
             f" path, format, kind FROM ops.stream_slice WHERE slice_id = '{PARKED}'"
         ),
         "I14",
