@@ -4,7 +4,8 @@
 Runs when it is triggered, by its form only. The first line of a red run's note names the batch.
 
 - **retry** goes on with the batch from the first task that it still needs, as it was planned.
-- **reject-file** goes on without one file, which is kept in `rejected/` with the reason.
+- **reject-file** goes on without one file, which is kept in `rejected/` with the reason. A slice of
+  a stream stays where it is, and no batch takes it: `assay stream readmit` takes that back.
 - **abandon** gives all files of the batch back to landing. Take a bad one out of there before the
   next run, which takes what is there.
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from assay import ledger
 from assay.batch.plan import Plan
@@ -21,6 +24,7 @@ from assay.intake.archive import archive_files
 from assay.operations.abandon import abandon_batch
 from assay.settings import Settings
 from assay.verify import Check, audit
+from assay.verify.books import Books, read_books
 from builders.accepting import run_of
 from builders.attempts import BUILD, PIPELINE, Attempts
 from builders.deliveries import deliver, make_set
@@ -47,6 +51,20 @@ class Site:
 
     def table(self, name: str) -> Path:
         return self.settings.lake.joinpath(*name.split("."))
+
+
+def once_books_are_read(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Have something happen after the next audit has read the books, before it looks further."""
+    module = sys.modules["assay.verify.audit"]
+    due = [happens]
+
+    def read_then_go_on(connection: psycopg.Connection[Any]) -> Books:
+        books = read_books(connection)
+        if due:
+            due.pop()()
+        return books
+
+    monkeypatch.setattr(module, "read_books", read_then_go_on)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from assay.operations.rollback.request import Request
 from assay.operations.rollback.run import roll_back
 from assay.settings import Settings, load_settings
 from builders.attempts import BUILD, Attempts
+from builders.audited import once_books_are_read
 from builders.deliveries import deliver
 from builders.stream_slices import DATASET, HEADER, Kafka, Value, event, record_file
 
@@ -76,17 +77,28 @@ def release(attempts: Attempts, database: Database, tmp_path: Path) -> Taken:
     kafka = Kafka(settings, database)
     kafka.take()
     one = kafka.record([event("k1"), event("k2"), Value(b"no json"), Value(None)])
-    two = kafka.record([event("k2", 5, "7.00"), event("k3")])
+    twice_and_late = [event("k3"), event("k2", 2, "8.00")]
+    two = kafka.record([event("k2", 5, "7.00"), event("k3"), *twice_and_late])
     by_stream = record_file(settings, database, ["f1", "k3"])
     kafka.record([event("p1")], parked="refused")
     land(settings, tmp_path)
     plan = attempts.accept("one")
     later = kafka.record([event("later")])  # while the batch is at work
-    attempts.run(plan, *BUILD)
-    assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 7
-    attempts.publish()
-    with attempts.connect() as connection:
-        archive_files(settings, connection, plan)
+
+    def finish() -> None:
+        attempts.run(plan, *BUILD)
+        assert len(ask(attempts, f"SELECT FROM {LIVE}")) == 9
+        of_view = f"SELECT event_id, price FROM {LIVE}_now WHERE event_id <> 'later' ORDER BY 1"
+        before = ask(attempts, of_view)
+        attempts.publish()
+        served = f"SELECT event_id, price FROM {SERVED} WHERE event_id NOT IN ('l1', 'p1')"
+        assert ask(attempts, f"{served} ORDER BY 1") == before, "one row a key, and the same one"
+        with attempts.connect() as connection:
+            archive_files(settings, connection, plan)
+
+    with pytest.MonkeyPatch.context() as patch:
+        once_books_are_read(patch, finish)
+        assert attempts.violations() == [], "what a batch does while it is audited is no fault"
     return Taken(plan, one, two, by_stream, later)
 
 
@@ -103,12 +115,23 @@ def test_slices_and_files_are_one_release_and_their_rows_leave_live(
     assert ask(attempts, f"SELECT FROM {LIVE}_errors") == []
     states = ask(attempts, f"SELECT state, count(*) FROM {LIVE}_now GROUP BY 1 ORDER BY 1")
     assert states == [("live", 1), ("released", 6)]
+    became = ask(
+        attempts,
+        "SELECT slice_id, live_records, error_records, new, superseded + duplicate, quarantined,"
+        " quarantined_after_live FROM ops.stream_slice_audit WHERE state = 'released'"
+        " AND reason IS NULL ORDER BY recorded_at",
+    )
+    assert became == [
+        (taken.one.slice_id, 2, 2, 1, 1, 2, 0),
+        (taken.two.slice_id, 4, 0, 2, 2, 0, 0),
+        (taken.by_stream.slice_id, 2, 0, 1, 1, 0, 0),
+    ]
     quarantined = "SELECT raw FROM ops.quarantine_row ORDER BY record_number"
     assert ask(attempts, quarantined) == [("no json",), ("null",)]
     with attempts.connect() as connection:
         assert unclaimed(connection, DATASET) == [taken.later]
         report = batch_reports(connection, batch=taken.plan.batch_id)[0]
-    assert (report.files, report.slices, report.records) == (2, 3, 11)
+    assert (report.files, report.slices, report.records) == (2, 3, 13)
     assert not Path(taken.one.path).exists()
     assert [*Path(attempts.settings.archive).rglob(taken.two.source_file)]
     assert attempts.violations() == []

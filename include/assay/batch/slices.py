@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from assay.words import count
 
 SliceKind = Literal["file", "stream"]
+LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class FileSlice(_Facts):
     def sha256(self) -> str:
         return self.slice_id
 
+    @property
+    def short_id(self) -> str:
+        """As much of the slice_id as people need."""
+        return self.slice_id[:12]
+
 
 @dataclass(frozen=True)
 class StreamSlice(_Facts):
@@ -60,6 +66,11 @@ class StreamSlice(_Facts):
 
     sha256: str = field(kw_only=True)
     kind: ClassVar[SliceKind] = "stream"
+
+    @property
+    def short_id(self) -> str:
+        """All of the slice_id, whose end tells it from the others."""
+        return self.slice_id
 
 
 Slice = FileSlice | StreamSlice
@@ -76,6 +87,18 @@ def slice_from_facts(facts: Mapping[str, Any]) -> Slice:
     """The slice that `slice_as_facts` told."""
     told = {**facts}
     return SLICES[told.pop("kind")](**told)
+
+
+def slice_named(slices: Sequence[Slice], name: str) -> tuple[Slice | None, str]:
+    """The slice with this name, or whose slice_id begins with it; None unless it is one.
+
+    Beside it the slices that there are, for people.
+    """
+    named = [each for each in slices if each.source_file == name]
+    found = named or [each for each in slices if name and each.slice_id.startswith(name)]
+    known = [f"{each.short_id} {each.source_file!r}" for each in slices[:LISTED]]
+    known += [f"{len(slices) - LISTED:,} more"] if len(slices) > LISTED else []
+    return found[0] if len(found) == 1 else None, ", ".join(known) or "none"
 
 
 def count_slices(kinds: Sequence[SliceKind]) -> str:

@@ -17,24 +17,24 @@ import typer
 
 from assay.airflow_client.runs import AirflowRuns
 from assay.cli.lists import Column, number, print_list, whole
+from assay.cli.stream_ways_out import Dataset, readmit, reject, skip
 from assay.contracts.load import load_contract
 from assay.contracts.pipelines import all_pipelines, pipeline_carrying
 from assay.errors import StackError
 from assay.home.dsn import dsn
-from assay.ledger.streams import StreamState, stream_states
-from assay.operations.asked_by import person_at_terminal
+from assay.ledger.arrivals import Clocks
+from assay.ledger.stream_states import StreamState, stream_states
 from assay.serving.live import errors_table, live_table
 from assay.settings import Settings, load_settings
 from assay.spark_runtime.streaming import end_gracefully, prepare_stream, stream_command
-from assay.streams.names import Stream, dag_of, streams_of
-from assay.streams.skipping import skip_lost
-from assay.streams.state import Health, health_of, word_for
+from assay.streams.names import dag_of, streams_of
+from assay.streams.state import Health, arrivals, health_of, word_for
 from assay.streams.stopping import ask_to_stop
 from assay.streams.tail import new_rows
+from assay.words import span
 
 app = typer.Typer(no_args_is_help=True, help="Events in Postgres within a second of their making.")
 Name = Annotated[str, typer.Argument(help="A pipeline, or one of its datasets.")]
-Dataset = Annotated[str, typer.Argument(help="The dataset.")]
 GRACE_SECONDS, STOP_SECONDS, LOOK_SECONDS = 60.0, 90.0, 0.5
 COLUMNS = [
     whole("stream"),
@@ -43,6 +43,9 @@ COLUMNS = [
     number("live"),
     number("bad"),
     number("parked"),
+    number("rejected"),
+    number("late"),
+    number("ahead"),
     whole("last seen"),
     Column("error"),
 ]
@@ -98,9 +101,13 @@ def run(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Say of every stream how it is: lag, last micro-batch, holder, and what goes wrong."""
+    """Say of every stream how it is: lag, what waits, the clocks of producers, what goes wrong."""
     settings = load_settings()
-    told = [(state, health_of(settings, state)) for state in _states(settings)]
+    with psycopg.connect(dsn(settings, "assay_reader"), autocommit=True) as connection:
+        told = [
+            (state, health_of(settings, state), arrivals(connection, state))
+            for state in stream_states(connection)
+        ]
     if as_json:
         print(json.dumps([_facts(*each) for each in told], indent=1, default=str))
     else:
@@ -122,15 +129,8 @@ def tail(
             print(json.dumps(row, default=str), flush=True)
 
 
-@app.command()
-def skip(
-    dataset: Dataset,
-    why: Annotated[str, typer.Option(help="The reason, for the books.")],
-) -> None:
-    """Go on behind records that Kafka has lost before the stream could record them."""
-    settings, who = load_settings(), person_at_terminal()
-    with psycopg.connect(dsn(settings, "assay_streamer"), autocommit=True) as connection:
-        print(skip_lost(settings, connection, Stream(dataset, "kafka"), who, why))
+for way_out in (reject, readmit, skip):
+    app.command()(way_out)
 
 
 def pipeline_named(name: str) -> str:
@@ -155,12 +155,14 @@ def _lives(state: StreamState) -> bool:
     return word_for(state, datetime.now(UTC)) in ("running", "waiting")
 
 
-def _facts(state: StreamState, health: Health) -> dict[str, Any]:
-    return {**dataclasses.asdict(state), **dataclasses.asdict(health)}
+def _facts(state: StreamState, health: Health, clocks: Clocks) -> dict[str, Any]:
+    told = {f"{name}_seconds": value for name, value in dataclasses.asdict(clocks).items()}
+    return {**dataclasses.asdict(state), **dataclasses.asdict(health), **told}
 
 
-def _row(state: StreamState, health: Health) -> list[object]:
+def _row(state: StreamState, health: Health, clocks: Clocks) -> list[object]:
     seen = state.seen_at.strftime("%Y-%m-%d %H:%M:%S")
     lag = "" if health.lag is None else health.lag
-    counts = [state.live_records, state.error_records, state.parked]
-    return [state.stream, health.state, lag, *counts, seen, state.error or ""]
+    counts = [state.live_records, state.error_records, state.parked, state.rejected]
+    times = [span(clocks.late), span(clocks.ahead or None)]
+    return [state.stream, health.state, lag, *counts, *times, seen, state.error or ""]

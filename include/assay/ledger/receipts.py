@@ -50,7 +50,8 @@ class Whereabouts:
     """What became of the file of a receipt, and how many of its records are in quarantine.
 
     `verdict` is empty while no batch has seen the file; `release` is the newest that stands.
-    `stream` has recorded the file, if one did; `parked` says why it shows nothing of it.
+    `stream` has recorded the file, if one did; `parked` says why it shows nothing of it, and
+    `set_apart` why a person has rejected what it has recorded.
     """
 
     verdict: str = ""
@@ -61,6 +62,7 @@ class Whereabouts:
     quarantined: int = 0
     stream: str = ""
     parked: str = ""
+    set_apart: str = ""
 
     @property
     def is_in_lake(self) -> bool:
@@ -159,9 +161,9 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> Whereabouts:
         """,
         [receipt.dataset, receipt.slice_id],
     )
-    stream, parked = _stream_of(connection, receipt)
+    stream, parked, set_apart = _stream_of(connection, receipt)
     if not rows:
-        return Whereabouts(stream=stream, parked=parked)
+        return Whereabouts(stream=stream, parked=parked, set_apart=set_apart)
     quarantined = fetch_value(
         connection,
         """
@@ -180,17 +182,17 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> Whereabouts:
         },
     )
     found = Whereabouts(*rows[0])
-    return replace(found, quarantined=quarantined, stream=stream, parked=parked)
+    return replace(
+        found, quarantined=quarantined, stream=stream, parked=parked, set_apart=set_apart
+    )
 
 
-def _stream_of(connection: Connection, receipt: Receipt) -> tuple[str, str]:
-    """The stream that has recorded the file, and why it was parked; both empty without one."""
-    if fetch_value(connection, "SELECT to_regclass('ops.stream_slice')::text", []) is None:
-        return "", ""
+def _stream_of(connection: Connection, receipt: Receipt) -> tuple[str, str, str]:
+    """The stream that has recorded the file, why it was parked, and why rejected; else empty."""
     rows = fetch_all(
         connection,
-        "SELECT stream, coalesce(parked, '') FROM ops.stream_slice"
+        "SELECT stream, coalesce(parked, ''), coalesce(rejected, '') FROM ops.stream_slice"
         " WHERE dataset = %s AND slice_id = %s",
         [receipt.dataset, receipt.slice_id],
     )
-    return rows[0] if rows else ("", "")
+    return rows[0] if rows else ("", "", "")

@@ -1,4 +1,7 @@
-"""The slices that streams have recorded: which of them batches may claim, and what is released."""
+"""The slices that streams have recorded: which of them batches may claim, and what is released.
+
+Pending is what no live batch has accepted and nobody has rejected.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,15 @@ SLICES = """
     FROM ops.stream_slice AS slice
 """
 UNCLAIMED = f"""
-    {SLICES} WHERE dataset = %s AND released_by IS NULL AND NOT {IS_CLAIMED}
+    {SLICES} WHERE dataset = %s AND released_by IS NULL AND rejected IS NULL
+      AND NOT {IS_CLAIMED}
     ORDER BY recorded_at, epoch, micro_batch, slice_id
 """
 THESE = "(dataset, slice_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 RECORDED = f"{SLICES} WHERE {THESE}"
 HOLDING = f"""
-    SELECT dataset, slice_id, stream FROM ops.stream_slice WHERE released_by IS NULL AND {THESE}
+    SELECT dataset, slice_id, stream, rejected IS NOT NULL
+    FROM ops.stream_slice WHERE released_by IS NULL AND {THESE}
 """  # noqa: S608  # constants of our own
 OF_BATCH = """
     FROM ops.batch_slice AS claim
@@ -69,20 +74,15 @@ def recorded_times(connection: Connection, dataset: str) -> dict[str, datetime]:
 
 
 def unclaimed(connection: Connection, dataset: str) -> list[Slice]:
-    """The slices that streams have recorded and no live batch has accepted, oldest first."""
-    return [_slice(*row) for row in fetch_all(connection, UNCLAIMED, [dataset])]
+    """The pending slices, oldest first."""
+    return [slice_of_row(*row) for row in fetch_all(connection, UNCLAIMED, [dataset])]
 
 
 def recorded_slices(
     connection: Connection, contents: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Slice]:
     """Those of the contents, each (dataset, slice_id), that a stream has recorded."""
-    rows = fetch_all(
-        connection,
-        RECORDED,
-        _listed(contents),
-    )
-    found = [_slice(*row) for row in rows]
+    found = [slice_of_row(*row) for row in fetch_all(connection, RECORDED, _listed(contents))]
     return {(each.dataset, each.slice_id): each for each in found}
 
 
@@ -100,14 +100,20 @@ def streams_holding(
     Told as `stream <name>`; a content is (dataset, slice_id).
     """
     rows = fetch_all(connection, HOLDING, _listed(contents))
-    return {(dataset, slice_id): f"stream {stream}" for dataset, slice_id, stream in rows}
+    return {
+        (dataset, slice_id): f"stream {stream}, which somebody has rejected: `assay stream readmit`"
+        if is_rejected
+        else f"stream {stream}"
+        for dataset, slice_id, stream, is_rejected in rows
+    }
 
 
 def _listed(contents: Sequence[tuple[str, str]]) -> list[list[str]]:
     return [[dataset for dataset, _ in contents], [slice_id for _, slice_id in contents]]
 
 
-def _slice(kind: str, sha256: str, *facts: Any) -> Slice:
+def slice_of_row(kind: str, sha256: str, *facts: Any) -> Slice:
+    """A row of `SLICES` as the slice that it tells of."""
     return StreamSlice(*facts, sha256=sha256) if kind == StreamSlice.kind else FileSlice(*facts)
 
 
@@ -116,13 +122,8 @@ def release_slices(connection: Connection, batch_id: str) -> dict[str, list[str]
 
     To be called in the transaction of the release, which takes their rows out of live.
     """
-    rows = fetch_all(
-        connection,
-        RELEASE,
-        {"batch": batch_id},
-    )
     released: dict[str, list[str]] = {}
-    for dataset, slice_id in rows:
+    for dataset, slice_id in fetch_all(connection, RELEASE, {"batch": batch_id}):
         released.setdefault(dataset, []).append(slice_id)
     return released
 

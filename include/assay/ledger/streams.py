@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Literal
 
 from assay.batch.slices import Slice
 from assay.errors import BatchError, FencedError
 from assay.ledger.query import Connection, as_json, fetch_all
-from assay.ledger.stream_slices import IS_CLAIMED
 
 StreamSource = Literal["files", "kafka"]
 Offsets = Mapping[str, Mapping[str, int]]  # topic → partition → the first that is not recorded
@@ -29,20 +27,6 @@ RECORD = """
             %(error_records)s, %(size_bytes)s, %(sha256)s, %(offsets)s, %(slice_date)s,
             %(parked)s, %(contract_version)s)
 """
-STATES = f"""
-    SELECT stream.stream, stream.dataset, source, stream.epoch, stream.micro_batch, next_offsets,
-           holder, started_at, seen_at, stopped_at, error, waiting.slices, waiting.live,
-           waiting.errors, waiting.parked
-    FROM ops.stream
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS slices, coalesce(sum(live_records), 0)::bigint AS live,
-               coalesce(sum(error_records), 0)::bigint AS errors, count(parked) AS parked
-        FROM ops.stream_slice AS slice
-        WHERE slice.dataset = stream.dataset AND slice.stream = stream.stream
-          AND released_by IS NULL AND NOT {IS_CLAIMED}
-    ) AS waiting
-    ORDER BY stream.stream
-"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -67,27 +51,6 @@ class RecordedSlice:
     error_records: int = 0
     offsets: Ranges | None = None
     parked: str | None = None
-
-
-@dataclass(frozen=True)
-class StreamState:
-    """A stream, and what of it no live batch has claimed: slices, records, and parked slices."""
-
-    stream: str
-    dataset: str
-    source: StreamSource
-    epoch: int
-    micro_batch: int | None
-    next_offsets: Offsets | None
-    holder: str
-    started_at: datetime
-    seen_at: datetime
-    stopped_at: datetime | None
-    error: str | None
-    slices: int
-    live_records: int
-    error_records: int
-    parked: int
 
 
 def take_stream(
@@ -212,8 +175,3 @@ def _overtaken(stream: str, epoch: int, current: int, holder: str) -> str:
         f"{stream}: this process has epoch {epoch}, but {holder} took epoch {current}; this process"
         " records nothing any more"
     )
-
-
-def stream_states(connection: Connection) -> list[StreamState]:
-    """Every stream that was ever started, by name."""
-    return [StreamState(*row) for row in fetch_all(connection, STATES, [])]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from assay.airflow_client.runs import AirflowRuns
 from assay.batch.plan import read_plan
-from assay.batch.slices import Slice
+from assay.batch.slices import LISTED, Slice, slice_named
 from assay.batch.states import OPEN
 from assay.errors import BatchError, SettingsError, StackError
 from assay.ledger import (
@@ -30,8 +30,6 @@ from assay.operations.reject_file import reject_file
 from assay.operations.retry import retry_batch
 from assay.settings import Settings
 from assay.words import count, on_one_line
-
-LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,8 @@ def _do(settings: Settings, connection: Connection, asked: Asked) -> str:
     file = _find_file(settings, asked)
     name = reject_file(settings, connection, batch_id, file.slice_id, asked.why, file.dataset)
     is_kept = bool(recorded_slices(connection, [(file.dataset, file.slice_id)]))
-    later = "; it is of a stream, and pending for the next batch" if is_kept else ""
-    return f"{name!r} was rejected{later}"
+    later = f"; it is of a stream: `assay stream readmit {file.dataset}` takes that back"
+    return f"{name!r} was rejected{later if is_kept else ''}"
 
 
 def _find_file(settings: Settings, asked: Asked) -> Slice:
@@ -123,12 +121,10 @@ def _find_file(settings: Settings, asked: Asked) -> Slice:
     Content that came twice in one batch is listed once: the second was a duplicate.
     """
     files = read_plan(settings.batches / asked.batch_id / "plan.json").slices
-    named = [file for file in files if file.source_file == asked.file]
-    found = named or [file for file in files if file.slice_id.startswith(asked.file)]
-    if len(found) == 1:
-        return found[0]
-    known = _listed([f"{file.slice_id[:12]} {file.source_file!r}" for file in files])
-    raise BatchError(f"{asked.batch_id}: {asked.file!r} is not one of its files: {known or 'none'}")
+    found, known = slice_named(files, asked.file)
+    if found is None:
+        raise BatchError(f"{asked.batch_id}: {asked.file!r} is not one of its files: {known}")
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from assay.ledger import (
 )
 from assay.ledger.query import Connection
 from assay.ledger.stream_slices import recorded_slices
+from assay.operations.stream_slices import set_apart
 from assay.settings import Settings
 from assay.storage.addresses import as_place
 from assay.storage.objects import exists
@@ -38,7 +39,7 @@ def reject_file(
 ) -> str:
     """Let a batch go on without one file, and return its name; a repeat completes it.
 
-    The file of a slice that a stream has recorded stays where it is, pending for the next batch.
+    A slice that a stream has recorded is rejected for every batch, and its file stays where it is.
 
     The dataset is asked for only when the same content was delivered to several of them.
 
@@ -54,7 +55,9 @@ def reject_file(
         file = _file_of_plan(plan, slice_id, dataset)
         delivery = _mark_rejected(settings, connection, batch_id, file, reason)
         source, place = as_place(file.path), as_place(delivery.location)
-        if place != source:
+        if place == source:
+            set_apart(connection, file, f"{reason} (left out of {batch_id})")
+        else:
             write_reason(place, reason)
             move_file(source, place)
             sync_folders([source, place])

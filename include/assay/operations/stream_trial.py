@@ -20,7 +20,8 @@ from assay.contracts.pipelines import pipeline_carrying
 from assay.errors import StackError
 from assay.generate.recipes import recipe_of
 from assay.home.dsn import dsn
-from assay.ledger.streams import StreamSource, stream_states
+from assay.ledger.stream_states import stream_states
+from assay.ledger.streams import StreamSource
 from assay.produce.landing import Landing
 from assay.produce.pace import SHORTEST, Pace
 from assay.produce.run import produce

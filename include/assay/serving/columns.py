@@ -15,13 +15,18 @@ POSTGRES_TYPES = {"string": "text", "timestamp": "timestamptz", "int": "integer"
 
 def columns_of(connection: psycopg.Connection[Any], table: str) -> set[str]:
     """The columns of `namespace.table`; none when it is not there."""
+    return {*columns_in_order(connection, table)}
+
+
+def columns_in_order(connection: psycopg.Connection[Any], table: str) -> list[str]:
+    """As `columns_of`, in the order of the table or view."""
     rows = fetch_all(
         connection,
         "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = %s AND table_name = %s",
+        " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
         table.split("."),
     )
-    return {name for (name,) in rows}
+    return [name for (name,) in rows]
 
 
 def definition(column: Column, *, is_key: bool) -> sql.Composed:

@@ -12,7 +12,8 @@ from assay.ledger.query import fetch_all
 # A table, or a column of it; the empty column is the table itself.
 Comments = dict[tuple[str, str], str]
 KNOWN = """
-    SELECT space.nspname || '.' || relname, coalesce(attname, ''), coalesce(description, '')
+    SELECT space.nspname || '.' || relname, coalesce(attname, ''), coalesce(description, ''),
+           CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END
     FROM pg_class
     JOIN pg_namespace AS space ON space.oid = relnamespace
     CROSS JOIN LATERAL (
@@ -48,27 +49,29 @@ SHOWN = """
 
 
 def comment_served(connection: psycopg.Connection[Any], told: Comments) -> None:
-    """As the owner, give tables and their columns the comments that are told of them.
+    """As the owner, give tables, views and their columns the comments that are told of them.
 
-    A column of a view has that of the column that it shows, unless a migration gave it one of its
-    own. What has its comment already is left alone.
+    Any other column of a view has that of the column that it shows, unless a migration gave it
+    one of its own. What has its comment already is left alone.
     """
-    known: Comments = {
-        (table, column): comment for table, column, comment in fetch_all(connection, KNOWN, [])
-    }
+    known: Comments = {}
+    kinds: dict[str, str] = {}
+    for table, column, comment, kind in fetch_all(connection, KNOWN, []):
+        known[table, column] = comment
+        kinds[table] = kind
     wanted = {place: comment for place, comment in told.items() if place in known and comment}
     for view, column, base, before in fetch_all(connection, SHOWN, []):
-        if known[view, column] in ("", before):
+        if (view, column) not in told and known[view, column] in ("", before):
             wanted[view, column] = wanted.get((base, column), before)
     with connection.transaction():
         for place, comment in wanted.items():
             if comment != known[place]:
-                _comment(connection, *place, comment)
+                _comment(connection, kinds[place[0]], *place, comment)
 
 
-def _comment(connection: psycopg.Connection[Any], table: str, column: str, comment: str) -> None:
-    name = table.split(".")
-    kind = sql.SQL("COLUMN {}").format(sql.Identifier(*name, column))
-    if not column:
-        kind = sql.SQL("TABLE {}").format(sql.Identifier(*name))
-    connection.execute(sql.SQL("COMMENT ON {} IS {}").format(kind, comment))
+def _comment(
+    connection: psycopg.Connection[Any], kind: str, table: str, column: str, comment: str
+) -> None:
+    name = sql.Identifier(*table.split("."), *([column] if column else []))
+    what = sql.SQL("COLUMN" if column else kind)
+    connection.execute(sql.SQL("COMMENT ON {} {} IS {}").format(what, name, comment))

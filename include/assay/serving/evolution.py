@@ -19,7 +19,7 @@ from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
 from assay.serving.columns import add_column, columns_of, definition
 from assay.serving.comments import comment_served
-from assay.serving.live import make_live_tables
+from assay.serving.live import live_comments, make_live_tables
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def evolve_tables(connection: psycopg.Connection[Any]) -> list[str]:
                 add_column(connection, served.table, column)
                 made.append(f"{served.table}.{column.name}")
     made += make_live_tables(connection)
-    comment_served(connection, {at: c for each in _served() for at, c in each.comments.items()})
+    told = {at: comment for each in _served() for at, comment in each.comments.items()}
+    comment_served(connection, told | live_comments())
     return made
 
 

@@ -7,6 +7,7 @@ that would be served if everything live were released now.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,8 +18,10 @@ from assay.contracts.columns import Column
 from assay.contracts.lineage import SLICE_ID
 from assay.contracts.load import all_contracts
 from assay.contracts.model import Contract
+from assay.ledger.live_scripts import record_script
 from assay.ledger.query import fetch_all
 from assay.serving.columns import add_column, columns_of, definition
+from assay.serving.comments import Comments
 from assay.serving.live_view import LIVE_SINCE, STATE, show_now
 
 # A view reads with the rights of the owner: by one a stream could read what is served.
@@ -27,7 +30,7 @@ VIEWS_OF_STREAMS = """
     WHERE relnamespace = 'live'::regnamespace AND relkind = 'v'
       AND has_table_privilege('assay_streamer', oid, 'SELECT')
 """
-VIEWS = "live.sql"  # beside a contract: views of the dataset over its tables, made at every start
+SCRIPT = "live.sql"  # beside a contract: views of the dataset over its tables
 NOT_AUDITED = "Not audited: what a batch has not judged may be changed or quarantined by it."
 RECORD_NUMBER = Column(
     "record_number", "bigint", nullable=False, description="Its record in the slice, from 1"
@@ -50,6 +53,14 @@ ERROR_COMMENTS = {
     "reasons": "All reasons why the record is bad, in the words of quarantine",
     "raw": "The text as delivered when it could not be taken apart, else its columns as JSON",
     "live_since": LIVE_SINCE.description,
+}
+OF_NOW = (
+    "{} as it would be if all that is live were released now. Rows in state live are not audited:"
+    f" {NOT_AUDITED.partition(': ')[2]}"
+)
+NOW_COMMENTS = {
+    LIVE_SINCE.name: "When a live row was shown; null of a released one",
+    STATE.name: STATE.description,
 }
 
 
@@ -78,42 +89,79 @@ def live_contracts() -> Iterator[Contract]:
     return (contract for contract in all_contracts("silver") if contract.serving)
 
 
+def live_comments() -> Comments:
+    """What the tables and views of live, and their columns, are said to be."""
+    told: Comments = {}
+    for contract in live_contracts():
+        rows = {c.name: c.description for c in (*live_columns(contract), LIVE_SINCE)}
+        served = contract.serving
+        for table, comment, columns in (
+            (
+                live_table(contract),
+                f"Records of streams on their way to {served}. {NOT_AUDITED}",
+                rows,
+            ),
+            (
+                errors_table(contract),
+                f"Bad records of streams on their way to quarantine. {NOT_AUDITED}",
+                ERROR_COMMENTS,
+            ),
+            (now_view(contract), OF_NOW.format(served), {**rows, **NOW_COMMENTS}),
+        ):
+            told[table, ""] = comment
+            told |= {(table, name): text for name, text in columns.items()}
+    return told
+
+
 def make_live_tables(connection: psycopg.Connection[Any]) -> list[str]:
     """As the owner, make what of live is not there, and add the nullable columns that contracts
     have gained; returns the names of tables and columns. The served tables must be there.
-    Views that a dataset has in its `live.sql` are made anew.
+    Views become those of the contracts, and those of a `live.sql` what its text says.
 
-    Any other difference is left for a migration.
+    Any other difference is left for a migration. What is as it should be is locked against nobody.
     """
     made = []
     for contract in live_contracts():
-        made += _make(connection, contract)
-        views = contract.path.with_name(VIEWS)
-        if views.is_file():
-            connection.execute(views.read_bytes())
+        with connection.transaction():
+            made += _make_tables(connection, contract)
+            is_new = show_now(
+                connection,
+                contract,
+                live_table(contract),
+                now_view(contract),
+                live_columns(contract),
+            )
+            _run_script(connection, contract, is_due=is_new)
     for (view,) in fetch_all(connection, VIEWS_OF_STREAMS, []):
         connection.execute(sql.SQL("REVOKE ALL ON {} FROM assay_streamer").format(_named(view)))
     return made
 
 
-def _make(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
+def _make_tables(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
     made = []
     table, errors = live_table(contract), errors_table(contract)
     known = columns_of(connection, table)
-    with connection.transaction():
-        if not known:
-            _create(connection, contract)
-            made.append(table)
-        elif gained := [c for c in contract.columns if c.nullable and c.name not in known]:
-            for column in gained:
-                add_column(connection, table, column)
-                made.append(f"{table}.{column.name}")
-        if not columns_of(connection, errors):
-            _create_errors(connection, errors)
-            made.append(errors)
-        show_now(connection, contract, table, now_view(contract), live_columns(contract))
-        _comment_all(connection, contract)
+    if not known:
+        _create(connection, contract)
+        made.append(table)
+    elif gained := [c for c in contract.columns if c.nullable and c.name not in known]:
+        for column in gained:
+            add_column(connection, table, column)
+            made.append(f"{table}.{column.name}")
+    if not columns_of(connection, errors):
+        _create_errors(connection, errors)
+        made.append(errors)
     return made
+
+
+def _run_script(connection: psycopg.Connection[Any], contract: Contract, *, is_due: bool) -> None:
+    """Run the `live.sql` of a dataset if it is due, or another text than the one that ran last."""
+    script = contract.path.with_name(SCRIPT)
+    if not script.is_file():
+        return
+    text = script.read_bytes()
+    if record_script(connection, contract.name, hashlib.sha256(text).hexdigest()) or is_due:
+        connection.execute(text)
 
 
 def _create(connection: psycopg.Connection[Any], contract: Contract) -> None:
@@ -141,34 +189,6 @@ def _index(connection: psycopg.Connection[Any], table: str, columns: Sequence[st
             _named(table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
     )
-
-
-def _comment_all(connection: psycopg.Connection[Any], contract: Contract) -> None:
-    served = contract.serving
-    rows = {c.name: c.description for c in (*live_columns(contract), LIVE_SINCE)}
-    told = {
-        live_table(contract): (f"Records of streams on their way to {served}. {NOT_AUDITED}", rows),
-        errors_table(contract): (
-            f"Bad records of streams on their way to quarantine. {NOT_AUDITED}",
-            ERROR_COMMENTS,
-        ),
-        now_view(contract): (
-            f"{served} as it would be if all that is live were released now. Rows in state live"
-            f" are not audited: {NOT_AUDITED.partition(': ')[2]}",
-            {**rows, LIVE_SINCE.name: "When a live row was shown; null of a released one"}
-            | {STATE.name: STATE.description},
-        ),
-    }
-    for table, (comment, columns) in told.items():
-        kind = "VIEW" if table == now_view(contract) else "TABLE"
-        _comment(connection, sql.SQL(f"{kind} {{}}").format(_named(table)), comment)
-        for name in columns.keys() & columns_of(connection, table):
-            place = sql.Identifier(*table.split("."), name)
-            _comment(connection, sql.SQL("COLUMN {}").format(place), columns[name])
-
-
-def _comment(connection: psycopg.Connection[Any], what: sql.Composed, comment: str) -> None:
-    connection.execute(sql.SQL("COMMENT ON {} IS {}").format(what, comment))
 
 
 def _named(table: str) -> sql.Identifier:

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from assay.contracts.columns import Column
 from assay.contracts.model import Contract
-from assay.ledger.query import fetch_all
-from assay.serving.columns import columns_of
+from assay.ledger.query import fetch_value
+from assay.serving.columns import columns_in_order, columns_of
 
 LIVE_SINCE = Column("live_since", "timestamp", nullable=False, description="When it was shown here")
 STATE = Column(
@@ -19,7 +19,6 @@ STATE = Column(
 )
 # Nothing is sorted but what is live, and a key that is asked for is looked up in the indexes.
 NOW = """
-    CREATE OR REPLACE VIEW {view} AS
     SELECT {columns} FROM (
         SELECT {released}, NULL::timestamptz AS live_since, 'released'::text AS state
         FROM {serving} AS served
@@ -42,24 +41,43 @@ def show_now(
     live: str,
     view: str,
     columns: Sequence[Column],
-) -> None:
-    """Make the view, or give it the columns that its tables have gained, behind those it has.
+) -> bool:
+    """Make the view, or make it as the contract is today; False when it is so already.
 
-    `live` is the table of live, and `columns` are those that it shares with the served one.
+    `live` is the table of live, and `columns` are those that it shares with the served one. Columns
+    that the tables have gained come behind those that the view has.
     """
     both = columns_of(connection, live) & columns_of(connection, contract.serving)
-    of_rows = [column.name for column in columns if column.name in both]
-    wanted = [*of_rows, LIVE_SINCE.name, STATE.name]
-    shown = _order_of(connection, view)
-    if set(wanted) <= set(shown):
-        return
-    order = [*shown, *(name for name in wanted if name not in shown)]
-    connection.execute(_now(contract, (live, view), of_rows, order))
+    shown = columns_in_order(connection, view)
+    names = [*(column.name for column in columns), *shown]
+    of_rows = [name for name in dict.fromkeys(names) if name in both]
+    order = [*dict.fromkeys([*shown, *of_rows, LIVE_SINCE.name, STATE.name])]
+    wanted = _now(contract, live, of_rows, order)
+    if shown and _is_defined_as(connection, view, wanted):
+        return False
+    connection.execute(
+        sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(sql.Identifier(*view.split(".")), wanted)
+    )
+    return True
 
 
-def _now(
-    contract: Contract, names: tuple[str, str], of_rows: list[str], order: list[str]
-) -> sql.Composed:
+def _is_defined_as(connection: psycopg.Connection[Any], view: str, wanted: sql.Composed) -> bool:
+    """Whether Postgres has the same words for the view as for one that is made for comparison.
+
+    To make the view anew for nothing would wait for every transaction that reads it.
+    """
+    with connection.transaction():
+        connection.execute(sql.SQL("CREATE TEMPORARY VIEW wanted_now AS {}").format(wanted))
+        same: bool = fetch_value(
+            connection,
+            "SELECT pg_get_viewdef('pg_temp.wanted_now'::regclass) = pg_get_viewdef(%s::regclass)",
+            [view],
+        )
+        connection.execute("DROP VIEW pg_temp.wanted_now")
+    return same
+
+
+def _now(contract: Contract, live: str, of_rows: list[str], order: list[str]) -> sql.Composed:
     def listed(prefix: str, names: Sequence[str]) -> sql.Composed:
         return sql.SQL(", ").join(sql.Identifier(prefix, name) for name in names)
 
@@ -67,9 +85,8 @@ def _now(
     version = sql.Identifier(contract.event_time)
     wins = sql.SQL(">" if keeps_first else ">=")
     return sql.SQL(NOW).format(
-        live=_named(names[0]),
-        view=_named(names[1]),
-        serving=_named(contract.serving),
+        live=sql.Identifier(*live.split(".")),
+        serving=sql.Identifier(*contract.serving.split(".")),
         keys=sql.SQL(", ").join(map(sql.Identifier, contract.keys)),
         version=version,
         later=sql.SQL("ASC" if keeps_first else "DESC"),
@@ -81,17 +98,3 @@ def _now(
         ),
         live_wins=sql.SQL("live.{0} {1} served.{0}").format(version, wins),
     )
-
-
-def _order_of(connection: psycopg.Connection[Any], view: str) -> list[str]:
-    rows = fetch_all(
-        connection,
-        "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
-        view.split("."),
-    )
-    return [name for (name,) in rows]
-
-
-def _named(table: str) -> sql.Identifier:
-    return sql.Identifier(*table.split("."))

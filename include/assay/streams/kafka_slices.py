@@ -53,7 +53,7 @@ class SliceFiles:
     def write(self, rows: pa.Table, number: int, part: str = "") -> StreamSlice:
         """Write records, which are sorted, as the file of a micro-batch, or of a part of it."""
         name = f"{self.epoch}-{number:012d}{part}"
-        place = self.stream.slices(self.settings) / f"{name}.parquet"
+        place = self._folder / f"{name}.parquet"
         content = io.BytesIO()
         pq.write_table(rows, content, compression="zstd")
         _store(place, content.getvalue())

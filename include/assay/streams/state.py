@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+import psycopg
+from psycopg import sql
+
+from assay.contracts.folders import contract_path
 from assay.errors import KafkaUnavailableError, StackError
 from assay.intake.take import landing_names
 from assay.kafka.access import kafka_access
 from assay.kafka.admin import offsets
-from assay.ledger.streams import StreamState
+from assay.ledger.arrivals import Clocks, clocks_of
+from assay.ledger.stream_states import StreamState
+from assay.serving.live import live_table
 from assay.settings import Settings
 from assay.streams.lists import Lists
 from assay.streams.names import Stream
@@ -65,3 +72,12 @@ def _records_before(settings: Settings, found: StreamState) -> int | None:
         )
     except (OSError, KafkaUnavailableError, StackError):
         return None
+
+
+def arrivals(connection: psycopg.Connection[Any], found: StreamState) -> Clocks:
+    """How far the event times of what is live are from its arrival."""
+    if not contract_path("silver", found.dataset).is_file():
+        return Clocks()
+    silver = Stream(found.dataset, found.source).silver
+    live = sql.Identifier(*live_table(silver).split("."))
+    return clocks_of(connection, found.stream, found.dataset, live, silver.event_time)

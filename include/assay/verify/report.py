@@ -47,6 +47,8 @@ TITLES = {
     "I16": "receipts kept",
 }
 
+Place = tuple[str, str, str]
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -102,6 +104,11 @@ class Check:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             self.broken(what, "can be read", first, file=file)
             self.unread.append(file or what)
+
+    @property
+    def places(self) -> set[Place]:
+        """Statement, batch and file of each violation, without the sides that were compared."""
+        return {(found.what, found.batch, found.file) for found in self.violations}
 
     @property
     def holds(self) -> bool:

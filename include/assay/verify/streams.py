@@ -25,11 +25,13 @@ SLICE_ID = [Column("slice_id")]
 
 
 def check_slices(evidence: Evidence, check: Check) -> None:
-    """Each slice is pending, claimed by one live batch, or released, and its records with it.
+    """Each slice is pending, claimed by one live batch, released, or rejected, and its records
+    with it.
 
     Pending or claimed, its records are in live, good or bad, or it is parked and none of them is;
-    released, none of them is, and the ledger has them all. Its file has that many. The values that
-    live shows are those of the slice files, typed as the contract says.
+    released, none of them is, and the ledger has them all; rejected, none is, and no batch has it.
+    Its file has that many. The values that live shows are those of the slice files, typed as the
+    contract says.
     """
     for dataset in sorted({taken["dataset"] for taken in evidence.books.slices}):
         if evidence.has_dataset(dataset):
@@ -105,14 +107,15 @@ class _Slices:
         return [
             taken
             for taken in self._own
-            if not (taken["released_by"] or taken["parked"])
-            and taken["contract_version"] == version
+            if _is_shown(taken) and taken["contract_version"] == version
         ]
 
     def _check_place(self, taken: Row) -> None:
         books, released_by = self.evidence.books, taken["released_by"]
         claim = self._claims.get(taken["slice_id"])
         where = {"batch": (claim or {}).get("batch_id", ""), "file": taken["source_file"]}
+        if claim and taken["rejected"]:
+            self.check.broken("batch of a rejected slice", "none", claim["batch_id"], **where)
         if claim is None:
             if released_by is None:
                 self._check_file(taken)
@@ -141,11 +144,12 @@ class _Slices:
         )
 
     def _check_file(self, taken: Row) -> None:
-        """A pending slice lies where the stream has put it, with all of its records."""
+        """A slice of no batch lies where the stream has put it, with all of its records."""
         place, where = as_place(taken["path"]), {"file": taken["source_file"]}
-        self.check.saw("of them pending")
+        state = "rejected" if taken["rejected"] else "pending"
+        self.check.saw(f"of them {state}")
         if not exists(place):
-            self.check.broken("file of a pending slice", f"at {place}", "nothing there", **where)
+            self.check.broken(f"file of a {state} slice", f"at {place}", "nothing there", **where)
             return
         with self.check.reading("slice file", **where), on_this_machine(place) as path:
             self.check.equal(
@@ -158,14 +162,18 @@ class _Slices:
             self.check.equal("records in a slice file", taken["records"], found, **where)
 
     def _check_live(self, taken: Row, live: LiveRows) -> None:
-        expected = (taken["live_records"], taken["error_records"])
-        if taken["released_by"] or taken["parked"]:
-            expected = (0, 0)
+        is_shown = _is_shown(taken)
+        expected = (taken["live_records"], taken["error_records"]) if is_shown else (0, 0)
         found = live.count(taken["slice_id"])
         claim = self._claims.get(taken["slice_id"], {})
         where = {"batch": claim.get("batch_id", ""), "file": taken["source_file"]}
         self.check.equal("good rows of a slice in live", expected[0], found[0], **where)
         self.check.equal("bad rows of a slice in live", expected[1], found[1], **where)
-        if not (taken["released_by"] or taken["parked"]):
+        if is_shown:
             what = "records of a slice = its rows in live"
             self.check.equal(what, taken["records"], sum(found), **where)
+
+
+def _is_shown(taken: Row) -> bool:
+    """Whether live has to have its records."""
+    return not (taken["released_by"] or taken["parked"] or taken["rejected"])

@@ -313,6 +313,7 @@ def test_a_receipt_follows_its_records_to_the_release(
         (Whereabouts(stream="s"), "live"),
         (Whereabouts("accepted", "", "b", "RUNNING", stream="s"), "live"),
         (Whereabouts(stream="s", parked="poison"), "parked"),
+        (Whereabouts(stream="s", parked="poison", set_apart="odd"), "rejected"),
         (Whereabouts("accepted", "", "b", "PUBLISHED", 3, stream="s"), "released"),
     ],
 )

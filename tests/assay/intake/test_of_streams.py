@@ -16,6 +16,7 @@ from assay.ledger import deliveries, set_batch_state
 from assay.ledger.stream_slices import unclaimed
 from assay.operations.abandon import abandon_batch
 from assay.operations.reject_file import reject_file
+from assay.operations.stream_slices import readmit, reject_pending
 from assay.settings import Settings
 from builders.accepting import run_of
 from builders.deliveries import deliver
@@ -119,7 +120,7 @@ def test_an_abandoned_batch_leaves_them_where_they_are_for_the_next(
     assert Path(by_stream.path).is_file()
 
 
-def test_a_rejected_slice_is_pending_for_the_next_batch(
+def test_a_rejected_slice_is_for_no_batch_until_it_is_readmitted(
     settings: Settings, database: Database, kafka: Kafka
 ) -> None:
     one, two = kafka.record([event("k1")]), kafka.record([event("k2")])
@@ -127,10 +128,17 @@ def test_a_rejected_slice_is_pending_for_the_next_batch(
     with database.connect(autocommit=True) as connection:
         set_batch_state(connection, plan.batch_id, FAILED, error="a gate")
         reject_file(settings, connection, plan.batch_id, one.slice_id, "odd")
-        assert unclaimed(connection, DATASET) == [one]
-    assert accept(settings, database).slices == [two]
-    assert Path(one.path).is_file()
-    assert accept(settings, database, "two").slices == [one]
+        assert unclaimed(connection, DATASET) == []
+        reject_file(settings, connection, plan.batch_id, two.slice_id, "odd too")
+        told = "SELECT rejected, live_records FROM ops.stream_slice ORDER BY slice_id"
+        why = f"(left out of {plan.batch_id})"
+        assert connection.execute(told).fetchall() == [(f"odd {why}", 0), (f"odd too {why}", 0)]
+        assert connection.execute("SELECT FROM live.ecommerce_event").fetchall() == []
+        assert accept(settings, database).slices == []
+        assert Path(one.path).is_file()
+        assert accept(settings, database, "two").slices == []
+        readmit(settings, connection, DATASET, one.slice_id, "ann", "a mistake")
+    assert accept(settings, database, "three").slices == [one]
 
 
 def test_a_landed_file_that_a_stream_has_taken_already_is_a_duplicate(
@@ -145,6 +153,21 @@ def test_a_landed_file_that_a_stream_has_taken_already_is_a_duplicate(
     with database.connect() as connection:
         reasons = {d.verdict: d.reason for d in deliveries(connection, plan.batch_id)}
     assert reasons["duplicate"] == f"same content as a file of stream {DATASET}.files"
+
+
+def test_a_landed_file_of_a_slice_that_was_rejected_is_a_duplicate_and_says_so(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    by_stream = record_file(settings, database, ["f1"])
+    with database.connect(autocommit=True) as connection:
+        reject_pending(settings, connection, DATASET, by_stream.source_file, "ann", "odd")
+        path = tmp_path / "again.csv"
+        path.write_bytes(Path(by_stream.path).read_bytes())
+        deliver(Path(settings.landing) / DATASET, [path])
+        plan = accept(settings, database)
+        (again,) = deliveries(connection, plan.batch_id)
+    assert (again.verdict, plan.slices) == ("duplicate", [])
+    assert "which somebody has rejected: `assay stream readmit`" in again.reason
 
 
 def test_a_slice_whose_file_is_gone_is_told_and_not_left_out(

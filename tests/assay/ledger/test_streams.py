@@ -14,13 +14,13 @@ from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery, record_deliveries, set_batch_state, start_batch
 from assay.ledger.query import fetch_all
 from assay.ledger.stream_slices import known_content, unclaimed
+from assay.ledger.stream_states import stream_states
 from assay.ledger.streams import (
     RecordedSlice,
     beat,
     end_stream,
     hold,
     record,
-    stream_states,
     take_stream,
 )
 

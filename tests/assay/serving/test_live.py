@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,6 +15,7 @@ from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.serving import live
 from assay.serving.columns import columns_of
+from assay.serving.evolution import evolve_tables
 from assay.serving.live import (
     errors_table,
     live_columns,
@@ -143,13 +145,62 @@ def test_where_the_first_delivered_stands_it_does_in_the_view(
     monkeypatch.setattr(
         live, "all_contracts", lambda _: [replace(EVENTS, on_equal_version="conflict")]
     )
-    owner.execute("DROP VIEW live.ecommerce_event_now CASCADE")
+    made_before = ask(owner, "SELECT 'live.ecommerce_event_now'::regclass::oid")
     make_live_tables(owner)
+    assert ask(owner, "SELECT 'live.ecommerce_event_now'::regclass::oid") == made_before
     add(owner, "serving.ecommerce_event", event_id="equal", session_id="released")
     add(owner, "live.ecommerce_event", event_id="equal", session_id="live")
     add(owner, "live.ecommerce_event", event_id="fresh", session_id="first", record_number=1)
     add(owner, "live.ecommerce_event", event_id="fresh", session_id="last", record_number=2)
     assert now(owner) == [("equal", "released", "released"), ("fresh", "first", "live")]
+
+
+def test_a_column_that_a_contract_loses_stays_in_the_view_with_its_values(
+    owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(owner, "live.ecommerce_event", event_id="fresh", session_id="live", product_name="thing")
+    rest = tuple(column for column in EVENTS.columns if column.name != "product_name")
+    monkeypatch.setattr(live, "all_contracts", lambda _: [replace(EVENTS, columns=rest)])
+    make_live_tables(owner)
+    assert ask(owner, "SELECT product_name FROM live.ecommerce_event_now") == ["thing"]
+
+
+def test_what_is_as_it_should_be_waits_for_no_transaction_on_live(
+    database: Database, owner: psycopg.Connection[Any]
+) -> None:
+    with database.connect("assay_streamer") as stream, database.connect("assay_reader") as reader:
+        stream.execute("INSERT INTO live.ecommerce_event_errors VALUES ('s', 1, '{a}', 'x')")
+        stream.execute("SELECT FROM live.ecommerce_event")
+        reader.execute("SELECT FROM live.ecommerce_event_now, live.user_activity_errors")
+        owner.execute("SET lock_timeout = '2s'")
+        assert evolve_tables(owner) == []
+        owner.execute("UPDATE ops.live_script SET sha256 = repeat('0', 64)")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            evolve_tables(owner)  # a text that is due does wait, for readers of its views
+        reader.rollback()
+        assert evolve_tables(owner) == []
+
+
+def test_a_script_beside_a_contract_runs_when_its_text_is_another(
+    owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mine = replace(EVENTS, path=tmp_path / "silver.yaml")
+    monkeypatch.setattr(live, "all_contracts", lambda _: [mine])
+    script = tmp_path / "live.sql"
+    for text, runs in (("one", 1), ("one", 1), ("two", 2), ("one", 3)):
+        script.write_text(f"COMMENT ON SCHEMA live IS '{text}'; SELECT nextval('runs')")
+        owner.execute("CREATE SEQUENCE IF NOT EXISTS runs")
+        make_live_tables(owner)
+        assert ask(owner, "SELECT last_value FROM runs") == [runs], text
+    owner.execute("DROP VIEW live.ecommerce_event_now CASCADE")
+    make_live_tables(owner)
+    assert ask(owner, "SELECT last_value FROM runs") == [4], "its views went with what they show"
+    script.write_text("SELECT 1; no statement")
+    with pytest.raises(psycopg.errors.SyntaxError):
+        make_live_tables(owner)
+    script.write_text("SELECT nextval('runs')")
+    make_live_tables(owner)
+    assert ask(owner, "SELECT last_value FROM runs") == [5]
 
 
 def test_a_key_that_is_asked_for_is_looked_up(owner: psycopg.Connection[Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from assay.batch.slices import Slice
 from assay.kafka.admin import OffsetRange
-from assay.ledger.streams import StreamState
+from assay.ledger.stream_states import StreamState
 from assay.settings import load_settings
 from assay.streams.kafka_slices import SCHEMA, SliceFiles, advanced, in_order, ranges_of
 from assay.streams.names import Stream
@@ -117,6 +117,6 @@ def test_the_state_of_a_stream_is_one_word(
     seen = NOW - timedelta(seconds=silent)
     state = StreamState(
         *("ecommerce_events.kafka", TOPIC, "kafka", 3, 12, None, "a test", NOW, seen),
-        *(NOW if stopped else None, error, 0, 0, 0, 0),
+        *(NOW if stopped else None, error, 0, 0, 0, 0, 0),
     )
     assert word_for(state, NOW) == word

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from assay.errors import BatchError, FencedError
-from assay.ledger.streams import stream_states, take_stream
+from assay.ledger.stream_states import stream_states
+from assay.ledger.streams import take_stream
 from assay.streams.sink import MicroBatch, Sink, count_records
 from builders.judged_slices import NEWLINES, SCHEMA, SILVER, event_slice, judged
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assay.batch.slices import FileSlice
 from assay.gateway.body import Kind
 from assay.gateway.check import checker_of
 from assay.gateway.commit import Commit, Posted
 from assay.gateway.deliver import deliverer_for
 from assay.gateway.json_body import prepare_lines
 from assay.gateway.limits import Limits
+from assay.ledger.streams import RecordedSlice, hold, record, take_stream
 from assay.settings import load_settings
-from builders.audited import Site, broken
+from builders.audited import Site, broken, once_books_are_read
 from builders.gateway import lines, quote
 
 if TYPE_CHECKING:
@@ -55,6 +57,37 @@ def test_a_file_that_waits_in_landing_keeps_its_receipts(site: Site) -> None:
     check = next(each for each in site.audit() if each.invariant == "I16")
     assert broken([check]) == {}
     assert check.compared == {"receipts": 2, "files of the gateway": 1}
+
+
+def test_a_file_that_a_stream_takes_while_it_is_audited_keeps_its_receipts(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = landed(site)
+    content = file.read_bytes()
+    taken = FileSlice(
+        dataset="stocks",
+        format="jsonl",
+        slice_id=hashlib.sha256(content).hexdigest(),
+        path=str(Path(str(site.settings.accepted), "stocks", file.name)),
+        source_file=file.name,
+        records=3,
+        size_bytes=len(content),
+        header=[],
+        slice_date="2026-11-30",
+    )
+
+    def take() -> None:
+        place = Path(taken.path)
+        place.parent.mkdir(parents=True)
+        file.rename(place)
+        with site.database.connect("assay_streamer") as connection:
+            epoch = take_stream(connection, "stocks.files", "stocks", "files", "a test").epoch
+            hold(connection, "stocks.files", epoch, 0)
+            recorded = RecordedSlice(taken, "1", parked="refused")
+            record(connection, "stocks.files", epoch, 0, [recorded], None)
+
+    once_books_are_read(monkeypatch, take)
+    assert "I16" not in broken(site.audit())
 
 
 @pytest.mark.parametrize(

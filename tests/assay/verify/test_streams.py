@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 LIVE = "live.ecommerce_event"
 FIRST = f"{DATASET}.kafka/1-000000000000"
 SECOND = f"{DATASET}.kafka/1-000000000001"
+PARKED = f"{DATASET}.kafka/2-000000000000"
 
 
 @dataclass
 class Streamed(Site):
     """A site with slices that no batch has claimed: two of Kafka, a parked one, and a file."""
 
-    def slice_file(self, number: int) -> Path:
-        name = f"1-{number:012d}.parquet"
+    def slice_file(self, number: int, epoch: int = 1) -> Path:
+        name = f"{epoch}-{number:012d}.parquet"
         return Path(str(self.settings.accepted)) / "streams" / f"{DATASET}.kafka" / name
 
     def put(self, *parts: str) -> Path:
@@ -176,6 +177,36 @@ BROKEN: dict[str, tuple[Callable[[Streamed], object], str, str]] = {
         ),
         "I14",
         "the batch that released a slice: expected pending, for b does not hold it, found b",
+    ),
+    "a rejected slice is shown": (
+        of_books(
+            f"UPDATE ops.stream_slice SET rejected = 'x', live_records = 0, error_records = 0"
+            f" WHERE slice_id = '{SECOND}'"
+        ),
+        "I14",
+        "good rows of a slice in live: expected 0, found 1",
+    ),
+    "the file of a rejected slice is gone": (
+        lambda site: (
+            site.execute(f"UPDATE ops.stream_slice SET rejected = 'x' WHERE slice_id = '{PARKED}'"),
+            site.slice_file(0, epoch=2).unlink(),
+        ),
+        "I14",
+        "file of a rejected slice: expected at",
+    ),
+    "a rejected slice is of a batch": (
+        of_books(
+            "INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state,"
+            " source, generation) VALUES ('b', 'x', 'r', 'manual', '2026-01-01', 'RUNNING',"
+            " 'files', 1); UPDATE ops.stream_slice SET rejected = 'x'"
+            f" WHERE slice_id = '{PARKED}'; INSERT INTO ops.batch_slice (batch_id, dataset,"
+            " source_file, slice_id, verdict, reason, header, records, size_bytes, location, format,"
+            " kind)"
+            " SELECT 'b', dataset, source_file, slice_id, 'accepted', '', header, records, size_bytes,"
+            f" path, format, kind FROM ops.stream_slice WHERE slice_id = '{PARKED}'"
+        ),
+        "I14",
+        "batch of a rejected slice: expected none, found b",
     ),
     "offsets are left out": (
         shifted("[5, 6]"),
