@@ -40,6 +40,8 @@ COLUMNS = [
     whole("stream"),
     whole("state"),
     number("lag"),
+    number("rate"),
+    number("p95"),
     number("live"),
     number("bad"),
     number("parked"),
@@ -101,7 +103,7 @@ def run(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Say of every stream how it is: lag, what waits, the clocks of producers, what goes wrong."""
+    """Say of every stream how it is: lag, pace, what waits, producers' clocks, what goes wrong."""
     settings = load_settings()
     with psycopg.connect(dsn(settings, "assay_reader"), autocommit=True) as connection:
         told = [
@@ -163,6 +165,10 @@ def _facts(state: StreamState, health: Health, clocks: Clocks) -> dict[str, Any]
 def _row(state: StreamState, health: Health, clocks: Clocks) -> list[object]:
     seen = state.seen_at.strftime("%Y-%m-%d %H:%M:%S")
     lag = "" if health.lag is None else health.lag
+    pace = state.measured
+    quick = (
+        [f"{pace.rate:,.0f}/s", span(pace.p95)] if pace and health.state == "running" else ["", ""]
+    )
     counts = [state.live_records, state.error_records, state.parked, state.rejected]
     times = [span(clocks.late), span(clocks.ahead or None)]
-    return [state.stream, health.state, lag, *counts, *times, seen, state.error or ""]
+    return [state.stream, health.state, lag, *quick, *counts, *times, seen, state.error or ""]

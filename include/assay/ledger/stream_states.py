@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from assay.ledger.query import Connection, fetch_all
 from assay.ledger.stream_slices import IS_CLAIMED
-from assay.ledger.streams import Offsets, StreamSource
+from assay.ledger.streams import Measured, Offsets, StreamSource
 
 STATES = f"""
     SELECT stream.stream, stream.dataset, source, stream.epoch, stream.micro_batch, next_offsets,
-           holder, started_at, seen_at, stopped_at, error, waiting.slices, waiting.live,
+           holder, started_at, seen_at, stopped_at, error, measured, waiting.slices, waiting.live,
            waiting.errors, waiting.parked, waiting.rejected
     FROM ops.stream
     CROSS JOIN LATERAL (
@@ -47,6 +49,7 @@ class StreamState:
     seen_at: datetime
     stopped_at: datetime | None
     error: str | None
+    measured: Measured | None
     slices: int
     live_records: int
     error_records: int
@@ -56,4 +59,10 @@ class StreamState:
 
 def stream_states(connection: Connection) -> list[StreamState]:
     """Every stream that was ever started, by name."""
-    return [StreamState(*row) for row in fetch_all(connection, STATES, [])]
+    return [_state_of(row) for row in fetch_all(connection, STATES, [])]
+
+
+def _state_of(row: Sequence[Any]) -> StreamState:
+    found = StreamState(*row)
+    told: Any = found.measured  # as Postgres has it
+    return found if told is None else replace(found, measured=Measured(**told))

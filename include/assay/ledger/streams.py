@@ -38,6 +38,25 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """The last minute of a stream.
+
+    `rate` are records a second; p50, p95 and p99 the seconds from the arrival of a record to its
+    row, None when nobody knows when it arrived; `read`, `judge` and `record` the mean seconds of
+    the parts of a micro-batch.
+    """
+
+    rate: float
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    micro_batches: int
+    read: float
+    judge: float
+    record: float
+
+
+@dataclass(frozen=True)
 class RecordedSlice:
     """A slice with what became of its records: shown as rows, shown as errors, or `parked`.
 
@@ -68,7 +87,7 @@ def take_stream(
         ON CONFLICT (stream) DO UPDATE
         SET epoch = known.epoch + 1, micro_batch = NULL, holder = excluded.holder,
             started_at = clock_timestamp(), seen_at = clock_timestamp(), stopped_at = NULL,
-            error = NULL
+            error = NULL, measured = NULL
         RETURNING epoch, next_offsets
         """,
         [stream, dataset, source, holder],
@@ -144,6 +163,14 @@ def _told(stream: str, epoch: int, micro_batch: int, each: RecordedSlice) -> dic
 def beat(connection: Connection, stream: str, epoch: int, error: str | None = None) -> None:
     """Say that the holder lives, and what goes wrong. Raises FencedError when it was overtaken."""
     _say(connection, stream, epoch, error, "NULL")
+
+
+def tell_pace(connection: Connection, stream: str, epoch: int, measured: Measured | None) -> None:
+    """Say how quick the stream was in the last minute, if nobody has overtaken it."""
+    connection.execute(
+        "UPDATE ops.stream SET measured = %s WHERE stream = %s AND epoch = %s",
+        [as_json(None if measured is None else asdict(measured)), stream, epoch],
+    )
 
 
 def end_stream(connection: Connection, stream: str, epoch: int, error: str | None = None) -> None:

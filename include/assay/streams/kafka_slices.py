@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assay.batch.slices import Slice, StreamSlice
@@ -126,6 +127,13 @@ class SliceFiles:
 def in_order(rows: pa.Table) -> pa.Table:
     """The records in the order in which a slice file has them."""
     return rows.select(SCHEMA.names).cast(SCHEMA).sort_by(ORDER)
+
+
+def delays_of(rows: pa.Table) -> dict[float, int]:
+    """How many records have come so many seconds ago, by the clock of whoever has stamped them."""
+    now = pa.scalar(datetime.now(UTC), SCHEMA.field("timestamp").type)
+    delays = pc.divide(pc.subtract(now, rows["timestamp"]).cast(pa.int64()), 1e6)
+    return {each["values"]: each["counts"] for each in pc.value_counts(delays).to_pylist()}
 
 
 def ranges_of(rows: pa.Table, begun: Offsets) -> Ranges:

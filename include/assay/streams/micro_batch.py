@@ -7,7 +7,7 @@ taken back, until the slices are known that fail alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from assay.errors import FencedError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
 from assay.ledger.streams import beat
+from assay.streams.meter import Meter
 from assay.streams.outage import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -49,6 +50,7 @@ class Recorder:
     judge: Judge
     cut: Cut
     is_stopping: Callable[[], bool]
+    meter: Meter = field(default_factory=Meter)
 
     def record(self, batch: MicroBatch) -> int:
         """Returns how many records became visible.
@@ -74,8 +76,10 @@ class Recorder:
 
     def _try(self, batch: MicroBatch, parked: dict[str, str]) -> int:
         good = [each for each in batch.slices if each.slice_id not in parked]
-        judged = self.judge(good)
-        return self.sink.record(self.books.connection(), batch, judged, parked)
+        with self.meter.part("judge"):
+            judged = self.judge(good)
+        with self.meter.part("record"):
+            return self.sink.record(self.books.connection(), batch, judged, parked)
 
     def _park(self, batch: MicroBatch, parked: dict[str, str]) -> tuple[MicroBatch, dict[str, str]]:
         good = [each for each in batch.slices if each.slice_id not in parked]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.readwriter import DataStreamReader
 
+from assay.batch.slices import Slice
 from assay.errors import AssayError, FencedError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
@@ -46,12 +53,14 @@ class FileStream(Running):
         That there are new ones is all that the frame has to say: as many are taken as it may
         hold, so none that it has told of is left. To have Spark read them would take a job more.
         """
-        paths = self.lists.oldest(MOST_LISTS)
-        slices = {each.slice_id: each for path in paths for each in read_list(path)}
-        # What is not there was released meanwhile, or is accepted once more by who has it now.
-        there = [each for each in slices.values() if exists(as_place(each.path))]
+        with self.meter.part("read"):
+            paths = self.lists.oldest(MOST_LISTS)
+            slices = {each.slice_id: each for path in paths for each in read_list(path)}
+            # What is not there was released meanwhile, or is accepted anew by who has it now.
+            there = [each for each in slices.values() if exists(as_place(each.path))]
         if there:
-            self.recorder.record(MicroBatch(number, there))
+            shown = self.recorder.record(MicroBatch(number, there))
+            self.meter.shown(shown, delays_of(there))
         self.lists.remove(paths)
         self.acceptance.listed -= slices.keys()
 
@@ -80,3 +89,13 @@ class FileStream(Running):
         name, epoch = self.stream.name, self.epoch
         emit(Oddity(f"{name}: cannot take files, trying again: {told(error)}"))
         self._asked.ask(lambda connection: beat(connection, name, epoch, told(error)))
+
+
+def delays_of(slices: Sequence[Slice]) -> dict[float, int]:
+    """How many records are in files that were written so many seconds ago; S3 does not say."""
+    now, delays = time.time(), Counter[float]()
+    for each in slices:
+        with suppress(OSError):  # released meanwhile
+            if isinstance(place := as_place(each.path), Path):
+                delays[now - place.stat().st_mtime] += each.records
+    return delays

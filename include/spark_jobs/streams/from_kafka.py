@@ -18,7 +18,7 @@ from assay.errors import (
 from assay.kafka.access import kafka_access, spark_options
 from assay.kafka.admin import OffsetRange, offsets, partitions
 from assay.ledger.streams import Offsets
-from assay.streams.kafka_slices import SCHEMA, SliceFiles, in_order
+from assay.streams.kafka_slices import SCHEMA, SliceFiles, delays_of, in_order
 from assay.streams.micro_batch import Fails
 from assay.streams.sink import MicroBatch
 from spark_jobs.streams.running import Held, Running, Sessions
@@ -67,10 +67,13 @@ class KafkaStream(Running):
 
     def record(self, frame: DataFrame, number: int) -> None:
         """Write the slice file of a micro-batch, and have it recorded."""
-        self._rows = in_order(frame.select(*SCHEMA.names).toArrow())
-        if self._rows.num_rows:
-            batch = self.files.whole(self._rows, number, self.begun)
-            self.recorder.record(batch)
+        with self.meter.part("read"):
+            rows = self._rows = in_order(frame.select(*SCHEMA.names).toArrow())
+        if rows.num_rows:
+            with self.meter.part("read"):
+                batch = self.files.whole(rows, number, self.begun)
+            shown = self.recorder.record(batch)
+            self.meter.shown(shown, delays_of(rows))
             self.begun = batch.next_offsets or {}
 
     def check(self) -> None:

@@ -6,6 +6,7 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -18,8 +19,9 @@ from assay.batch.slices import Slice
 from assay.errors import FencedError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
-from assay.ledger.streams import Taken, beat, end_stream
+from assay.ledger.streams import Taken, beat, end_stream, tell_pace
 from assay.settings import Settings
+from assay.streams.meter import Meter
 from assay.streams.micro_batch import Cut, Recorder
 from assay.streams.names import Stream
 from assay.streams.outage import Books, StoppedError, is_outage, told, wait
@@ -75,12 +77,14 @@ class Running(ABC):
         self._threads: list[Thread] = []
         self._query: StreamingQuery | None = None
         self.rows = LiveRows(self.stream.dataset)
+        self.meter = Meter()
         self.recorder = Recorder(
             sink=Sink(self.stream.name, self.epoch, self.stream.silver),
             books=Books(held.uri, self._stop.is_set),
             judge=self._judge,
             cut=cut,
             is_stopping=self._stop.is_set,
+            meter=self.meter,
         )
 
     def start(self) -> None:
@@ -166,6 +170,8 @@ class Running(ABC):
         name, epoch = self.stream.name, self.epoch
         while True:
             self._books.ask(lambda connection: beat(connection, name, epoch))
+            told = partial(tell_pace, stream=name, epoch=epoch, measured=self.meter.measured())
+            self._books.ask(told)
             wait(BEAT_SECONDS, self._stop.is_set)
 
     def _keep(self, name: str, work: Callable[[], None]) -> None:

@@ -16,12 +16,14 @@ from assay.ledger.query import fetch_all
 from assay.ledger.stream_slices import known_content, unclaimed
 from assay.ledger.stream_states import stream_states
 from assay.ledger.streams import (
+    Measured,
     RecordedSlice,
     beat,
     end_stream,
     hold,
     record,
     take_stream,
+    tell_pace,
 )
 
 if TYPE_CHECKING:
@@ -124,6 +126,18 @@ def test_what_was_overtaken_records_nothing_and_says_nothing(
     with pytest.raises(FencedError, match="no such stream"):
         hold(streamer, "trades.files", 1, 0)
     assert [state.stopped_at for state in stream_states(streamer)] == [None]
+
+
+def test_how_quick_a_stream_is_is_told_by_its_holder_alone(
+    streamer: psycopg.Connection[Any],
+) -> None:
+    old = take(streamer)
+    measured = Measured(99.5, 0.4, 0.6, None, 120, 0.1, 0.2, 0.01)
+    tell_pace(streamer, STREAM, old, measured)
+    assert [state.measured for state in stream_states(streamer)] == [measured]
+    take(streamer, "two")
+    tell_pace(streamer, STREAM, old, measured)
+    assert [state.measured for state in stream_states(streamer)] == [None]
 
 
 def test_a_stream_that_is_held_is_taken_only_after_the_transaction(

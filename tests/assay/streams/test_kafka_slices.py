@@ -117,6 +117,6 @@ def test_the_state_of_a_stream_is_one_word(
     seen = NOW - timedelta(seconds=silent)
     state = StreamState(
         *("ecommerce_events.kafka", TOPIC, "kafka", 3, 12, None, "a test", NOW, seen),
-        *(NOW if stopped else None, error, 0, 0, 0, 0, 0),
+        *(NOW if stopped else None, error, None, 0, 0, 0, 0, 0),
     )
     assert word_for(state, NOW) == word
