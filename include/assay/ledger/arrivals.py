@@ -46,5 +46,7 @@ def clocks_of(
     from psycopg import sql as compose
 
     query = compose.SQL(CLOCKS).format(live=live, event_time=compose.Identifier(event_time))
-    rows = fetch_all(connection, query, {"dataset": dataset, "stream": stream})
+    rows = fetch_all(
+        connection, query.as_string(connection), {"dataset": dataset, "stream": stream}
+    )
     return Clocks(*rows[0])

@@ -113,6 +113,7 @@ def shifted(range_: str) -> Callable[[Streamed], object]:
     return of_books(f"UPDATE ops.stream_slice SET offsets = '{topic}' WHERE slice_id = '{SECOND}'")
 
 
+CLAIMED = "dataset, source_file, slice_id, header, records, size_bytes, format, kind, slice_date"
 GOOD = [event("k1").text, event("k2").text]
 BROKEN: dict[str, tuple[Callable[[Streamed], object], str, str]] = {
     "a good row is gone": (
@@ -199,11 +200,9 @@ BROKEN: dict[str, tuple[Callable[[Streamed], object], str, str]] = {
             "INSERT INTO ops.batch (batch_id, pipeline, run_id, run_type, batch_date, state,"
             " source, generation) VALUES ('b', 'x', 'r', 'manual', '2026-01-01', 'RUNNING',"
             " 'files', 1); UPDATE ops.stream_slice SET rejected = 'x'"
-            f" WHERE slice_id = '{PARKED}'; INSERT INTO ops.batch_slice (batch_id, dataset,"
-            " source_file, slice_id, verdict, reason, header, records, size_bytes, location, format,"
-            " kind)"
-            " SELECT 'b', dataset, source_file, slice_id, 'accepted', '', header, records, size_bytes,"
-            f" path, format, kind FROM ops.stream_slice WHERE slice_id = '{PARKED}'"
+            f" WHERE slice_id = '{PARKED}'; INSERT INTO ops.batch_slice (batch_id, verdict, reason,"
+            f" location, {CLAIMED}) SELECT 'b', 'accepted', '', path, {CLAIMED}"
+            f" FROM ops.stream_slice WHERE slice_id = '{PARKED}'"
         ),
         "I14",
         "batch of a rejected slice: expected none, found b",
