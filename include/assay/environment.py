@@ -114,3 +114,11 @@ def read_kafka(environ: Mapping[str, str]) -> tuple[bool, tuple[Address, ...]]:
             " after commas; user and password go into a file, see docs/kafka.md"
         )
     return False, servers
+
+
+def read_gateway_to(environ: Mapping[str, str]) -> str:
+    """Where the gateway hands records over: landing, which is the default, or kafka."""
+    text = environ.get("ASSAY_GATEWAY_TO") or "landing"
+    if text not in ("landing", "kafka"):
+        raise SettingsError(f"ASSAY_GATEWAY_TO={text!r} is neither landing nor kafka")
+    return text

@@ -10,6 +10,7 @@ from pathlib import Path
 from assay.environment import (
     Address,
     read_folder,
+    read_gateway_to,
     read_kafka,
     read_listen,
     read_log,
@@ -58,6 +59,7 @@ class Settings:
     restart_at: str = ""
     log_form: str = "text"
     gateway: bool = False
+    gateway_to: str = "landing"
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
     stream_master: str = "local[2]"
@@ -191,6 +193,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         restart_at=read_memory(environ, "ASSAY_SPARK_RESTART_AT", ""),
         log_form=read_log(environ),
         gateway=read_yes(environ, "ASSAY_GATEWAY"),
+        gateway_to=read_gateway_to(environ),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
         stream_master=read_stream_master(environ, "local[2]"),
@@ -202,6 +205,11 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(
             "ASSAY_POSTGRES and ASSAY_AIRFLOW go together: set both for a stack in containers, "
             "or neither for the embedded one"
+        )
+    if settings.gateway_to == "kafka" and not settings.uses_kafka:
+        raise SettingsError(
+            "ASSAY_GATEWAY_TO=kafka needs brokers: set ASSAY_KAFKA=yes for one of our own, or to"
+            " host:9092"
         )
     if settings.is_warm and settings.runs_elsewhere:
         raise SettingsError(

@@ -18,16 +18,23 @@ from starlette.routing import Route
 from assay.errors import AssayError, RequestRefusedError
 from assay.events.event import Progress
 from assay.events.sinks import emit
+from assay.gateway.answers import refusal
 from assay.gateway.batcher import Batcher
-from assay.gateway.commit import Commit, Connect
+from assay.gateway.by_files import ByFiles
+from assay.gateway.by_topics import ByTopics
+from assay.gateway.commit import Commit, Connect, Way
 from assay.gateway.deliver import deliverer_for
-from assay.gateway.events_route import EventsRoute, refusal
+from assay.gateway.events_route import EventsRoute
 from assay.gateway.keys import Keys
 from assay.gateway.limits import Depth, Limits
 from assay.gateway.openapi import EVENTS_PATH, RECEIPT_ANSWERS, describe_api
+from assay.gateway.prepare import Preparer
 from assay.gateway.receipts_route import describe
+from assay.gateway.records import Posted
+from assay.kafka.access import kafka_access
 from assay.ledger.gateway_keys import GatewayKey, find_key
-from assay.ledger.receipts import find_receipt, follow_receipt
+from assay.ledger.receipts import Receipt, Writes, find_receipt
+from assay.ledger.whereabouts import follow_receipt
 from assay.settings import Settings
 
 LOOK_SECONDS = 5.0  # between two looks at what waits in landing
@@ -73,25 +80,37 @@ class Gateway:
 
     def __init__(self, settings: Settings, connect: Connect, limits: Limits) -> None:
         self.books = Books(connect)
-        self.commit = Commit(connect, deliverer_for(settings), limits)
+        self.ways: list[Way] = [ByFiles(deliverer_for(settings), limits)]
+        if to_topics := settings.gateway_to == "kafka":
+            makes_topics = settings.own_broker
+            self.ways.append(ByTopics(lambda: kafka_access(settings), makes_topics=makes_topics))
+        self.connect = connect
         self.depth = Depth(settings, limits)
         self.events = EventsRoute(
-            Keys(self.books.find_key), lambda: self.batcher, self.depth, limits
+            Keys(self.books.find_key), self.submit, self.depth, Preparer(limits, to_topics)
         )
-        self.batcher: Batcher
+        self.batchers: dict[Writes, Batcher] = {}
 
     @asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """From the first request to the last: at the end what is in the queue is committed."""
-        self.batcher = Batcher(self.commit)
-        await self.batcher.start()
+        for way in self.ways:
+            batcher = Batcher(Commit(self.connect, way))
+            await batcher.start()
+            self.batchers[way.writes] = batcher
         looking = asyncio.create_task(self._look())
         try:
             yield
         finally:
             looking.cancel()
-            await self.batcher.stop()
+            for batcher in self.batchers.values():
+                await batcher.stop()
             self.books.close()
+
+    async def submit(self, posted: Posted) -> Receipt:
+        """The receipt of a request, once its records are safe. Raises RequestRefusedError."""
+        writes: Writes = "topics" if posted.prepared.target.topic else "files"
+        return await self.batchers[writes].submit(posted)
 
     async def _look(self) -> None:
         while True:
@@ -119,10 +138,9 @@ class Gateway:
         return found
 
     def health(self) -> dict[str, str]:
-        """Whether the last group was handed over."""
-        if self.batcher.trouble:
-            return {"status": "unwell", "error": self.batcher.trouble}
-        return {"status": "ok"}
+        """Whether the last group of each way was handed over."""
+        trouble = "; ".join(each.trouble for each in self.batchers.values() if each.trouble)
+        return {"status": "unwell", "error": trouble} if trouble else {"status": "ok"}
 
 
 def make_app(settings: Settings, connect: Connect, limits: Limits | None = None) -> FastAPI:

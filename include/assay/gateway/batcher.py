@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from assay.errors import RequestRefusedError
 from assay.events.event import Progress
 from assay.events.sinks import emit
-from assay.gateway.commit import Commit, Posted
+from assay.gateway.commit import Commit, Result
+from assay.gateway.records import Posted
 from assay.ledger.receipts import Receipt
 
 LINGER = 0.003  # seconds that a group is open once something is in it
@@ -91,7 +92,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         try:
             results = await loop.run_in_executor(self.thread, self.commit.commit, posted)
-            self.trouble = ""
+            self.trouble = next((str(each) for each in results if _is_trouble(each)), "")
         except RequestRefusedError as error:
             self.trouble = str(error)
             results = [
@@ -110,6 +111,11 @@ class Batcher:
                 waiting.answer.set_result(result)
             else:
                 waiting.answer.set_exception(result)
+
+
+def _is_trouble(result: Result) -> bool:
+    """Whether it is the gateway, not the request, that is to blame."""
+    return isinstance(result, RequestRefusedError) and result.status == 503
 
 
 def _seen(answer: asyncio.Future[Receipt]) -> None:

@@ -1,27 +1,30 @@
-"""Receipts of the gateway: written once, found again by key or file, and followed to a release."""
+"""Receipts of the gateway: written once, found again by key or file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from assay.batch.states import PUBLISHED, WHOLE_IN_LAKE
 from assay.ledger.query import Connection, as_json, fetch_all, fetch_value
 
-WRITER_LOCK = 4_157_417  # beside that of the migrations: one gateway writes receipts
+Writes = Literal["files", "topics"]
+# Beside that of the migrations: one session writes the receipts of files, one those of topics.
+WRITER_LOCKS: dict[Writes, int] = {"files": 4_157_417, "topics": 4_157_418}
 WRITTEN = (
     "receipt_id, dataset, producer, key_id, idempotency_key, body_sha256, records, doubtful,"
-    " refused, findings, file_name, slice_id, first_record"
+    " refused, findings, file_name, slice_id, first_record, topic, offsets, sent_from"
 )
+Ranges = Mapping[str, Sequence[Sequence[int]]]  # partition → first offset, and first after it
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What one request has handed over; see ops.receipt.
 
-    `findings` are `[number in the request, status, reasons]`.
+    `findings` are `[number in the request, status, reasons]`. Its records are in a file, or at
+    `offsets` of a topic, to which they were sent after `sent_from`.
     """
 
     receipt_id: str
@@ -34,50 +37,29 @@ class Receipt:
     doubtful: int
     refused: int
     findings: list[list[Any]]
-    file_name: str
-    slice_id: str
-    first_record: int
+    file_name: str | None = None
+    slice_id: str | None = None
+    first_record: int | None = None
+    topic: str | None = None
+    offsets: Ranges | None = None
+    sent_from: datetime | None = None
     accepted_at: datetime | None = field(default=None, compare=False)
 
     @property
-    def last_record(self) -> int:
+    def last_record(self) -> int | None:
         """Where its records end in the file."""
-        return self.first_record + self.records - 1
+        return None if self.first_record is None else self.first_record + self.records - 1
 
 
-@dataclass(frozen=True)
-class Whereabouts:
-    """What became of the file of a receipt, and how many of its records are in quarantine.
-
-    `verdict` is empty while no batch has seen the file; `release` is the newest that stands.
-    `stream` has recorded the file, if one did; `parked` says why it shows nothing of it, and
-    `set_apart` why a person has rejected what it has recorded.
-    """
-
-    verdict: str = ""
-    reason: str = ""
-    batch_id: str = ""
-    state: str = ""
-    release: int | None = None
-    quarantined: int = 0
-    stream: str = ""
-    parked: str = ""
-    set_apart: str = ""
-
-    @property
-    def is_in_lake(self) -> bool:
-        """Whether the batch is committed, so that its records are judged."""
-        return self.state in WHOLE_IN_LAKE
-
-    @property
-    def is_released(self) -> bool:
-        """Whether readers see the batch."""
-        return self.release is not None and self.state == PUBLISHED
+def claim_receipts(connection: Connection, writes: Writes) -> bool:
+    """Become the only session that writes such receipts, until it ends; False when another is."""
+    return bool(fetch_value(connection, "SELECT pg_try_advisory_lock(%s)", [WRITER_LOCKS[writes]]))
 
 
-def claim_receipts(connection: Connection) -> bool:
-    """Become the only session that writes receipts, until it ends; False when another is."""
-    return bool(fetch_value(connection, "SELECT pg_try_advisory_lock(%s)", [WRITER_LOCK]))
+def books_time(connection: Connection) -> datetime:
+    """What time it is, by the clock of the books."""
+    now: datetime = fetch_value(connection, "SELECT clock_timestamp()", [])
+    return now
 
 
 def write_receipts(connection: Connection, receipts: Iterable[Receipt]) -> None:
@@ -103,8 +85,22 @@ def write_receipts(connection: Connection, receipts: Iterable[Receipt]) -> None:
                     each.file_name,
                     each.slice_id,
                     each.first_record,
+                    each.topic,
+                    as_json(each.offsets),
+                    each.sent_from,
                 )
             )
+
+
+def lacking_receipts(connection: Connection, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Those of the receipts that the books do not have."""
+    rows = fetch_all(
+        connection,
+        "SELECT receipt_id FROM ops.receipt WHERE receipt_id = ANY(%s)",
+        [[each.receipt_id for each in receipts]],
+    )
+    known = {receipt_id for (receipt_id,) in rows}
+    return [each for each in receipts if each.receipt_id not in known]
 
 
 def find_receipts(
@@ -143,56 +139,3 @@ def has_receipts(connection: Connection, file_name: str) -> bool:
         connection, "SELECT true FROM ops.receipt WHERE file_name = %s LIMIT 1", [file_name]
     )
     return bool(found)
-
-
-def follow_receipt(connection: Connection, receipt: Receipt) -> Whereabouts:
-    """Where the records of a receipt are now. A batch that holds the file goes before others."""
-    rows = fetch_all(
-        connection,
-        """
-        SELECT slice.verdict, slice.reason, slice.batch_id, batch.state,
-               (SELECT max(release_id) FROM ops.release
-                WHERE release.batch_id = slice.batch_id AND rolled_back_by IS NULL)
-        FROM ops.batch_slice AS slice JOIN ops.batch USING (batch_id)
-        WHERE slice.dataset = %s AND slice.slice_id = %s
-        ORDER BY slice.batch_is_live DESC, slice.verdict = 'accepted' DESC,
-                 slice.delivery_number DESC
-        LIMIT 1
-        """,
-        [receipt.dataset, receipt.slice_id],
-    )
-    stream, parked, set_apart = _stream_of(connection, receipt)
-    if not rows:
-        return Whereabouts(stream=stream, parked=parked, set_apart=set_apart)
-    quarantined = fetch_value(
-        connection,
-        """
-        SELECT count(*) FROM ops.quarantine_row AS row
-        WHERE row.dataset = %(dataset)s AND row.row_id = ANY (
-                  SELECT %(slice)s || ':' || number
-                  FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS number)
-          AND NOT EXISTS (SELECT FROM ops.quarantine_movement AS moved
-                          WHERE moved.dataset = row.dataset AND moved.row_id = row.row_id)
-        """,
-        {
-            "dataset": receipt.dataset,
-            "slice": receipt.slice_id,
-            "first": receipt.first_record,
-            "last": receipt.last_record,
-        },
-    )
-    found = Whereabouts(*rows[0])
-    return replace(
-        found, quarantined=quarantined, stream=stream, parked=parked, set_apart=set_apart
-    )
-
-
-def _stream_of(connection: Connection, receipt: Receipt) -> tuple[str, str, str]:
-    """The stream that has recorded the file, why it was parked, and why rejected; else empty."""
-    rows = fetch_all(
-        connection,
-        "SELECT stream, coalesce(parked, ''), coalesce(rejected, '') FROM ops.stream_slice"
-        " WHERE dataset = %s AND slice_id = %s",
-        [receipt.dataset, receipt.slice_id],
-    )
-    return rows[0] if rows else ("", "", "")

@@ -17,6 +17,23 @@ UNDONE = ("ROLLED_BACK",)
 # Holds no file any more, so another batch may have accepted the same content.
 GAVE_BACK = ("ABANDONED", "DRY_RUN", *UNDONE)
 NO_RECORDS = ("bronze", "silver")  # sources of batches that bring no record of their own
+RANGES = """
+    SELECT receipt_id, dataset, receipt.topic, partition.key AS partition,
+           (range.value ->> 0)::bigint AS first, (range.value ->> 1)::bigint AS until
+    FROM ops.receipt AS receipt CROSS JOIN LATERAL jsonb_each(offsets) AS partition
+    CROSS JOIN LATERAL jsonb_array_elements(partition.value) AS range
+"""
+BEHIND = f"""
+    SELECT *, max(until) OVER (PARTITION BY dataset, topic, partition ORDER BY first, until
+                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM ({RANGES}) AS ranges
+"""  # constants of our own
+# Ranges that touch or overlap are one island.
+ISLANDS = f"""
+    SELECT *, count(*) FILTER (WHERE before IS NULL OR first > before)
+              OVER (PARTITION BY dataset, topic, partition ORDER BY first, until) AS island
+    FROM ({BEHIND}) AS ranges
+"""
 QUERIES = {
     "batches": "SELECT * FROM ops.batch ORDER BY commit_epoch NULLS LAST, number",
     "files": "SELECT * FROM ops.batch_slice ORDER BY batch_id, source_file, slice_id",
@@ -33,7 +50,14 @@ QUERIES = {
     "slices": "SELECT * FROM ops.stream_slice ORDER BY recorded_at, slice_id",
     "receipts": "SELECT dataset, slice_id, file_name, count(*) AS receipts,"
     " sum(records)::bigint AS records, min(first_record) AS first_record,"
-    " max(last_record) AS last_record FROM ops.receipt GROUP BY 1, 2, 3 ORDER BY 3",
+    " max(last_record) AS last_record FROM ops.receipt WHERE topic IS NULL"
+    " GROUP BY 1, 2, 3 ORDER BY 3",
+    "posted": "SELECT dataset, topic, partition, min(first) AS first, max(until) AS until,"
+    " sum(until - first)::bigint AS records, count(DISTINCT receipt_id) AS receipts"
+    f" FROM ({ISLANDS}) AS ranges GROUP BY 1, 2, 3, island ORDER BY 1, 2, 3, 4",
+    "miscounted": f"SELECT receipt_id, dataset, records, sum(until - first)::bigint AS offsets"
+    f" FROM ops.receipt JOIN ({RANGES}) AS ranges USING (receipt_id, dataset)"
+    " GROUP BY 1, 2, 3 HAVING sum(until - first) <> records ORDER BY 1",
     "adoptions": "SELECT table_name, max(version) AS version FROM ops.adoption GROUP BY 1",
 }
 
@@ -55,6 +79,8 @@ class Books:
     streams: dict[str, Row]
     slices: list[Row]
     receipts: list[Row]  # of each file of the gateway
+    posted: list[Row]  # of each stretch of offsets that the gateway has receipts for
+    miscounted: list[Row]  # receipts that have not as many offsets as records
     snapshot: str
 
     @cached_property
@@ -148,5 +174,7 @@ def read_books(connection: psycopg.Connection[Any]) -> Books:
         streams={row["stream"]: row for row in rows["streams"]},
         slices=rows["slices"],
         receipts=rows["receipts"],
+        posted=rows["posted"],
+        miscounted=rows["miscounted"],
         snapshot=snapshot,
     )

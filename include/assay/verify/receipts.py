@@ -1,7 +1,13 @@
-"""I16: what the gateway has answered for is in a file that is waiting, or in the books, whole."""
+"""I16: what the gateway has answered for is in a file that is waiting, or in the books, whole.
+
+Or it is in a topic: at offsets of its own, which a slice of a stream has, or which no stream has read
+yet. What the topic itself holds is not asked; Kafka keeps it until its retention is over.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from pathlib import Path
 
 from assay.storage.objects import exists
@@ -9,13 +15,22 @@ from assay.verify.books import Row
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
 
+Partition = tuple[str, str]  # topic, and the number of the partition
+BEYOND = 1 << 63  # every offset is less
+
 
 def check_receipts(evidence: Evidence, check: Check) -> None:
     """The receipts of a file cover its records from the first one on, without a gap or an overlap;
-    and the books, once they know the file, have counted as many.
+    and the books, once they know the file, have counted as many. Of a topic each receipt has as
+    many offsets as records, no other has one of them, and those that a stream is past are in slices.
     """
     if evidence.batch:  # receipts belong to no batch
         return
+    _check_files(evidence, check)
+    _check_topics(evidence, check)
+
+
+def _check_files(evidence: Evidence, check: Check) -> None:
     counted = _counted(evidence)
     for told in evidence.books.receipts:
         if not evidence.has_dataset(told["dataset"]):
@@ -53,3 +68,55 @@ def _is_waiting(evidence: Evidence, told: Row) -> bool:
         return True
     of_it = (row for row in evidence.books.files if row["slice_id"] == told["slice_id"])
     return any(row["verdict"] == "rejected" for row in of_it)
+
+
+def _check_topics(evidence: Evidence, check: Check) -> None:
+    books = evidence.books
+    for told in books.miscounted:
+        if evidence.has_dataset(told["dataset"]):
+            what = f"offsets of receipt {told['receipt_id']}"
+            check.equal(what, told["records"], told["offsets"])
+    in_slices = _in_slices(evidence)
+    for told in books.posted:
+        if not evidence.has_dataset(told["dataset"]):
+            continue
+        partition = (told["topic"], told["partition"])
+        where = f"{told['topic']}, partition {told['partition']}, from {told['first']}"
+        check.saw("receipts", told["receipts"])
+        check.saw("records of topics", told["records"])
+        length = told["until"] - told["first"]
+        check.equal(f"records with a receipt at {where}", length, told["records"])
+        stream = books.streams.get(f"{told['dataset']}.kafka")
+        goes_on = ((stream or {}).get("next_offsets") or {}).get(told["topic"], {})
+        behind = min(told["until"], goes_on.get(told["partition"], 0))
+        lacking = _uncovered(told["first"], behind, in_slices[told["dataset"]][partition])
+        if lacking is not None:
+            what = f"records with a receipt at {where}"
+            check.broken(what, "in slices of the stream", f"offset {lacking} is in none")
+
+
+def _in_slices(evidence: Evidence) -> dict[str, dict[Partition, list[tuple[int, int]]]]:
+    """The offsets of slices that have records, by dataset and partition, in their order."""
+    found: dict[str, dict[Partition, list[tuple[int, int]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for row in evidence.books.slices:
+        for topic, partitions in (row["offsets"] or {}).items():
+            for partition, (first, until) in partitions.items():
+                if row["records"]:
+                    found[row["dataset"]][topic, partition].append((first, until))
+    for partitions in found.values():
+        for ranges in partitions.values():
+            ranges.sort()
+    return found
+
+
+def _uncovered(first: int, until: int, ranges: list[tuple[int, int]]) -> int | None:
+    """The first offset of a stretch that no range has; None when there is none."""
+    at = max(bisect_right(ranges, (first, BEYOND)) - 1, 0)
+    while first < until:
+        if at == len(ranges) or not ranges[at][0] <= first < ranges[at][1]:
+            return first
+        first = ranges[at][1]
+        at += 1
+    return None

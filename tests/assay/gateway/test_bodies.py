@@ -15,7 +15,8 @@ from assay.contracts.load import load_contract
 from assay.errors import RequestRefusedError
 from assay.gateway.body import Kind, kind_of, require_text, unpack
 from assay.gateway.check import checker_of
-from assay.gateway.csv_body import prepare_csv, prepare_csv_of_json
+from assay.gateway.csv_body import prepare_csv
+from assay.gateway.csv_of_json import prepare_csv_of_json
 from assay.gateway.deliver import packed
 from assay.gateway.json_body import prepare_lines
 from assay.gateway.naming import CSV, JSON, name_by, pattern_for

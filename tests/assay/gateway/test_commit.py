@@ -14,16 +14,19 @@ import pytest
 from assay.errors import ObjectStoreError, RequestRefusedError, StackError
 from assay.gateway import deliver
 from assay.gateway.body import Kind
+from assay.gateway.by_files import ByFiles
 from assay.gateway.check import checker_of
-from assay.gateway.commit import Commit, Posted
-from assay.gateway.csv_body import prepare_csv_of_json
+from assay.gateway.commit import Commit
+from assay.gateway.csv_of_json import prepare_csv_of_json
 from assay.gateway.deliver import LandingFolders, deliverer_for, packed
 from assay.gateway.json_body import prepare_lines
 from assay.gateway.limits import Depth, Limits
 from assay.gateway.receipts_route import describe, state_of
+from assay.gateway.records import Posted
 from assay.intake.accept import accept_files
 from assay.ledger import receipts as books
-from assay.ledger.receipts import Receipt, Whereabouts, find_receipt, follow_receipt
+from assay.ledger.receipts import Receipt, find_receipt
+from assay.ledger.whereabouts import Whereabouts, follow_receipt
 from assay.settings import Settings, load_settings
 from assay.storage.addresses import ObjectPath
 from assay.storage.objects import sizes_below
@@ -51,7 +54,7 @@ def connect(database: Database) -> Connect:
 
 @contextmanager
 def opened(settings: Settings, connect: Connect, limits: Limits | None = None) -> Iterator[Commit]:
-    ours = Commit(connect, deliverer_for(settings), limits or Limits())
+    ours = Commit(connect, ByFiles(deliverer_for(settings), limits or Limits()))
     ours.open()
     try:
         yield ours
@@ -139,12 +142,12 @@ def test_what_was_cut_off_is_completed_or_was_never_there(
             raise CutOff
 
     with opened(settings, connect) as ours, monkeypatch.context() as patch:
-        patch.setattr("assay.gateway.commit.reach", reach)
+        patch.setattr("assay.gateway.by_files.reach", reach)
         with pytest.raises(CutOff):
             ours.commit([posted(1, key="a")])
     with opened(settings, connect) as ours:
         assert numbers(settings) == kept
-        assert list(ours.deliverer.left_behind()) == []
+        assert list(deliverer_for(settings).left_behind()) == []
         ours.commit([posted(1, key="a")])
     assert numbers(settings) == [1]
 
@@ -160,7 +163,7 @@ def test_a_commit_whose_answer_is_lost_is_looked_up(
 
     with opened(settings, connect) as ours:
         with monkeypatch.context() as patch:
-            patch.setattr("assay.gateway.commit.write_receipts", write_and_lose)
+            patch.setattr("assay.gateway.by_files.write_receipts", write_and_lose)
             with pytest.raises(RequestRefusedError) as refused:
                 ours.commit([posted(1, key="a")])
         assert (refused.value.status, refused.value.retry_after) == (503, 5)
@@ -194,7 +197,7 @@ def test_one_gateway_writes_receipts(
 ) -> None:
     monkeypatch.setattr("assay.gateway.commit.CLAIM_SECONDS", 0.1)
     with opened(settings, connect):
-        second = Commit(connect, deliverer_for(settings), Limits())
+        second = Commit(connect, ByFiles(deliverer_for(settings), Limits()))
         with pytest.raises(StackError, match="another gateway"):
             second.open()
     monkeypatch.undo()
@@ -225,10 +228,10 @@ def test_on_s3_a_file_is_put_whole_and_nothing_stays(
             with pytest.raises(RequestRefusedError):
                 ours.commit([posted(1, key="a")])
         assert sizes_below(settings.landing) == {}
-        assert len(list(ours.deliverer.left_behind())) == 1
+        assert len(list(deliverer_for(settings).left_behind())) == 1
     with opened(settings, connect) as ours:
         (again,) = ours.commit([posted(1, key="a")])
-        assert list(ours.deliverer.left_behind()) == []
+        assert list(deliverer_for(settings).left_behind()) == []
         assert isinstance(again, Receipt)
         assert list(sizes_below(settings.landing)) == [f"stocks/{again.file_name}"]
         depth = Depth(settings, Limits(waiting_files=1))

@@ -10,11 +10,13 @@ import pytest
 
 from assay.batch.slices import FileSlice
 from assay.gateway.body import Kind
+from assay.gateway.by_files import ByFiles
 from assay.gateway.check import checker_of
-from assay.gateway.commit import Commit, Posted
+from assay.gateway.commit import Commit
 from assay.gateway.deliver import deliverer_for
 from assay.gateway.json_body import prepare_lines
 from assay.gateway.limits import Limits
+from assay.gateway.records import Posted
 from assay.ledger.streams import RecordedSlice, hold, record, take_stream
 from assay.settings import load_settings
 from builders.audited import Site, broken, once_books_are_read
@@ -33,8 +35,7 @@ def post(site: Site, *numbers: int) -> None:
         group.append(Posted(prepared, "exchange", "key", hashlib.sha256(body).hexdigest()))
     ours = Commit(
         lambda: site.database.connect("assay_gateway", autocommit=True),
-        deliverer_for(site.settings),
-        Limits(),
+        ByFiles(deliverer_for(site.settings), Limits()),
     )
     ours.open()
     ours.commit(group)

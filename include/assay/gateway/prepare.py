@@ -1,0 +1,68 @@
+"""From the bytes of a body to the records that are handed over, for a file or for a topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.errors import RequestRefusedError
+from assay.gateway.body import Kind, require_text, unpack
+from assay.gateway.check import Checker, checker_of
+from assay.gateway.csv_body import prepare_csv
+from assay.gateway.csv_of_json import prepare_csv_of_json
+from assay.gateway.json_body import prepare_lines
+from assay.gateway.limits import Limits
+from assay.gateway.naming import CSV, JSON, pattern_for
+from assay.gateway.records import Prepared
+from assay.gateway.values_of_topics import prepare_values
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request says of its body."""
+
+    dataset: str
+    kind: Kind
+    encoding: str = ""
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Reads bodies. With `to_topics` the records of a dataset that has topics are values of one."""
+
+    limits: Limits
+    to_topics: bool = False
+
+    def prepare(self, stored: bytes, asked: Asked) -> tuple[Prepared, bytes]:
+        """The records of a body, checked; and the body, unpacked. Raises RequestRefusedError."""
+        checker = checker_of(asked.dataset)
+        body = require_text(unpack(stored, asked.encoding, self.limits.unpacked_bytes))
+        source = checker.bronze.source
+        if self.to_topics and source and source.stream:
+            prepared = prepare_values(body, asked.kind, checker, source.stream, strict=asked.strict)
+            prepared.require_limits(self.limits.records)
+            return prepared, body
+        prepared = _for_files(body, asked, checker)
+        own = checker.bronze.limits
+        prepared.require_limits(min(self.limits.records, own.records))
+        if len(prepared.target.head) + sum(map(len, prepared.lines)) > own.unpacked_bytes:
+            raise RequestRefusedError(413, f"more than {own.unpacked_bytes:,} bytes for one file")
+        return prepared, body
+
+
+def _for_files(body: bytes, asked: Asked, checker: Checker) -> Prepared:
+    lines, table = (pattern_for(checker.bronze, each) for each in (JSON, CSV))
+    kind, strict = asked.kind, asked.strict
+    if kind is Kind.CSV and table:
+        return prepare_csv(body, checker, table, strict=strict)
+    if kind is not Kind.CSV and lines:
+        return prepare_lines(body, kind, checker, lines, strict=strict)
+    if kind is not Kind.CSV and table:
+        return prepare_csv_of_json(body, kind, checker, table, strict=strict)
+    raise RequestRefusedError(415, _why_not(asked.dataset, kind, bool(lines or table)))
+
+
+def _why_not(dataset: str, kind: Kind, has_any: bool) -> str:
+    if has_any:
+        return f"dataset {dataset} takes no {kind.value}; its contract has no pattern of such files"
+    return f"dataset {dataset} has no pattern such as *.jsonl.gz or *.csv.gz in source.patterns"
