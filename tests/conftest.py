@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 SHARES = {
     "stack": ("tests/e2e/",),
     "stages": ("tests/spark_jobs/",),
-    "kafka": ("tests/assay/kafka/", "tests/assay/produce/", "tests/stack/test_kafka"),
+    "kafka": (
+        *("tests/assay/kafka/", "tests/assay/produce/", "tests/stack/test_kafka"),
+        "tests/assay/gateway/test_topics",
+    ),
     "faults": ("tests/faults/", "tests/assay/verify/", "tests/test_scenarios"),
 }
 ROLES = ("assay_owner", "assay_loader", "assay_reader", "assay_streamer", "assay_gateway")

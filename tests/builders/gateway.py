@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 import os
 import socket
@@ -19,7 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from assay.gateway.body import Kind
 from assay.gateway.keys import make_key
+from assay.gateway.limits import Limits
+from assay.gateway.prepare import Asked, Preparer
+from assay.gateway.records import Posted
 from assay.ledger.gateway_keys import add_key
 from assay.settings import Settings
 
@@ -41,6 +46,28 @@ def quote(number: int, **changed: Any) -> dict[str, Any]:
         "timestamp": "2026-01-05T10:00:00Z",
         "details": {"exchange": "XNYS", "sector": "Energy"},
     } | changed
+
+
+def click(name: str, **changed: Any) -> dict[str, Any]:
+    """A good event of the shop."""
+    return {
+        "event_id": name,
+        "event_time": "2026-01-05T10:00:00Z",
+        "event_type": "view",
+        "product_id": 7,
+        "product_name": "Lamp",
+        "price": 1.5,
+        "user_id": 9,
+        "session_id": "s1",
+    } | changed
+
+
+def posted_click(*names: str, key: str | None = None) -> Posted:
+    """A request with events for the topic of their dataset."""
+    body = lines(*map(click, names))
+    asked = Asked("ecommerce_events", Kind.LINES)
+    prepared, _ = Preparer(Limits(), to_topics=True).prepare(body, asked)
+    return Posted(prepared, "shop", "key", hashlib.sha256(body).hexdigest(), key)
 
 
 def lines(*records: Any) -> bytes:

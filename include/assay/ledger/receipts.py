@@ -93,14 +93,21 @@ def write_receipts(connection: Connection, receipts: Iterable[Receipt]) -> None:
 
 
 def lacking_receipts(connection: Connection, receipts: Sequence[Receipt]) -> list[Receipt]:
-    """Those of the receipts that the books do not have."""
+    """Those of the receipts that the books can take: not there, nor another one of their key."""
     rows = fetch_all(
         connection,
         "SELECT receipt_id FROM ops.receipt WHERE receipt_id = ANY(%s)",
         [[each.receipt_id for each in receipts]],
     )
     known = {receipt_id for (receipt_id,) in rows}
-    return [each for each in receipts if each.receipt_id not in known]
+    keys = [(r.producer, r.dataset, r.idempotency_key) for r in receipts if r.idempotency_key]
+    taken = find_receipts(connection, keys)
+    return [
+        each
+        for each in receipts
+        if each.receipt_id not in known
+        and (each.producer, each.dataset, each.idempotency_key or "") not in taken
+    ]
 
 
 def find_receipts(

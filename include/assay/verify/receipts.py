@@ -1,7 +1,7 @@
 """I16: what the gateway has answered for is in a file that is waiting, or in the books, whole.
 
-Or it is in a topic: at offsets of its own, which a slice of a stream has, or which no stream has read
-yet. What the topic itself holds is not asked; Kafka keeps it until its retention is over.
+Or it is in a topic: at offsets of its own, which a slice of a stream has, or which no stream has
+read yet. What the topic itself holds is not asked; Kafka keeps it until its retention is over.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from assay.verify.evidence import Evidence
 from assay.verify.report import Check
 
 Partition = tuple[str, str]  # topic, and the number of the partition
+Stretches = list[tuple[int, int]]  # first offset, and first after it
 BEYOND = 1 << 63  # every offset is less
 
 
 def check_receipts(evidence: Evidence, check: Check) -> None:
     """The receipts of a file cover its records from the first one on, without a gap or an overlap;
     and the books, once they know the file, have counted as many. Of a topic each receipt has as
-    many offsets as records, no other has one of them, and those that a stream is past are in slices.
+    many offsets as records, no other has one of them, and what a stream is past is in slices.
     """
     if evidence.batch:  # receipts belong to no batch
         return
@@ -95,7 +96,7 @@ def _check_topics(evidence: Evidence, check: Check) -> None:
             check.broken(what, "in slices of the stream", f"offset {lacking} is in none")
 
 
-def _in_slices(evidence: Evidence) -> dict[str, dict[Partition, list[tuple[int, int]]]]:
+def _in_slices(evidence: Evidence) -> dict[str, dict[Partition, Stretches]]:
     """The offsets of slices that have records, by dataset and partition, in their order."""
     found: dict[str, dict[Partition, list[tuple[int, int]]]] = defaultdict(
         lambda: defaultdict(list)
@@ -111,7 +112,7 @@ def _in_slices(evidence: Evidence) -> dict[str, dict[Partition, list[tuple[int, 
     return found
 
 
-def _uncovered(first: int, until: int, ranges: list[tuple[int, int]]) -> int | None:
+def _uncovered(first: int, until: int, ranges: Stretches) -> int | None:
     """The first offset of a stretch that no range has; None when there is none."""
     at = max(bisect_right(ranges, (first, BEYOND)) - 1, 0)
     while first < until:

@@ -5,6 +5,7 @@ ALTER TABLE ops.receipt
     ALTER COLUMN file_name DROP NOT NULL,
     ALTER COLUMN slice_id DROP NOT NULL,
     ALTER COLUMN first_record DROP NOT NULL,
+    ALTER COLUMN last_record DROP NOT NULL,
     ADD COLUMN topic text,
     ADD COLUMN offsets jsonb CHECK (jsonb_typeof(offsets) = 'object'),
     ADD COLUMN sent_from timestamptz,
