@@ -9,7 +9,8 @@ sees a difference.
 - **maintain_tables** puts small files together (OPTIMIZE) and removes files (VACUUM) that no
   release of the last `retention_days` of the table's contract, and no open batch, reads.
 - **trim_history** removes archived files and pages of batches that the bronze contract
-  (`archive_days`, `history_days`) keeps no longer; without these, they are kept for ever.
+  (`archive_days`, `history_days`) keeps no longer; without these, they are kept for ever. Receipts
+  of the gateway go after `receipt_days`, once their records are released.
 
 **Where to look.** The note of the run says in one line what was kept and removed, the logs table by
 table; with `dry_run`, what would be removed.

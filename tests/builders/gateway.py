@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 
 from assay.gateway.body import Kind
+from assay.gateway.commit import new_receipt
 from assay.gateway.keys import make_key
 from assay.gateway.limits import Limits
 from assay.gateway.prepare import Asked, Preparer
 from assay.gateway.records import Posted
 from assay.ledger.gateway_keys import add_key
+from assay.ledger.receipts import Receipt, books_time, write_receipts
 from assay.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +71,29 @@ def posted_click(*names: str, key: str | None = None) -> Posted:
     asked = Asked("ecommerce_events", Kind.LINES)
     prepared, _ = Preparer(Limits(), to_topics=True).prepare(body, asked)
     return Posted(prepared, "shop", "key", hashlib.sha256(body).hexdigest(), key)
+
+
+def answered(
+    connection: psycopg.Connection[Any],
+    offsets: Mapping[str, Any],
+    *names: str,
+    key: str | None = None,
+) -> Receipt:
+    """A receipt of the books for events that are at these offsets of their topic."""
+    made = new_receipt(
+        posted_click(*names, key=key),
+        topic="ecommerce_events",
+        offsets=offsets,
+        sent_from=books_time(connection),
+    )
+    write_receipts(connection, [made])
+    return made
+
+
+def posted_of_file(file_name: str, slice_id: str, first_record: int, name: str) -> Receipt:
+    """A receipt, which the books do not have, for an event in a file."""
+    place = {"file_name": file_name, "slice_id": slice_id, "first_record": first_record}
+    return new_receipt(posted_click(name), **place)
 
 
 def lines(*records: Any) -> bytes:

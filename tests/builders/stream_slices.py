@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assay import ledger
 from assay.batch.slices import FileSlice, StreamSlice
 from assay.contracts.load import load_contract
+from assay.ledger import Delivery, stream_slices
 from assay.ledger.streams import RecordedSlice, hold, record, take_stream
 from assay.settings import Settings
+from builders.ledger_rows import bring_to, commit, release
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -181,3 +185,28 @@ def record_file(settings: Settings, database: Database, names: Sequence[str]) ->
             connection, FILES, epoch, 0, [RecordedSlice(taken, SILVER.version, len(values))], None
         )
     return taken
+
+
+def release_slices(loader: psycopg.Connection[Any], *slices: FileSlice | StreamSlice) -> int:
+    """A batch that has accepted and released them; the number of its release."""
+    ledger.start_batch(
+        loader,
+        batch_id="b",
+        pipeline=DATASET,
+        run_id="b",
+        run_type="manual",
+        batch_date="2026-11-30",
+        generation=1,
+        source="files",
+        contract_versions={},
+    )
+    taken = [
+        Delivery(DATASET, s.source_file, s.slice_id, "accepted", records=s.records, kind=s.kind)
+        for s in slices
+    ]
+    ledger.record_deliveries(loader, "b", taken)
+    commit(loader, "b", 1)
+    made = release(loader, "b", {f"silver.{DATASET}": 1}, pipeline=DATASET)
+    stream_slices.release_slices(loader, "b")
+    bring_to(loader, "b", "PUBLISHED")
+    return made.release_id

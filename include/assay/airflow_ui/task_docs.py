@@ -127,8 +127,8 @@ OTHERS = {
         "nobody at once: the next run does it",
     ),
     "trim_history": TaskDoc(
-        "`archive_days` and `history_days` of the bronze contracts",
-        "nothing: it removes archived files and pages of verdicts that are kept no longer",
+        "`archive_days`, `history_days` and `receipt_days` of the bronze contracts",
+        "nothing: it removes archived files, pages and receipts that are kept no longer",
         "the disk",
         "a person: clear the task",
     ),

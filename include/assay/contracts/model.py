@@ -53,8 +53,9 @@ class OfFiles(Facts):
     """Facts of bronze.
 
     Archived files are kept for `archive_days` and what runs have left behind for `history_days`;
-    null is for ever. A feed without a new file for `expect_every_days` is overdue; null asks for
-    none.
+    null is for ever. Receipts of the gateway are kept for `receipt_days`, and longer while their
+    records are not released. A feed without a new file for `expect_every_days` is overdue; null
+    asks for none.
     """
 
     archive_days: Annotated[
@@ -63,6 +64,9 @@ class OfFiles(Facts):
     history_days: Annotated[
         Days | None, Field(description="How long the books are kept; for ever without it.")
     ] = None
+    receipt_days: Annotated[
+        Days, Field(description="How long the gateway knows a receipt, and an idempotency key.")
+    ] = 90
     expect_every_days: Annotated[
         Days | None, Field(description="After how many days without a new file runs fail.")
     ] = None

@@ -53,16 +53,17 @@ class PurgeWorkOperator(_LedgerUpkeepOperator):
 
 
 class TrimHistoryOperator(_LedgerUpkeepOperator):
-    """Removes files and history that contracts keep no longer, and slice files of no book."""
+    """Removes files, history and receipts that contracts keep no longer; slice files of no book."""
 
     def keep(
         self, settings: Settings, connection: psycopg.Connection, params: MaintenanceParams
     ) -> str:
-        """See `assay.maintenance.batches` and `assay.maintenance.slice_files`."""
+        """See `assay.maintenance`: batches, slice_files and receipts."""
         from assay.maintenance.batches import trim_archive, trim_history
+        from assay.maintenance.receipts import trim_receipts
         from assay.maintenance.slice_files import sweep_slice_files
 
-        trims = (trim_archive, trim_history, sweep_slice_files)
+        trims = (trim_archive, trim_history, sweep_slice_files, trim_receipts)
         return "; ".join(trim(settings, connection, dry_run=params.dry_run) for trim in trims)
 
 
