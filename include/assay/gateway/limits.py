@@ -24,7 +24,10 @@ DEPTH_RETRY = 30  # seconds; landing empties when a batch takes it
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, times in seconds. `waiting_*` is what lies in landing, of one dataset."""
+    """Sizes in bytes, times in seconds. `waiting_*` is what lies in landing, of one dataset.
+
+    `read_seconds` is how long a body may take, and how long a client may leave answers unread.
+    """
 
     stored_bytes: int = 16 * MIB
     unpacked_bytes: int = 64 * MIB

@@ -13,20 +13,27 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 << 10
+MOST_AHEAD = 16  # requests that a client may send before the answer to the first
 FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: application/json\r\n"
     b'content-length: 33\r\nconnection: close\r\n\r\n{"error": "too many connections"}'
 )
 
 
+class TooFarAhead(Exception):
+    """A client has sent requests that nobody has begun to answer: 45 bytes of it cost 5 kB."""
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """One connection; `most_connections` holds for all of the process."""
 
     most_connections = 1_000
+    write_seconds = 30.0  # for which a client may leave answers unread
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.head_timer: asyncio.TimerHandle | None = None
+        self.write_timer: asyncio.TimerHandle | None = None
         self.head_size: int | None = 0  # None while a body is read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -39,7 +46,17 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_timer()
+        self._end_write_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._end_write_timer()
+        self.write_timer = self.loop.call_later(self.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._end_write_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.head_size is not None:
@@ -49,6 +66,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise TooFarAhead  # ends the parsing of what has come, and the connection with 400
         super().on_message_begin()
         self._await_head()
 
@@ -69,6 +88,11 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.head_timer is not None:
             self.head_timer.cancel()
             self.head_timer = None
+
+    def _end_write_timer(self) -> None:
+        if self.write_timer is not None:
+            self.write_timer.cancel()
+            self.write_timer = None
 
     def _close(self) -> None:
         if not self.transport.is_closing():

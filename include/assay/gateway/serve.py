@@ -34,6 +34,7 @@ def serve(settings: Settings) -> None:
 def run_server(app: Any, host: str, port: int, limits: Limits) -> None:
     """Run uvicorn with the application."""
     LimitedProtocol.most_connections = limits.connections
+    LimitedProtocol.write_seconds = limits.read_seconds
     config = uvicorn.Config(
         app,
         host=host,
