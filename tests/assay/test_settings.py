@@ -44,6 +44,11 @@ def test_a_container_is_told_where_the_others_are() -> None:
 
 def test_kafka_is_none_ours_or_where_it_is_said_to_be() -> None:
     assert not load_settings({}).uses_kafka
+    assert load_settings({}).gateway_to == "landing"
+    to_kafka = {"ASSAY_GATEWAY_TO": "kafka"}
+    assert load_settings({**to_kafka, "ASSAY_KAFKA": "yes"}).gateway_to == "kafka"
+    with pytest.raises(SettingsError, match="needs brokers"):
+        load_settings(to_kafka)
     assert not load_settings({"ASSAY_KAFKA": "no"}).uses_kafka
     assert load_settings({"ASSAY_KAFKA": "yes"}).own_broker
     there = load_settings({"ASSAY_KAFKA": "one:9092,two:9093"})
@@ -81,6 +86,7 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_LAKE", "s3a://Bucket"),
         ("ASSAY_LAKE", "/lake"),
         ("ASSAY_FILES", "s3a://bucket/a b"),
+        ("ASSAY_GATEWAY_TO", "topic"),
         ("ASSAY_KAFKA", "broker"),
         ("ASSAY_KAFKA", "broker:9092,"),
         ("ASSAY_KAFKA", "broker:90920"),

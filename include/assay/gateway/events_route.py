@@ -63,8 +63,9 @@ class EventsRoute:
         key = await self.known_key(_text(headers.get(b"authorization", b"")))
         require_scope(key, dataset, self.datasets)
         self.rates.take(key.key_id, key.requests_per_second)
-        self.depth.waiting.setdefault(dataset, (0, 0))
-        self.depth.require_room(dataset)
+        if self.preparer.stream_of(dataset) is None:
+            self.depth.waiting.setdefault(dataset, (0, 0))
+            self.depth.require_room(dataset)
         strict = _is_strict(scope["query_string"])
         kind = kind_of(_text(headers.get(b"content-type", b"")))
         asked = Asked(dataset, kind, _text(headers.get(b"content-encoding", b"")), strict)

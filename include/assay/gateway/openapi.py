@@ -82,7 +82,7 @@ def _events() -> dict[str, Any]:
         for status, text in REFUSALS.items()
     }
     answers["202"] = {
-        "description": "The records are safe, and will be in the next batch.",
+        "description": "The records are safe, and are brought in by the next batch or by a stream.",
         "content": {"application/json": {"schema": TAKEN}},
     }
     return {

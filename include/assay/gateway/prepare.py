@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.contracts.delivery import Stream
 from assay.errors import RequestRefusedError
 from assay.gateway.body import Kind, require_text, unpack
 from assay.gateway.check import Checker, checker_of
@@ -33,13 +34,17 @@ class Preparer:
     limits: Limits
     to_topics: bool = False
 
+    def stream_of(self, dataset: str) -> Stream | None:
+        """The topics that records of a dataset go to; None when they go to landing."""
+        source = checker_of(dataset).bronze.source
+        return source.stream if self.to_topics and source else None
+
     def prepare(self, stored: bytes, asked: Asked) -> tuple[Prepared, bytes]:
         """The records of a body, checked; and the body, unpacked. Raises RequestRefusedError."""
         checker = checker_of(asked.dataset)
         body = require_text(unpack(stored, asked.encoding, self.limits.unpacked_bytes))
-        source = checker.bronze.source
-        if self.to_topics and source and source.stream:
-            prepared = prepare_values(body, asked.kind, checker, source.stream, strict=asked.strict)
+        if stream := self.stream_of(asked.dataset):
+            prepared = prepare_values(body, asked.kind, checker, stream, strict=asked.strict)
             prepared.require_limits(self.limits.records)
             return prepared, body
         prepared = _for_files(body, asked, checker)
