@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from assay.gateway.by_topics import ByTopics
 from assay.gateway.commit import Commit
 from assay.home.ports import next_free_port
 from assay.kafka.access import KafkaAccess
+from assay.kafka.admin import ensure_topic
 from assay.ledger.receipts import Receipt
 from assay.settings import Settings
 from builders.broker import Broker, records_of, running_broker
@@ -164,13 +165,20 @@ def test_receipts_that_postgres_has_cut_off_are_written_before_anything_else(
 def test_versions_of_a_key_are_in_one_partition_in_their_order(
     broker: Broker, connect: Connect
 ) -> None:
+    ensure_topic(broker.access, "versions", partitions=5)
+    group = [posted_click(f"e{number % 8}") for number in range(80)]
+    for posted in group:
+        posted.prepared.target = replace(posted.prepared.target, topic="versions")
     with opened(connect, broker.access) as ours:
-        made = ours.commit([posted_click("same", key=str(number)) for number in range(20)])
-    offsets = [receipt.offsets for receipt in made if isinstance(receipt, Receipt)]
-    assert len({*map(tuple, offsets)}) == 1  # type: ignore[arg-type]
-    firsts = [first for each in offsets for ((first, _),) in (each or {}).values()]
-    assert firsts == sorted(firsts)
-    assert len(firsts) == 20
+        made = ours.commit(group)
+    places: dict[str, list[tuple[str, int]]] = {}
+    for posted, receipt in zip(group, made, strict=True):
+        assert isinstance(receipt, Receipt)
+        ((partition, ((first, _),)),) = (receipt.offsets or {}).items()
+        places.setdefault(str(posted.prepared.keys), []).append((partition, first))
+    assert [len({partition for partition, _ in each}) for each in places.values()] == [1] * 8
+    assert len({each[0][0] for each in places.values()}) > 1
+    assert all(each == sorted(each) for each in places.values())
 
 
 def test_without_a_broker_nothing_is_promised_and_the_answer_comes_soon(
