@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,9 @@ from assay.gateway.body import Kind
 from assay.gateway.check import checker_of
 from assay.gateway.records import Prepared
 from assay.gateway.values_of_topics import prepare_values
+from assay.verify.slice_files import read_values
 from builders.gateway import click, lines
+from builders.stream_slices import write_slice_file
 
 EVENTS = checker_of("ecommerce_events")
 HEADER = b"event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
@@ -101,3 +104,18 @@ def test_keys_of_several_columns_are_told_apart() -> None:
     assert {*checker_of("stocks").bronze.column_names} >= {*texts}
     assert key_of(texts) == b"0\x1f1"
     assert key_of({**texts, next(iter(texts)): None}) is None
+
+
+@pytest.mark.parametrize("values", ["json", "csv"])
+@pytest.mark.parametrize("kind", [Kind.LINES, Kind.CSV])
+def test_an_auditor_reads_in_the_values_what_was_posted(
+    kind: Kind, values: str, tmp_path: Path
+) -> None:
+    name = 'a "b", c'
+    body = HEADER + ROW if kind is Kind.CSV else lines(click("e1", product_name=name))
+    slice_file = tmp_path / "slice.parquet"
+    write_slice_file(slice_file, prepared(body, kind, values).lines, 0)
+    (batch,) = read_values(slice_file, EVENTS.bronze, f"kafka_{values}")
+    (row,) = batch.to_pylist()
+    assert (row["event_id"], row["event_type"], row["product_name"]) == ("e1", "view", name)
+    assert (row["price"], row["user_id"]) == ("1.5", "9")
