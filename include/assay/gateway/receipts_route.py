@@ -45,7 +45,7 @@ def state_of(now: Whereabouts) -> tuple[str, str]:
 
 def _in_stream(now: Whereabouts) -> tuple[str, str]:
     if now.set_apart:
-        return "rejected", f"its file was rejected: {now.set_apart}"
+        return "rejected", f"its slice was rejected: {now.set_apart}"
     if now.parked:
         return "parked", f"{now.stream} has parked its slice: {now.parked}"
     return "live", f"shown by {now.stream}, and not yet released"

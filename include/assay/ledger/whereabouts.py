@@ -30,7 +30,8 @@ QUARANTINED = """
                       WHERE moved.dataset = row.dataset AND moved.row_id = row.row_id)
 """
 SLICES = """
-    SELECT slice_id, stream, coalesce(parked, ''), records, offsets, recorded_at
+    SELECT slice_id, stream, coalesce(parked, ''), coalesce(rejected, ''), records, offsets,
+           recorded_at
     FROM ops.stream_slice
     WHERE dataset = %(dataset)s AND offsets IS NOT NULL
       AND (recorded_at, slice_id) > (%(after)s, %(id)s)
@@ -45,7 +46,8 @@ class Whereabouts:
     """What became of records of a receipt that are in one slice; how many are in quarantine.
 
     `verdict` is empty while no batch has seen the slice; `release` is the newest that stands.
-    `stream` has recorded the slice, if one did; `parked` says why it shows nothing of it. Records
+    `stream` has recorded the slice, if one did; `parked` says why it shows nothing of it, and
+    `set_apart` why a person has rejected what it has recorded. Records
     that no stream has read yet wait in a `topic`, and have no slice. `quarantined` is None where
     nobody can tell, for the offsets of the slice are not those of its records alone.
     """
@@ -58,6 +60,7 @@ class Whereabouts:
     quarantined: int | None = 0
     stream: str = ""
     parked: str = ""
+    set_apart: str = ""
     topic: str = ""
     is_lost: bool = False
     slice_id: str = ""
@@ -82,12 +85,10 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> list[Whereabouts
     if receipt.offsets is not None:
         return [*_in_topic(connection, receipt)]
     slice_id, first, last = receipt.slice_id or "", receipt.first_record, receipt.last_record
-    stream, parked = _stream_of(connection, receipt.dataset, slice_id)
+    marks = _marks_of(connection, receipt.dataset, slice_id)
     numbers = [(first or 1, last or 0)]
     found = _of_slice(connection, receipt.dataset, slice_id, numbers)
-    return [
-        replace(found, slice_id=slice_id, records=receipt.records, stream=stream, parked=parked)
-    ]
+    return [replace(found, slice_id=slice_id, records=receipt.records, **_told(marks))]
 
 
 def _of_slice(
@@ -107,21 +108,25 @@ def _of_slice(
     return replace(Whereabouts(*rows[0]), quarantined=sum(counts))
 
 
-def _stream_of(connection: Connection, dataset: str, slice_id: str) -> tuple[str, str]:
-    """The stream that has recorded the file, and why it was parked; both empty without one."""
+def _marks_of(connection: Connection, dataset: str, slice_id: str) -> Sequence[str]:
+    """The stream that has recorded the file, why it was parked, and why rejected; else empty."""
     rows = fetch_all(
         connection,
-        "SELECT stream, coalesce(parked, '') FROM ops.stream_slice"
+        "SELECT stream, coalesce(parked, ''), coalesce(rejected, '') FROM ops.stream_slice"
         " WHERE dataset = %s AND slice_id = %s",
         [dataset, slice_id],
     )
-    return rows[0] if rows else ("", "")
+    return rows[0] if rows else ("", "", "")
+
+
+def _told(marks: Sequence[str]) -> dict[str, Any]:
+    return dict(zip(("stream", "parked", "set_apart"), marks, strict=True))
 
 
 def _in_topic(connection: Connection, receipt: Receipt) -> Iterator[Whereabouts]:
     """By slice, the records that a stream has read; and what waits in the topic."""
     topic, left = receipt.topic or "", receipt.records
-    for slice_id, stream, parked, records, offsets, _ in _slices(connection, receipt):
+    for slice_id, *marks, records, offsets, _ in _slices(connection, receipt):
         inside = _inside(receipt, offsets)
         count = sum(until - first for _, first, until in inside)
         if not count:
@@ -132,7 +137,7 @@ def _in_topic(connection: Connection, receipt: Receipt) -> Iterator[Whereabouts]
             found = _of_slice(connection, receipt.dataset, slice_id, numbers)
         else:  # what somebody has skipped, since Kafka had lost it
             found = Whereabouts(is_lost=True)
-        yield replace(found, slice_id=slice_id, records=count, stream=stream, parked=parked)
+        yield replace(found, slice_id=slice_id, records=count, **_told(marks))
     if left > 0:
         yield Whereabouts(records=left, topic=topic)
 
@@ -152,12 +157,12 @@ def _slices(connection: Connection, receipt: Receipt) -> Iterator[tuple[Any, ...
         page = fetch_all(connection, SLICES, asked)
         for row in page:
             yield row
-            for partition, (_, until) in row[4].get(receipt.topic, {}).items():
+            for partition, (_, until) in row[5].get(receipt.topic, {}).items():
                 if until >= ends.get(partition, until + 1):
                     ends[partition] = 0
         if len(page) < PAGE:
             return
-        asked |= {"after": page[-1][5], "id": page[-1][0]}
+        asked |= {"after": page[-1][6], "id": page[-1][0]}
 
 
 def _inside(receipt: Receipt, offsets: Offsets) -> list[tuple[str, int, int]]:

@@ -80,7 +80,7 @@ def test_a_receipt_is_followed_from_the_topic_over_live_to_the_release(
     assert (facts["topic"], facts["offsets"]) == (TOPIC, {"0": [[1, 3], [4, 6]]})
 
 
-def test_what_a_stream_has_parked_or_kafka_has_lost_is_told(
+def test_what_is_parked_rejected_or_lost_is_told(
     gateway: GATEWAY, database: Database, kafka: Kafka
 ) -> None:
     parked = answered(gateway, {"0": [[0, 1]]}, "a")
@@ -89,6 +89,9 @@ def test_what_a_stream_has_parked_or_kafka_has_lost_is_told(
     skip(database, kafka, until=2)
     assert (told(gateway, parked)["state"], told(gateway, lost)["state"]) == ("parked", "lost")
     assert "send them again" in told(gateway, lost)["where"]
+    with database.connect("assay_owner", autocommit=True) as owner:
+        owner.execute("UPDATE ops.stream_slice SET rejected = 'odd' WHERE records > 0")
+    assert told(gateway, parked)["state"] == "rejected"
 
 
 def skip(database: Database, kafka: Kafka, until: int) -> None:
