@@ -71,7 +71,7 @@ def test_a_worker_gets_at_lake_and_work_only(container: Settings) -> None:
     for written in ("lake/bronze/trades", "batches/b1/change_set"):
         assert tries(f"echo x >{written}/part.parquet"), written
     assert tries("cat accepted/f.csv")
-    closed = ("airflow", "archive", "exports", "landing", "locks", "logs", "rejected")
+    closed = ("airflow", "archive", "exports", "landing", "locks", "logs", "rejected", "streams")
     for name in closed:
         assert not tries(f"ls {name}"), name
         assert not tries(f"echo x >{name}/x"), name
