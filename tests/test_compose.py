@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from assay.gateway.address import NAME_IN_CONTAINERS, PORT_IN_CONTAINERS
+from assay.home.ports import OF_THE_BROKER
 from assay.settings import REPOSITORY, load_settings
+from assay_stack.kafka import JAVA_OPTIONS
 from assay_stack.postgres import OPTIONS
 from assay_stack.service import CONNECT_NAME, CONNECT_PORT
 
@@ -131,6 +134,40 @@ def test_the_broker_has_a_volume_of_its_own_and_no_worker_reaches_it(
     assert networks(services)["kafka"] == {"default"}
     assert networks(services)["spark-worker"].isdisjoint({"default"})
     assert "ports" not in services["kafka"]
+
+
+def test_clients_of_the_broker_are_sent_on_to_the_name_that_they_have_for_it(
+    services: dict[str, Any],
+) -> None:
+    broker = services["kafka"]
+    assert broker["hostname"] == "kafka", "which it advertises"
+    assert broker["profiles"] == ["kafka"]
+    example = (REPOSITORY / ".env.example").read_text()
+    assert f"`kafka:{OF_THE_BROKER['kafka']}` for the broker of the profile" in example
+    for name in ("airflow-scheduler", "demo", "gateway"):
+        assert "ASSAY_KAFKA" in services[name]["environment"], name
+
+
+def test_a_limit_of_memory_leaves_room_beside_the_heap(services: dict[str, Any]) -> None:
+    heap = next(each for each in JAVA_OPTIONS if each.startswith("-Xmx"))
+    assert size(services["kafka"]["mem_limit"]) >= 2 * size(heap.removeprefix("-Xmx"))
+    scheduler = services["airflow-scheduler"]
+    streams = size(scheduler["environment"]["ASSAY_STREAM_MEMORY"])
+    assert size(scheduler["mem_limit"]) >= 2 * streams + (1 << 30), "and Airflow's tasks"
+
+
+def size(text: str) -> int:
+    """Bytes of a size such as 256m."""
+    return int(text[:-1]) << {"m": 20, "g": 30}[text[-1]]
+
+
+def test_producers_are_told_where_the_gateway_is_published(services: dict[str, Any]) -> None:
+    gateway = services["gateway"]
+    published, inside = gateway["ports"][0].rsplit(":", 1)
+    assert int(inside) == PORT_IN_CONTAINERS
+    assert NAME_IN_CONTAINERS in services
+    for name in ("airflow-scheduler", "gateway"):
+        assert services[name]["environment"]["ASSAY_GATEWAY_PAGE"] == f"http://{published}"
 
 
 def test_the_server_takes_work_from_the_scheduler_alone(services: dict[str, Any]) -> None:

@@ -93,11 +93,11 @@ def read_socket(environ: Mapping[str, str], name: str) -> Address | None:
     return host, int(port)
 
 
-def read_page(environ: Mapping[str, str]) -> str | None:
-    """The address of a page; None when the variable is empty."""
-    text = environ.get("ASSAY_AIRFLOW_PAGE")
+def read_page(environ: Mapping[str, str], name: str) -> str | None:
+    """The address that others than the stack see; None when the variable is empty."""
+    text = environ.get(name)
     if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        raise SettingsError(f"ASSAY_AIRFLOW_PAGE={text!r} is no address such as http://host:8080")
+        raise SettingsError(f"{name}={text!r} is no address such as http://host:8080")
     return text or None
 
 

@@ -53,6 +53,7 @@ class Settings:
     postgres: Address | None = None
     airflow: Address | None = None
     airflow_page: str | None = None
+    gateway_page: str | None = None
     runtime_folder: Path | None = None
     secrets_file: Path | None = None
     one_writer: bool = False
@@ -186,7 +187,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         listen=read_listen(environ, LOOPBACK),
         postgres=read_socket(environ, "ASSAY_POSTGRES"),
         airflow=read_socket(environ, "ASSAY_AIRFLOW"),
-        airflow_page=read_page(environ),
+        airflow_page=read_page(environ, "ASSAY_AIRFLOW_PAGE"),
+        gateway_page=read_page(environ, "ASSAY_GATEWAY_PAGE"),
         runtime_folder=read_folder(environ, "ASSAY_RUNTIME"),
         secrets_file=read_folder(environ, "ASSAY_SECRETS"),
         one_writer=read_yes(environ, "ASSAY_ONE_WRITER"),

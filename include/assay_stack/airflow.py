@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from assay.airflow_client.api import USER, airflow_page, airflow_url, api_client
+from assay.contracts.pipelines import pipelines_started_by
 from assay.errors import StackError
 from assay.home.credentials import load_credentials
 from assay.home.paths import BIN, child_environment
@@ -22,6 +23,7 @@ from assay.spark_runtime.conf import jobs_at_once, spark_environment
 from assay.storage.files import write_whole
 
 SPARK_POOL = "spark"
+TASKS_OF_BATCHES = 4
 QUIET = (
     "airflow.serialization.definitions.dag",
     "airflow.models.dag",
@@ -58,7 +60,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__PARALLELISM": str(_tasks_at_once()),
         "AIRFLOW__CORE__TEST_CONNECTION": "Disabled",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(settings)),
@@ -83,6 +85,11 @@ def _options(settings: Settings) -> dict[str, str]:
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(f"{name}=WARNING" for name in QUIET),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
+
+
+def _tasks_at_once() -> int:
+    """Those of batches, and one for the streams of each pipeline, which end for no other task."""
+    return TASKS_OF_BATCHES + len(pipelines_started_by("files"))
 
 
 def _secrets(settings: Settings) -> dict[str, str]:

@@ -31,7 +31,7 @@ def examine(settings: Settings) -> list[Finding]:
     ]
     checks += [lake_storage, *([objects] if "s3" in job_groups(settings) else []), _java, _jars]
     if settings.runs_elsewhere:
-        checks += [others.postgres, others.airflow, others.spark]
+        checks += [others.postgres, others.airflow, others.spark, others.gateway]
     else:
         checks += [_make, preflight.postgres, _spark, _ports]
         checks += [_gateway] if settings.gateway else []

@@ -12,6 +12,7 @@ from typing import TypedDict
 import httpx
 
 from assay.airflow_client.api import airflow_url
+from assay.gateway.address import NAME_IN_CONTAINERS, gateway_url, is_well
 from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import address
 from assay.settings import JOB_PROGRAMS, Settings
@@ -41,6 +42,18 @@ def airflow(settings: Settings) -> Finding:
     unwell = unhealthy_parts(settings)
     found = f"{airflow_url(settings)} unwell: {', '.join(unwell)}" if unwell else "all parts well"
     return Finding("airflow", found, "see docker compose ps and its logs" if unwell else "")
+
+
+def gateway(settings: Settings) -> Finding:
+    """Whether it takes records, where its profile is on: without it nothing has its name."""
+    name = NAME_IN_CONTAINERS
+    if is_well(settings):
+        return Finding(name, f"{gateway_url(settings)} takes records")
+    try:
+        socket.gethostbyname(name)
+    except OSError:
+        return Finding(name, "docker compose --profile gateway up -d starts it")
+    return Finding(name, "it takes no records", "see docker compose logs gateway")
 
 
 def spark(settings: Settings) -> Finding:

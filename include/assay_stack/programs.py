@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,10 +223,15 @@ def program_states(settings: Settings) -> dict[str, ProgramState]:
     """State of every program, by name."""
     return {
         facts["name"]: ProgramState(
-            facts["name"], facts["statename"], facts["pid"], max(0, facts["now"] - facts["start"])
+            facts["name"], facts["statename"], facts["pid"], _seconds_up(facts)
         )
         for facts in call_supervisor(settings, "getAllProcessInfo")
     }
+
+
+def _seconds_up(facts: Mapping[str, Any]) -> int:
+    """A program that never ran began in 1970, as the supervisor tells it."""
+    return max(0, facts["now"] - facts["start"]) if facts["start"] else 0
 
 
 def start_program(settings: Settings, name: str) -> bool:

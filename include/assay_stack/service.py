@@ -34,7 +34,7 @@ CONNECT = "spark-connect"
 # In the network of its clients. To workers the server has no such name, and no such address.
 CONNECT_NAME, CONNECT_PORT = "connect", 15002
 # Folders of the home that are closed to Spark's workers from the start, and those not closed.
-CLOSED = ("data_docs", "exports", "locks", "logs", "truth")
+CLOSED = ("data_docs", "exports", "locks", "logs", "streams", "truth")
 SHARED = ("accepted", "batches", "lake", "tmp")
 # Spark asks nobody who he is: its page must only show, and nobody submits jobs to its master.
 MASTER_OPTIONS = (

@@ -16,6 +16,7 @@ CONTAINER = {
     "ASSAY_POSTGRES": "postgres:5432",
     "ASSAY_AIRFLOW": "airflow-api-server:8080",
     "ASSAY_AIRFLOW_PAGE": "https://airflow.example/assay",
+    "ASSAY_GATEWAY_PAGE": "https://gateway.example/",
     "ASSAY_LISTEN": "0.0.0.0",  # noqa: S104  a container's own
     "ASSAY_SPARK_MASTER": "spark://spark-master:7077",
 }
@@ -80,6 +81,7 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_POSTGRES", ":5432"),
         ("ASSAY_AIRFLOW", "airflow:70000"),
         ("ASSAY_AIRFLOW_PAGE", "airflow.example"),
+        ("ASSAY_GATEWAY_PAGE", "gateway.example"),
         ("ASSAY_ONE_WRITER", "true"),
         ("ASSAY_LOG", "yaml"),
         ("ASSAY_LAKE", "s3://bucket/lake"),

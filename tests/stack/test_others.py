@@ -11,7 +11,7 @@ import pytest
 from assay.home.ports import next_free_port
 from assay.settings import Settings
 from assay_stack.doctor import examine
-from assay_stack.others import judge_master, judge_probe, our_version
+from assay_stack.others import gateway, judge_master, judge_probe, our_version
 
 WORKER = {"state": "ALIVE", "memory": 1024}
 
@@ -91,3 +91,16 @@ def test_parts_that_do_not_answer_are_named_with_the_remedy(
         "spark": f"docker compose up -d {part}",
     }.items():
         assert remedy in found[subject].remedy, subject
+    assert found["gateway"].ok, "nobody has asked for one"
+    assert "--profile gateway" in found["gateway"].found
+
+
+def test_a_gateway_that_is_there_and_takes_no_records_is_named(
+    elsewhere: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.gateway.address.NAME_IN_CONTAINERS", "localhost")
+    monkeypatch.setattr("assay.gateway.address.PORT_IN_CONTAINERS", next_free_port(20000, set()))
+    monkeypatch.setattr("assay_stack.others.NAME_IN_CONTAINERS", "localhost")
+    judged = gateway(elsewhere)
+    assert not judged.ok
+    assert "docker compose logs gateway" in judged.remedy

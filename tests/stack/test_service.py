@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from assay.contracts.pipelines import all_pipelines
 from assay.errors import StackError
 from assay.home.paths import SPARK_HOME, child_environment
 from assay.home.ports import next_free_port
@@ -20,6 +21,7 @@ from assay.settings import Settings
 from assay.spark_runtime.conf import spark_environment, submit_conf
 from assay.spark_runtime.launch import launch
 from assay.storage.addresses import ObjectPath
+from assay.streams.names import can_stream
 from assay_stack import service
 from assay_stack.airflow import airflow_environment
 from assay_stack.supervisor import down, up
@@ -71,7 +73,7 @@ def test_a_worker_gets_at_lake_and_work_only(container: Settings) -> None:
     for written in ("lake/bronze/trades", "batches/b1/change_set"):
         assert tries(f"echo x >{written}/part.parquet"), written
     assert tries("cat accepted/f.csv")
-    closed = ("airflow", "archive", "exports", "landing", "locks", "logs", "rejected")
+    closed = ("airflow", "archive", "exports", "landing", "locks", "logs", "rejected", "streams")
     for name in closed:
         assert not tries(f"ls {name}"), name
         assert not tries(f"echo x >{name}/x"), name
@@ -207,6 +209,12 @@ def test_a_container_may_be_given_another_login_and_the_embedded_stack_may_not(
     assert airflow_environment(container)["AIRFLOW__CORE__AUTH_MANAGER"] == "theirs"
     (settings.home / "ports.json").write_text('{"airflow": 1, "postgres": 2}')
     assert "AIRFLOW__CORE__AUTH_MANAGER" not in airflow_environment(settings)
+
+
+def test_streams_of_every_pipeline_leave_batches_their_places(container: Settings) -> None:
+    """A stream holds a place of the executor for as long as it runs."""
+    places = int(airflow_environment(container)["AIRFLOW__CORE__PARALLELISM"])
+    assert places - sum(map(can_stream, all_pipelines())) >= 4
 
 
 def test_executors_get_the_jars_and_the_name_of_the_driver(

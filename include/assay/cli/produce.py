@@ -8,7 +8,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -123,12 +123,12 @@ def _target(
 
 
 def _own_gateway(settings: Settings) -> str:
-    from assay.home.ports import HOST, load_ports
+    from assay.gateway.address import url_inside
 
-    ports: Any = load_ports(settings)
-    if "gateway" not in ports:
+    url = url_inside(settings)
+    if not url:
         raise SettingsError("this stack has no gateway; give --url, such as http://host:8090")
-    return f"http://{HOST}:{ports['gateway']}"
+    return url
 
 
 def _describe(done: Produced) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
@@ -21,7 +22,11 @@ BUSY = (429, 503)
 
 
 class Gateway:
-    """One request a hand-over. Raises GatewayRefusedError when it is refused, or not answered."""
+    """One request a hand-over. Raises GatewayRefusedError when it is refused, or not answered.
+
+    A body without one JSON object would be refused, so broken records wait for one that is whole;
+    those behind the last whole one of a run are not sent.
+    """
 
     interval = 0.1
     as_json = True
@@ -41,6 +46,7 @@ class Gateway:
             )
         self.url, self.stamp, self.sleep = f"{address}/v1/datasets/{dataset}/events", stamp, sleep
         self.done = Delivered()
+        self.waiting: list[str] = []
         self.client = httpx.Client(
             timeout=30.0,
             headers={
@@ -51,8 +57,12 @@ class Gateway:
 
     def send(self, events: Piece, made_us: int) -> None:
         lines = stamped(events, made_us) if self.stamp else events.lines
-        self._post("\n".join(lines).encode() + b"\n")
-        self.done.add(events.first, events.first + len(lines) - 1)
+        first = events.first - len(self.waiting)
+        self.waiting += lines
+        if any(_is_object(line) for line in lines):
+            self._post("\n".join(self.waiting).encode() + b"\n")
+            self.done.add(first, events.first + len(lines) - 1)
+            self.waiting.clear()
 
     def finish(self) -> None:
         self.client.close()
@@ -87,6 +97,13 @@ class Gateway:
             raise GatewayRefusedError(
                 f"{self.url} answers {answer.status_code}: {on_one_line(answer.text, 300)}"
             )
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _wait_of(answer: httpx.Response) -> float:

@@ -10,6 +10,8 @@ from threading import Thread
 import pytest
 
 from assay.errors import GatewayRefusedError
+from assay.generate.recipes import recipe_of
+from assay.produce.events import Piece
 from assay.produce.gateway import KEY, Gateway
 from builders.produced import Run
 
@@ -96,6 +98,16 @@ def test_a_refusal_ends_the_run_with_what_was_said(run: Run, fake_gateway: FakeG
     fake_gateway.statuses = [(202, ""), (404, "")]
     with pytest.raises(GatewayRefusedError, match=r"answers 404: .*no such dataset"):
         run(gateway(fake_gateway, []))
+
+
+def test_broken_records_wait_for_one_that_is_whole(fake_gateway: FakeGateway) -> None:
+    """The gateway refuses a body without a single object."""
+    target, layout = gateway(fake_gateway, []), recipe_of("ecommerce_events").layouts[0]
+    for first, lines in enumerate([["{"], ["[]"], ['{"event_id": "a"}'], ["x"]]):
+        target.send(Piece(layout, first, ["id"], lines), 0)
+    target.finish()
+    assert [body for _, body, _, _ in fake_gateway.asked] == [b'{\n[]\n{"event_id": "a"}\n']
+    assert list(target.delivered()) == [(0, 2)]
 
 
 def test_nobody_there_is_said_at_once(run: Run, fake_gateway: FakeGateway) -> None:
