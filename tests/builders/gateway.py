@@ -178,6 +178,13 @@ class Running:
         self.process.wait(PATIENCE)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def running_gateway(
     settings: Settings,
@@ -185,12 +192,11 @@ def running_gateway(
     *,
     failpoint: str = "",
     read_seconds: float = 5.0,
+    port: int = 0,
     environment: Sequence[tuple[str, str]] = (),
 ) -> Iterator[Running]:
-    """A gateway of this home; `failpoint` is where it kills itself."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    """A gateway of this home; `failpoint` is where it kills itself. Port 0 is any that is free."""
+    port = port or free_port()
     log = settings.home / f"gateway-{port}.log"
     armed = {"ASSAY_FAILPOINT": f"{failpoint}:kill", "ASSAY_FAILPOINTS_ALLOWED": "1"}
     program = Path(__file__).with_name("gateway_process.py")

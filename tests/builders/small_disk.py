@@ -32,6 +32,10 @@ class SmallDisk:
     def free(self) -> None:
         self.filler.unlink(missing_ok=True)
 
+    def remount(self, how: str) -> None:
+        """`ro` to refuse writers from now on, `rw` to take them again."""
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.folder)], check=True)
+
 
 @contextmanager
 def small_disk(folder: Path, mebibytes: int) -> Iterator[SmallDisk]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
 
-from assay.settings import Settings
-from assay.spark_runtime.streaming import stream_command
+from assay.settings import Settings, load_settings
+from assay.spark_runtime.streaming import prepare_stream, stream_command
+
+if TYPE_CHECKING:
+    from conftest import Database
 
 PATIENCE = 300.0
 HEADER = "event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
@@ -104,6 +109,31 @@ class Streams:
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGKILL)
             process.wait(PATIENCE)
+
+
+@contextmanager
+def streams_of(
+    database: Database,
+    *,
+    home: Path | None = None,
+    pipeline: str = "ecommerce_events",
+    **environment: str,
+) -> Iterator[Streams]:
+    """The streams of a pipeline in a home of the test's own, which nothing is left of."""
+    shared = load_settings({**os.environ, **environment})
+    prepare_stream(shared, print)
+    home = home or Path(tempfile.mkdtemp(prefix="assay-streams-"))
+    home.mkdir(parents=True, exist_ok=True)
+    for part in ("jars", "java"):
+        (home / part).symlink_to(shared.home / part)
+    settings = load_settings({"ASSAY_HOME": str(home), **environment})
+    uris = database.uri("assay_streamer"), database.uri("assay_reader")
+    made = Streams(settings, *uris, pipeline=pipeline, environment=environment)
+    try:
+        yield made
+    finally:
+        made.end_all()
+        shutil.rmtree(home)
 
 
 def events(first: int, count: int, *, bad: int = 0) -> str:

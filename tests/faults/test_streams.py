@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -22,37 +18,21 @@ from confluent_kafka.admin import AdminClient
 
 from assay.kafka.access import client_options
 from assay.kafka.admin import delete_topics, ensure_topic
-from assay.settings import load_settings
-from assay.spark_runtime.streaming import prepare_stream
 from assay.streams.names import Stream
 from assay.streams.skipping import skip_lost
-from builders.streams import Streams, event, events
+from builders.streams import Streams, event, events, streams_of
 from spark_jobs.streams.application import FENCED
 
 if TYPE_CHECKING:
     from builders.broker import Broker
-    from conftest import Database, OwnServer
+    from builders.own_server import OwnServer
+    from conftest import Database
 
 pytestmark = [pytest.mark.e2e]
 TOPIC = "ecommerce_events"
 FILES, EVENTS = 150, 20
 PAUSE = 0.4  # between two deliveries, so that they last as long as the kills
 CHANCE = random.Random(17)  # noqa: S311  # no secret
-
-
-@contextmanager
-def streams_of(database: Database, **environment: str) -> Iterator[Streams]:
-    shared = load_settings({**os.environ, **environment})
-    prepare_stream(shared, print)
-    home = Path(tempfile.mkdtemp(prefix="assay-streams-"))
-    for part in ("jars", "java"):
-        (home / part).symlink_to(shared.home / part)
-    settings = load_settings({"ASSAY_HOME": str(home), **environment})
-    uris = database.uri("assay_streamer"), database.uri("assay_reader")
-    made = Streams(settings, *uris, environment=environment)
-    yield made
-    made.end_all()
-    shutil.rmtree(home)
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from typing import Any
 
 import psycopg
 
-from assay.errors import ObjectStoreError
+from assay.errors import KafkaUnavailableError, ObjectStoreError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-# Classes of SQLSTATE that say nothing of the rows: connection, resources, operator, system.
-OUTAGES = ("08", "53", "57", "58")
+# Classes of SQLSTATE that say nothing of the rows: connection, a table, column or right that is not
+# there (yet: a contract has changed, and `assay up` makes it), resources, operator, system.
+OUTAGES = ("08", "42", "53", "57", "58")
 CONFLICTS = ("40001", "40P01", "55P03")  # serialization, deadlock, lock timeout
 
 
@@ -23,7 +24,7 @@ def is_outage(error: BaseException) -> bool:
     """Whether the same would succeed later."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)
-    if isinstance(error, ObjectStoreError):
+    if isinstance(error, ObjectStoreError | KafkaUnavailableError):
         return True
     if isinstance(error, psycopg.Error):
         state = error.sqlstate or ""

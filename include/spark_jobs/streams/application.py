@@ -12,14 +12,14 @@ from threading import Event
 
 from pyspark.sql import SparkSession
 
-from assay.errors import FencedError, KafkaUnavailableError, StreamGapError, TopicMissingError
+from assay.errors import FencedError, StreamGapError, TopicMissingError
 from assay.events.event import Failed, Progress
 from assay.events.sinks import emit
 from assay.home.dsn import dsn
 from assay.ledger.streams import take_stream
 from assay.settings import Settings
 from assay.streams.names import Stream
-from assay.streams.outage import Books, StoppedError, told
+from assay.streams.outage import Books, StoppedError, is_outage, told
 from assay.streams.stopping import stop_file
 from spark_jobs.streams.from_files import FileStream
 from spark_jobs.streams.from_kafka import KafkaStream
@@ -28,8 +28,8 @@ from spark_jobs.streams.running import Held, Running, Sessions
 STOPPED, BROKEN, GAP, FENCED = 0, 1, 4, 5  # a JVM without memory ends with 3
 LOOK_SECONDS = 0.2
 URI = "ASSAY_STREAM_URI"  # where Postgres is, if it is not that of the stack; holds a password
-MOST_RESTARTS, RESTART_SECONDS, GAP_SECONDS = 5, 3.0, 30.0  # of one stream
-PATIENT = (StreamGapError, KafkaUnavailableError)  # what passes, or what somebody has to mend
+# Of one stream; whatever ends one that has run for so many well seconds is the first to do so.
+MOST_RESTARTS, RESTART_SECONDS, GAP_SECONDS, WELL_SECONDS = 5, 3.0, 30.0, 60.0
 
 
 class Application:
@@ -42,7 +42,8 @@ class Application:
         self.stop = stop
         self.uri = os.environ.get(URI) or dsn(settings, "assay_streamer")
         self.running: list[Running] = []
-        self.due: dict[Stream, float] = {}  # those that have ended, and when they start anew
+        # Those that have ended, and when they start anew.
+        self.due: dict[Stream, tuple[float, Running]] = {}
         self.met: dict[Stream, BaseException] = {}  # what has ended those that do not run
         self.restarts: Counter[Stream] = Counter()
 
@@ -56,7 +57,7 @@ class Application:
         except StoppedError:
             emit(Progress("stopped before Postgres was there"))
         finally:
-            for each in self.running:
+            for each in [*self.running, *(ended for _, ended in self.due.values())]:
                 each.end()
         return exit_code([*self.met.values()])
 
@@ -76,7 +77,9 @@ class Application:
         self.running.append(started)
         try:
             started.start()
-        except PATIENT as error:
+        except Exception as error:
+            if not isinstance(error, StreamGapError) and not is_outage(error):
+                raise
             started.error = error
             return
         self.met.pop(stream, None)
@@ -90,7 +93,7 @@ class Application:
                 each.check()
                 if each.error and not self._goes_on_after(each, each.error):
                     return
-            for stream, due in [*self.due.items()]:
+            for stream, (due, _) in [*self.due.items()]:
                 if time.monotonic() >= due:
                     del self.due[stream]
                     self._start(stream)
@@ -98,18 +101,21 @@ class Application:
     def _goes_on_after(self, ended: Running, error: BaseException) -> bool:
         """Whether the streams go on after one has ended; that one is started anew in a while.
 
-        A broker that is away is nothing to give up for, nor are records that are lost: until
-        somebody says to go on without them, the stream looks now and then.
+        A broker or a disk that is away is nothing to give up for, however long. Nor are records
+        that are lost: until somebody says to go on without them, the stream looks now and then.
         """
         if told(error) != told(self.met.get(ended.stream, StoppedError())):  # not every time
             emit(Failed(type(error).__name__, told(error)))
         stream = ended.stream
         self.running.remove(ended)
-        ended.end()
-        self.met[stream] = error
-        self.restarts[stream] += not isinstance(error, PATIENT)
         is_gap = isinstance(error, StreamGapError)
-        self.due[stream] = time.monotonic() + (GAP_SECONDS if is_gap else RESTART_SECONDS)
+        ended.end(is_to_go_on=is_outage(error))
+        self.met[stream] = error
+        if ended.seconds > WELL_SECONDS:
+            self.restarts[stream] = 0
+        self.restarts[stream] += not is_gap and not is_outage(error)
+        pause = GAP_SECONDS if is_gap else RESTART_SECONDS
+        self.due[stream] = (time.monotonic() + pause, ended)
         return not isinstance(error, FencedError) and self.restarts[stream] <= MOST_RESTARTS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Running(ABC):
         self.stream = held.stream
         self.epoch = held.taken.epoch
         self.error: BaseException | None = None
+        self._began = time.monotonic()
         self._stop = Event()
         self._busy = Lock()  # a micro-batch is under way
         self._books = Books(held.uri, self._stop.is_set)
@@ -133,8 +135,16 @@ class Running(ABC):
         if query and not query.isActive and not self.error and not self._stop.is_set():
             self.error = query.exception() or RuntimeError(f"{self.stream.name}: the query ended")
 
-    def end(self) -> None:
-        """Let the micro-batch that is under way end, and then the stream."""
+    @property
+    def seconds(self) -> float:
+        """For how long it has run."""
+        return time.monotonic() - self._began
+
+    def end(self, *, is_to_go_on: bool = False) -> None:
+        """Let the micro-batch that is under way end, and then the stream.
+
+        Of one that is to go on soon, the books say that it waits.
+        """
         self._stop.set()
         with self._busy:
             if self._query:
@@ -144,7 +154,8 @@ class Running(ABC):
         try:
             self.leave()
             error = None if self.error is None else told(self.error)
-            end_stream(self._books.connection(), self.stream.name, self.epoch, error)
+            say = beat if is_to_go_on else end_stream
+            say(self._books.connection(), self.stream.name, self.epoch, error)
         except FencedError:
             return  # somebody goes on
         except Exception as error:

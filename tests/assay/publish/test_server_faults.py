@@ -19,7 +19,7 @@ from builders.published_lake import Lake, content, served, trade
 
 if TYPE_CHECKING:
     from assay.batch.plan import Plan
-    from conftest import OwnServer
+    from builders.own_server import OwnServer
 
 Task = Callable[..., dict[str, Any]]
 ROWS = [trade(number) for number in range(1, 5_001)]

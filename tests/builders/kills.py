@@ -1,0 +1,137 @@
+"""`kill -9` of each part of a machine at a moment that chance picks, and its new start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+import psutil
+
+from assay.batch.plan import Plan
+from builders.attempts import BUILD, kill_jvm
+from builders.machine import Machine
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+
+@dataclass
+class Kills:
+    """What can be done to a machine. `count` has how often each part was killed."""
+
+    machine: Machine
+    chance: Random
+    batches: int = 0
+    count: dict[str, int] = field(default_factory=dict)
+    plan: Plan | None = None
+
+    @property
+    def parts(self) -> Mapping[str, Callable[[], None]]:
+        """Each part, and what kills it and starts it again."""
+        return {
+            "driver": self.driver,
+            "jvm": self.jvm,
+            "postgres": self.postgres,
+            "broker": self.broker,
+            "gateway": self.gateway,
+            "batch": self.batch,
+            "machine": self.all_at_once,
+        }
+
+    def round(self, times: int) -> None:
+        """Every part so many times, in the order of chance."""
+        order = [*self.parts] * times
+        self.chance.shuffle(order)
+        print(f"kills: {', '.join(order)}", flush=True)
+        for part in order:
+            time.sleep(self.chance.uniform(0, 6))
+            began = time.monotonic()
+            self.parts[part]()
+            self.count[part] = self.count.get(part, 0) + 1
+            print(f"kills: {part} took {time.monotonic() - began:.1f} s", flush=True)
+        self.finish_batch(times)
+
+    def driver(self) -> None:
+        living = self._application()
+        self.machine.streams.driver(living).kill()
+        self._start_anew(living)
+
+    def jvm(self) -> None:
+        living = self._application()
+        living.kill()
+        self._start_anew(living)
+
+    def postgres(self) -> None:
+        self.machine.server.kill()
+        time.sleep(self.chance.uniform(0, 3))
+        self.machine.server.start()
+
+    def broker(self) -> None:
+        self.machine.broker.kill()
+        time.sleep(self.chance.uniform(0, 3))
+        self.machine.broker.start()
+
+    def gateway(self) -> None:
+        assert self.machine.gateway
+        self.machine.gateway.kill()
+        self.machine.start_gateway()
+
+    def batch(self) -> None:
+        """An attempt of a batch that has claimed what the streams have, somewhere in its life."""
+        attempts = self.machine.attempts
+        if self.plan is None:
+            self.batches += 1
+            self.plan = attempts.accept(f"batch {self.batches}")
+        job = attempts.start(self.plan, "ingest_bronze", attempts.take_epoch())
+        time.sleep(self.chance.uniform(1, 15))
+        if job.poll() is None:
+            kill_jvm(job)
+
+    def finish_batch(self, times: int) -> None:
+        """The batch again to its end, but for its publish, which is killed and done again."""
+        attempts, plan = self.machine.attempts, self.plan
+        assert plan
+        attempts.run(plan, *BUILD)
+        for _ in range(times):
+            victim = attempts.start_publish(attempts.take_epoch(), failpoint="")
+            time.sleep(self.chance.uniform(0.5, 3))
+            victim.kill()
+            victim.wait()
+            self.count["publish"] = self.count.get("publish", 0) + 1
+        attempts.publish()
+        self.plan = None
+
+    def all_at_once(self) -> None:
+        """As when the machine loses its power, as far as processes can tell."""
+        machine, living = self.machine, self._application()
+        assert machine.gateway
+        assert machine.broker.process
+        roots = [living.pid, machine.gateway.process.pid, machine.broker.process.pid]
+        victims = machine.server.processes()
+        for pid in roots:
+            root = psutil.Process(pid)
+            victims += [root, *root.children(recursive=True)]
+        for victim in victims:
+            with suppress(psutil.Error):
+                victim.kill()
+        machine.server.kill()
+        machine.server.start()
+        machine.broker.kill()
+        machine.broker.start()
+        self.gateway()
+        self._start_anew(living)
+
+    def _application(self) -> Popen[bytes]:
+        """The application, which nothing but us may have ended."""
+        living = self.machine.application
+        assert living
+        assert living.poll() is None, self.machine.streams.logs[-1].read_text()[-3000:]
+        return living
+
+    def _start_anew(self, killed: Popen[bytes]) -> None:
+        killed.wait(60)
+        self.machine.start_application()
