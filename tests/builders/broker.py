@@ -21,6 +21,7 @@ from assay.settings import LOOPBACK, REPOSITORY, Settings, load_settings
 from assay.spark_runtime.jars import ensure_jars
 from assay_stack.kafka import prepare_broker, properties_text
 
+PATIENCE = 240.0  # seconds, on a machine that has much else to do
 FIRST_PORT = 29092  # away from what a stack on this machine would take
 
 
@@ -52,7 +53,7 @@ class Broker:
             self.process = subprocess.Popen(
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
-        wait_for_broker(access or self.access, 60.0)
+        wait_for_broker(access or self.access, PATIENCE)
 
     def kill(self) -> None:
         """As `kill -9` does: nothing is closed, flushed or said."""

@@ -53,7 +53,7 @@ IDS = """
 
 
 class Producing(Thread):
-    """`assay produce` in a thread; `end` is its interrupt, and gives what the truth file says."""
+    """`assay produce` in a thread; `stop` is its interrupt."""
 
     def __init__(self, target: Target, seed: int, truth: Path) -> None:
         super().__init__(name=f"produce {seed}", daemon=True)
@@ -86,10 +86,14 @@ class Producing(Thread):
         if self._ending.is_set():
             raise KeyboardInterrupt
 
-    def end(self) -> list[dict[str, Any]]:
+    def stop(self) -> None:
         self._ending.set()
         self.join(300)
         assert not self.is_alive()
+
+    def end(self) -> list[dict[str, Any]]:
+        """What the truth file says of all that was sent."""
+        self.stop()
         if self._failure:
             raise self._failure
         assert self.unknown == 0
@@ -176,5 +180,7 @@ def running_machine(server: OwnServer, spark: SparkSession) -> Iterator[Machine]
             try:
                 yield machine
             finally:
+                for each in machine.producing:
+                    each.stop()
                 attempts.end_all()
                 gateways.close()

@@ -63,15 +63,14 @@ class Site:
 @pytest.fixture
 def site(database: Database, broker: Broker, spark: SparkSession, tmp_path: Path) -> Iterator[Site]:
     ensure_topic(broker.access, DATASET, 2)
-    with small_disk(tmp_path / "files", 256) as disk, small_disk(tmp_path / "lake", 64) as lake:
-        environment = {
-            "ASSAY_KAFKA": broker.access.bootstrap_servers,
-            "ASSAY_LAKE": str(lake.folder),
-            "ASSAY_SPARK_MASTER": "local[2]",
-        }
-        with streams_of(database, home=disk.folder / "home", **environment) as streams:
-            attempts = Attempts(streams.settings, database.uri(), spark, pipeline=DATASET)
-            yield Site(streams, attempts, database, broker, disk, lake)
+    kafka = broker.access.bootstrap_servers
+    with (
+        small_disk(tmp_path / "files", 256) as disk,
+        streams_of(database, home=disk.folder / "home", ASSAY_KAFKA=kafka) as streams,
+        small_disk(streams.settings.home / "lake", 64) as lake,
+    ):
+        attempts = Attempts(streams.settings, database.uri(), spark, pipeline=DATASET)
+        yield Site(streams, attempts, database, broker, disk, lake)
     delete_topics(broker.access, [DATASET])
 
 

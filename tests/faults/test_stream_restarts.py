@@ -108,7 +108,7 @@ def test_a_flood_a_changed_contract_and_lost_folders_lose_and_double_no_event(
     shutil.rmtree(streams.settings.home / "tmp")
     streams.land("tap_2.csv", tap(FLOOD + 1), DATASET)
     streams.start()
-    missing = "SELECT FROM ops.stream WHERE error LIKE '%column \"colour\"%does not exist%'"
+    missing = "SELECT FROM ops.stream WHERE error LIKE '%%column \"colour\"%%does not exist%%'"
     streams.wait_until(lambda: streams.ask(missing))
     contract.make_tables()
     streams.wait_until(lambda: len(ids(streams)) > FLOOD)
