@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DATASET = "ecommerce_events"
 RATE, AT_MOST = 10, 36_000  # events a second of each producer; seconds
 INTERVAL = 0.5  # seconds between two hand-overs of files and requests
-SHARES = {"duplicates": 0.05, "updates": 0.1, "late": 0.05}
+SHARES = {"updates": 0.1, "late": 0.05}
 KNOWN = """
     SELECT (SELECT coalesce(sum(records), 0) FROM ops.row_ledger)
          + (SELECT coalesce(sum(records), 0) FROM ops.stream_slice WHERE released_by IS NULL)
@@ -58,8 +58,10 @@ class Producing(Thread):
     def __init__(self, target: Target, seed: int, truth: Path) -> None:
         super().__init__(name=f"produce {seed}", daemon=True)
         self.target, self.seed, self.truth = target, seed, truth
-        # A request without one record that can be read is refused, and its events go nowhere.
+        # A request without one record that can be read is refused, and its events go nowhere; a
+        # file of one event and its copy are one delivery.
         self.defects = 0.0 if isinstance(target, Gateway) else 0.1
+        self.duplicates = 0.05 if isinstance(target, Topic) else 0.0
         self.sent, self.unknown = 0, 0
         self._failure: BaseException | None = None
         self._ending = Event()
@@ -72,6 +74,7 @@ class Producing(Thread):
             rows=RATE,
             seed=self.seed,
             defects=self.defects,
+            duplicates=self.duplicates,
             **SHARES,
         )
         try:

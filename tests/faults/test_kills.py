@@ -1,6 +1,6 @@
 """Whatever is killed while a stream is fed, every event is there once, live or released.
 
-`ASSAY_KILLS` says how often each part is killed (default 1), at most four times in a round, after
+`ASSAY_KILLS` says how often each part is killed (default 1), at most twice in a round, after
 which all events are looked for. `ASSAY_KILL_SEED` says in which order and when; it is printed.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from builders.own_server import OwnServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
-IN_A_ROUND = 4
+IN_A_ROUND = 2
 
 
 def test_no_kill_of_any_part_loses_or_doubles_an_event(
