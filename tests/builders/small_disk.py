@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import statvfs
 from pathlib import Path
@@ -23,11 +23,13 @@ class SmallDisk:
         return self.folder / "filler"
 
     def fill(self, left: int = 0) -> None:
-        """Leave this many bytes."""
+        """Leave this many bytes, or fewer where somebody else writes there meanwhile."""
         self.free()
         found = statvfs(self.folder)
-        with self.filler.open("wb") as file:
-            file.write(b"x" * (found.f_bavail * found.f_frsize - left))
+        missing = found.f_bavail * found.f_frsize - left
+        with self.filler.open("wb", buffering=0) as file, suppress(OSError):
+            while missing > 0:
+                missing -= file.write(b"x" * min(missing, 1 << 20))
 
     def free(self) -> None:
         self.filler.unlink(missing_ok=True)
