@@ -34,7 +34,7 @@ from assay.settings import Settings
 if TYPE_CHECKING:
     from conftest import Database
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 LINES = {"Content-Type": "application/x-ndjson"}
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from assay.batch.plan import Plan
 from builders.attempts import BUILD, kill_jvm
 from builders.machine import Machine
 
-if TYPE_CHECKING:
-    from subprocess import Popen
+PATIENCE = 240.0
 
 
 @dataclass
@@ -125,13 +126,19 @@ class Kills:
         self.gateway()
         self._start_anew(living)
 
-    def _application(self) -> Popen[bytes]:
+    def _application(self) -> subprocess.Popen[bytes]:
         """The application, which nothing but us may have ended."""
         living = self.machine.application
         assert living
         assert living.poll() is None, self.machine.streams.logs[-1].read_text()[-3000:]
         return living
 
-    def _start_anew(self, killed: Popen[bytes]) -> None:
-        killed.wait(60)
+    def _start_anew(self, killed: subprocess.Popen[bytes]) -> None:
+        try:
+            killed.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            killed.send_signal(signal.SIGQUIT)  # has a JVM write down what its threads do
+            time.sleep(5)
+            told = self.machine.streams.logs[-1].read_text(errors="replace")
+            pytest.fail(f"the application outlives its driver\n{told[-20_000:]}", pytrace=False)
         self.machine.start_application()

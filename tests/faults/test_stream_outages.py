@@ -99,7 +99,6 @@ def fill_the_disk(site: Site) -> None:
     for name in (f"{DATASET}.files", f"{DATASET}.kafka"):
         streams.wait_until(lambda name=name: streams.ask(NO_SPACE, name))
     time.sleep(FULL_SECONDS)
-    assert len(streams.live_ids()) == 20
     site.disk.free()
     site.require_shown(range(60))
 
