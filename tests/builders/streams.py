@@ -24,7 +24,7 @@ from assay.spark_runtime.streaming import prepare_stream, stream_command
 if TYPE_CHECKING:
     from conftest import Database
 
-PATIENCE = 300.0
+PATIENCE = 600.0
 HEADER = "event_id,event_time,event_type,product_id,product_name,price,user_id,session_id\n"
 
 
