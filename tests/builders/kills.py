@@ -43,9 +43,9 @@ class Kills:
             "machine": self.all_at_once,
         }
 
-    def round(self, times: int) -> None:
-        """Every part so many times, in the order of chance."""
-        order = [*self.parts] * times
+    def round(self) -> None:
+        """Every part once, in the order of chance."""
+        order = [*self.parts]
         self.chance.shuffle(order)
         print(f"kills: {', '.join(order)}", flush=True)
         for part in order:
@@ -54,7 +54,7 @@ class Kills:
             self.parts[part]()
             self.count[part] = self.count.get(part, 0) + 1
             print(f"kills: {part} took {time.monotonic() - began:.1f} s", flush=True)
-        self.finish_batch(times)
+        self.finish_batch()
 
     def driver(self) -> None:
         living = self._application()
@@ -92,17 +92,16 @@ class Kills:
         if job.poll() is None:
             kill_jvm(job)
 
-    def finish_batch(self, times: int) -> None:
+    def finish_batch(self) -> None:
         """The batch again to its end, but for its publish, which is killed and done again."""
         attempts, plan = self.machine.attempts, self.plan
         assert plan
         attempts.run(plan, *BUILD)
-        for _ in range(times):
-            victim = attempts.start_publish(attempts.take_epoch(), failpoint="")
-            time.sleep(self.chance.uniform(0.5, 3))
-            victim.kill()
-            victim.wait()
-            self.count["publish"] = self.count.get("publish", 0) + 1
+        victim = attempts.start_publish(attempts.take_epoch(), failpoint="")
+        time.sleep(self.chance.uniform(0.5, 3))
+        victim.kill()
+        victim.wait()
+        self.count["publish"] = self.count.get("publish", 0) + 1
         attempts.publish()
         self.plan = None
 
