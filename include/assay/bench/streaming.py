@@ -59,6 +59,7 @@ def measure_stream(bench: Workbench) -> PartResult:
                 ratios.append(run.at(QUICK, QUICK_SECONDS, goals.quick))
                 ratios.append(run.lag())
                 ratios.append(run.backlog())
+        ratios += _against_prior(bench, slow=ratios[0], backlog=ratios[3])
     return PartResult("stream", ratios=ratios, notes=notes)
 
 
