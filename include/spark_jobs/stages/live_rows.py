@@ -31,7 +31,6 @@ from spark_jobs.lakehouse.accepted_files import (
 from spark_jobs.stages.registry import silver_function
 
 JUDGED = pa.schema({"reasons": pa.list_(pa.string()), "raw": pa.string()})
-FEW_RECORDS = 8_000  # that one core is through with before code is compiled, or rows are handed on
 Step = Callable[[DataFrame], DataFrame]
 
 
@@ -95,8 +94,6 @@ class LiveRows:
     def _judged(self, spark: SparkSession, alike: Sequence[Slice]) -> DataFrame:
         bronze = load_contract("bronze", self.dataset)
         opened = open_files(spark, alike, bronze)
-        if len(alike) == 1 and alike[0].kind == "stream" and alike[0].records > FEW_RECORDS:
-            opened = opened.repartition(spark.sparkContext.defaultParallelism)
         looks = looks_of(alike[0], bronze)
         if looks not in self.recorded:
             self.recorded[looks] = self._record(spark, opened, alike[0])

@@ -27,10 +27,11 @@ from assay.streams.micro_batch import Cut, Recorder
 from assay.streams.names import Stream
 from assay.streams.outage import Books, StoppedError, is_outage, told, wait
 from assay.streams.sink import Sink
-from spark_jobs.stages.live_rows import FEW_RECORDS, LiveRows
+from spark_jobs.stages.live_rows import LiveRows
 
 TRIGGER = "50 milliseconds"
 BEAT_SECONDS = 1.0
+FEW_RECORDS = 8_000
 FOR_MANY_ROWS = {
     "spark.sql.codegen.wholeStage": "true",
     "spark.sql.codegen.factoryMode": "FALLBACK",
