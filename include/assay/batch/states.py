@@ -103,7 +103,8 @@ KEPT_BY_FAILURE = (FAILED, DRY_RUN, *IN_LAKE)
 
 _RETRY_OR_UNDO = (
     "the lake may hold its rows: bring it to its end with `assay batch retry {batch}`, or undo it"
-    " with `assay release rollback --batch {batch} --why ...`"
+    " with `assay release rollback --batch {batch} --why ...`, with --give-back-files to have its"
+    " files taken again"
 )
 _RETRY_OR_GIVE_UP = (
     "go on with it by `assay batch retry {batch}`, or give its files back with `assay batch"

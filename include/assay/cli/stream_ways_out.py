@@ -28,7 +28,7 @@ def reject(dataset: Dataset, slice_id: Slice, why: Why) -> None:
 
 
 def readmit(dataset: Dataset, slice_id: Slice, why: Why) -> None:
-    """Have a rejected slice be pending again: the next batch takes it."""
+    """Have a slice be pending again that was rejected, or rolled back without its files."""
     settings, who = load_settings(), person_at_terminal()
     with psycopg.connect(dsn(settings, "assay_loader"), autocommit=True) as connection:
         print(readmit_slice(settings, connection, dataset, slice_id, who, why))

@@ -41,8 +41,10 @@ class Sent:
         if error is not None:
             self.error = error
             return
+        offset = message.offset()
+        if offset is None:  # nobody can say where it is, so it is sent again
+            return
         self.acknowledged += 1
-        offset = message.offset() or 0
         ranges = self.ranges.setdefault(str(message.partition()), [])
         if ranges and ranges[-1][1] == offset:
             ranges[-1][1] += 1

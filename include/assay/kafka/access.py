@@ -141,6 +141,8 @@ def spark_options(access: KafkaAccess) -> dict[str, str]:
     options = {
         "kafka.bootstrap.servers": access.bootstrap_servers,
         "kafka.security.protocol": access.security_protocol,
+        # What a producer's transaction has taken back was never sent.
+        "kafka.isolation.level": "read_committed",
     }
     if access.has_login:
         options |= {

@@ -17,6 +17,8 @@ IS_CLAIMED = """
             WHERE claim.dataset = slice.dataset AND claim.slice_id = slice.slice_id
               AND claim.verdict = 'accepted' AND claim.batch_is_live)
 """
+# Its release was rolled back and its file kept in the archive, so nobody has it and none takes it.
+SET_ASIDE = "slice.released_by IN (SELECT batch_id FROM ops.batch WHERE NOT is_live)"
 KNOWN = """
     SELECT slice_id FROM ops.stream_slice WHERE dataset = %(dataset)s AND slice_id = ANY(%(ids)s)
     UNION
@@ -37,8 +39,8 @@ UNCLAIMED = f"""
 THESE = "(dataset, slice_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 RECORDED = f"{SLICES} WHERE {THESE}"
 HOLDING = f"""
-    SELECT dataset, slice_id, stream, rejected IS NOT NULL
-    FROM ops.stream_slice WHERE released_by IS NULL AND {THESE}
+    SELECT dataset, slice_id, stream, rejected IS NOT NULL OR {SET_ASIDE}
+    FROM ops.stream_slice AS slice WHERE (released_by IS NULL OR {SET_ASIDE}) AND {THESE}
 """  # noqa: S608  # constants of our own
 OF_BATCH = """
     FROM ops.batch_slice AS claim
@@ -95,13 +97,16 @@ def count_slices_of_streams(connection: Connection, batch_id: str) -> int:
 def streams_holding(
     connection: Connection, contents: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
-    """Which stream has recorded each of these contents and no batch has released since.
+    """Which stream has recorded each of these contents, of which no batch has a release.
 
     Told as `stream <name>`; a content is (dataset, slice_id).
     """
     rows = fetch_all(connection, HOLDING, _listed(contents))
     return {
-        (dataset, slice_id): f"stream {stream}, which somebody has rejected: `assay stream readmit`"
+        (
+            dataset,
+            slice_id,
+        ): f"stream {stream}, which somebody has set aside: `assay stream readmit`"
         if is_rejected
         else f"stream {stream}"
         for dataset, slice_id, stream, is_rejected in rows

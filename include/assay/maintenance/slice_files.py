@@ -27,7 +27,10 @@ def sweep_slice_files(settings: Settings, connection: Connection, *, dry_run: bo
         old = {_slice_id(stream, name): root / stream / name for name in _old_files(root / stream)}
         known = recorded_slices(connection, [(dataset, slice_id) for slice_id in old])
         for slice_id, place in old.items():
-            if (dataset, slice_id) not in known:
+            # Asked again: a stream that has waited for a day may record it meanwhile.
+            if (dataset, slice_id) not in known and not recorded_slices(
+                connection, [(dataset, slice_id)]
+            ):
                 swept += 1
                 if not dry_run:
                     remove(place)

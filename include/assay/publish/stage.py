@@ -13,7 +13,7 @@ from assay import failpoints, ledger
 from assay.batch.plan import Plan
 from assay.batch.results import write_result
 from assay.batch.stage_results import StageResult
-from assay.errors import StagingError
+from assay.errors import BatchError, StagingError
 from assay.events.event import TableStaged
 from assay.events.sinks import emit
 from assay.publish.change import Change, read_built
@@ -43,6 +43,7 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> StagingRe
     with autocommit(connect) as connection:
         with connection.transaction():
             ledger.require_epoch(connection, plan.pipeline, epoch)
+            require_taken(connection, plan)
         try:
             tables = copy_change(connection, uri, change)
         except StagingError as refused:
@@ -59,6 +60,24 @@ def stage_batch(connect: Connect, uri: str, plan: Plan, epoch: int) -> StagingRe
     )
     write_result(plan.folder, "stage", epoch, result.as_facts())
     return result
+
+
+def require_taken(connection: psycopg.Connection[Any], plan: Plan) -> None:
+    """Raise BatchError when the plan has a slice that the books call rejected.
+
+    A `reject-file` that was killed leaves that; run again, it completes what it began.
+    """
+    rejected = {
+        (each.dataset, each.slice_id, each.source_file)
+        for each in ledger.deliveries(connection, plan.batch_id)
+        if each.verdict == "rejected"
+    }
+    for each in plan.slices:
+        if (each.dataset, each.slice_id, each.source_file) in rejected:
+            raise BatchError(
+                f"{plan.batch_id}: {each.source_file!r} was rejected, and the batch has its rows;"
+                f" complete it: assay batch reject-file {plan.batch_id} {each.slice_id} --why TEXT"
+            )
 
 
 def copy_change(connection: psycopg.Connection[Any], uri: str, change: Change) -> dict[str, Staged]:

@@ -82,7 +82,11 @@ class Acceptance:
         for file in judged:
             if file.delivery.verdict != "accepted":
                 emit(refusal_event(file.delivery))
-        move_judged(judged)
+        try:
+            move_judged(judged)
+        except Exception:  # such as a disk that is full: the rest is taken again in the next round
+            self.listed |= {each.slice_id for each in self.lists.show_moved(hidden)}
+            raise
         self.listed |= {each.slice_id for each in accepted}
         self.lists.show(hidden)
         self.is_cut_off = False

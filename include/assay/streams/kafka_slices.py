@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 
 from assay.batch.slices import Slice, StreamSlice
 from assay.intake.header import value_header
+from assay.kafka.access import KafkaAccess
+from assay.kafka.admin import offsets
 from assay.ledger.streams import Offsets, Ranges
 from assay.settings import Settings
 from assay.storage.addresses import Place
@@ -101,9 +103,6 @@ class SliceFiles:
             parts.append((part, written))
             if why:
                 parked[written.slice_id] = why
-        if len(parts) > 1:
-            for each in batch.slices:
-                remove(self._place(each))
         return self._batch(parts, batch.number, begun), parked
 
     @property
@@ -122,6 +121,22 @@ class SliceFiles:
             offsets[written.slice_id] = ranges_of(rows, going_on)
             going_on = advanced(going_on, offsets[written.slice_id])
         return MicroBatch(number, [written for _, written in parts], offsets, going_on)
+
+
+def begin_of(access: KafkaAccess, topics: Sequence[str], known: Offsets) -> Offsets:
+    """Where to begin in each partition of these topics, beside what the books say of others.
+
+    A topic that they do not know begins with the first record that it has. Of one that they know,
+    a partition that was added, or had no record yet, begins with its very first, so that those
+    which are gone are told. Raises KafkaUnavailableError.
+    """
+    begin = dict(known)
+    for topic in topics:
+        read, there = known.get(topic, {}), offsets(access, topic)
+        first = {str(number): 0 if read else held.earliest for number, held in there.items()}
+        if first:
+            begin[topic] = {**first, **read}
+    return begin
 
 
 def in_order(rows: pa.Table) -> pa.Table:

@@ -51,6 +51,16 @@ class Lists:
         if shown:
             sync_folder(self.folder)
 
+    def show_moved(self, hidden: Iterable[Path]) -> list[Slice]:
+        """Show in new lists what of these was moved; returns that."""
+        shown: list[Slice] = []
+        for path in hidden:
+            moved = [each for each in read_list(path) if exists(as_place(each.path))]
+            self.show(self.prepare(f"{path.stem.removeprefix(HIDDEN)}-moved", moved))
+            path.unlink()
+            shown += moved
+        return shown
+
     def complete(self, epoch: int) -> None:
         """Show what earlier epochs have prepared, and moved before they were cut off.
 

@@ -55,7 +55,7 @@ def streams_of(settings: Settings, pipeline: str) -> list[Stream]:
         for dataset in find_pipeline(pipeline).datasets
         if load_contract("silver", dataset).serving
         for source in SOURCES
-        if source == "files" or (settings.uses_kafka and _topics(dataset))
+        if source == "files" or (settings.uses_kafka and topics_of(dataset))
     ]
     if not found:
         raise SettingsError(
@@ -78,6 +78,7 @@ def can_stream(pipeline: str) -> bool:
     )
 
 
-def _topics(dataset: str) -> tuple[str, ...]:
+def topics_of(dataset: str) -> tuple[str, ...]:
+    """The topics of a dataset; none when its contract names none."""
     source = load_contract("bronze", dataset).source
     return source.stream.topics if source and source.stream else ()

@@ -17,7 +17,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 # Classes of SQLSTATE that say nothing of the rows: connection, a table, column or right that is not
 # there (yet: a contract has changed, and `assay up` makes it), resources, operator, system.
 OUTAGES = ("08", "42", "53", "57", "58")
-CONFLICTS = ("40001", "40P01", "55P03")  # serialization, deadlock, lock timeout
+# Serialization, deadlock, lock timeout, a transaction that slept.
+CONFLICTS = ("40001", "40P01", "55P03", "25P03")
 
 
 def is_outage(error: BaseException) -> bool:

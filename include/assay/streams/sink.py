@@ -19,6 +19,8 @@ from assay.ledger.streams import Offsets, Ranges, RecordedSlice, hold, record
 from assay.serving.live import errors_table, live_columns, live_table
 from assay.streams.copy_rows import copy_rows
 
+# Of a machine that is gone, or a process that sleeps: whoever takes the stream waits for it.
+FROZEN = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 ERROR_COLUMNS = ("slice_id", "record_number", "reasons", "raw")
 
 
@@ -57,6 +59,7 @@ class Sink:
         holder has the stream; then, as after any error, nothing has happened.
         """
         with connection.transaction():
+            connection.execute(FROZEN)
             if not hold(connection, self.stream, self.epoch, batch.number):
                 return 0
             ids = [each.slice_id for each in batch.slices]

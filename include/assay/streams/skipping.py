@@ -8,12 +8,12 @@ import psycopg
 import pyarrow as pa
 
 from assay.errors import SettingsError
-from assay.kafka.access import kafka_access
+from assay.kafka.access import KafkaAccess, kafka_access
 from assay.kafka.admin import offsets
 from assay.ledger.streams import Offsets, RecordedSlice, end_stream, hold, record, take_stream
 from assay.settings import Settings
-from assay.streams.kafka_slices import SCHEMA, SliceFiles, advanced
-from assay.streams.names import Stream
+from assay.streams.kafka_slices import SCHEMA, SliceFiles, advanced, begin_of
+from assay.streams.names import Stream, topics_of
 
 
 def skip_lost(
@@ -27,8 +27,9 @@ def skip_lost(
     taken = take_stream(
         connection, stream.name, stream.dataset, stream.source, f"assay stream skip by {who}"
     )
-    begun = taken.next_offsets or {}
-    lost = _lost(settings, stream, begun)
+    access, topics = kafka_access(settings), topics_of(stream.dataset)
+    begun = begin_of(access, topics, taken.next_offsets or {})
+    lost = _lost(access, stream, {topic: begun.get(topic, {}) for topic in topics})
     told = "; ".join(
         f"{first} to {until - 1} of partition {partition} of {topic}"
         for topic, partitions in lost.items()
@@ -46,9 +47,8 @@ def skip_lost(
 
 
 def _lost(
-    settings: Settings, stream: Stream, begun: Offsets
+    access: KafkaAccess, stream: Stream, begun: Offsets
 ) -> dict[str, dict[str, tuple[int, int]]]:
-    access = kafka_access(settings)
     lost: dict[str, dict[str, tuple[int, int]]] = {}
     for topic, partitions in begun.items():
         there = offsets(access, topic)

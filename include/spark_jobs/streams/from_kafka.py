@@ -18,13 +18,12 @@ from assay.errors import (
 from assay.kafka.access import kafka_access, spark_options
 from assay.kafka.admin import OffsetRange, offsets, partitions
 from assay.ledger.streams import Offsets
-from assay.streams.kafka_slices import SCHEMA, SliceFiles, delays_of, in_order
+from assay.streams.kafka_slices import SCHEMA, SliceFiles, begin_of, delays_of, in_order
 from assay.streams.micro_batch import Fails
 from assay.streams.sink import MicroBatch
 from spark_jobs.streams.running import Held, Running, Sessions
 
 MOST_RECORDS = 20_000  # of a micro-batch
-EARLIEST = -2  # in the words of Spark
 
 
 class KafkaStream(Running):
@@ -44,6 +43,7 @@ class KafkaStream(Running):
     def begin(self) -> None:
         """Raises StreamGapError when Kafka has lost what the books do not have, and
         TopicMissingError when a topic is still to be made."""
+        self.begun = begin_of(self.access, self.topics, self.begun)
         self.refuse_gaps()
         missing = [topic for topic in self.topics if not partitions(self.access, topic)]
         if missing:
@@ -91,8 +91,8 @@ class KafkaStream(Running):
         """Raise StreamGapError when the first record to be recorded next is gone."""
         lost = [
             words
-            for topic, begun in self.begun.items()
-            for words in gaps_of(topic, begun, offsets(self.access, topic))
+            for topic in self.topics
+            for words in gaps_of(topic, self.begun.get(topic, {}), offsets(self.access, topic))
         ]
         if lost:
             raise StreamGapError(
@@ -109,17 +109,7 @@ class KafkaStream(Running):
         return self.files.cut(self._rows, batch, self.begun, fails)
 
     def _starting_offsets(self) -> str:
-        """Where the books say; the first that there is of a partition that they do not know."""
-        if not self.begun:
-            return "earliest"
-        begin = {
-            topic: {
-                str(number): self.begun.get(topic, {}).get(str(number), EARLIEST)
-                for number in offsets(self.access, topic)
-            }
-            for topic in self.topics
-        }
-        return json.dumps(begin)
+        return json.dumps({topic: self.begun[topic] for topic in self.topics})
 
 
 def gaps_of(

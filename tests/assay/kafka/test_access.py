@@ -39,6 +39,7 @@ def test_without_a_login_only_the_address_is_told() -> None:
     assert spark_options(plain) == {
         "kafka.bootstrap.servers": "a:1,b:2",
         "kafka.security.protocol": "PLAINTEXT",
+        "kafka.isolation.level": "read_committed",
     }
 
 

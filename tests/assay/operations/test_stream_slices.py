@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,12 +15,14 @@ from assay.batch.slices import FileSlice
 from assay.batch.states import FAILED
 from assay.errors import BatchError
 from assay.intake.accept import accept_files
-from assay.ledger import set_batch_state
+from assay.ledger import deliveries, record_deliveries, set_batch_state
 from assay.ledger.row_ledger import record_row_ledger
-from assay.ledger.stream_slices import release_slices, unclaimed
+from assay.ledger.stream_slices import release_slices, streams_holding, unclaimed
 from assay.ledger.stream_states import StreamState, stream_states
 from assay.operations.act import Asked, act
 from assay.operations.stream_slices import readmit, reject_pending
+from assay.publish.live import leave_live
+from assay.publish.stage import require_taken
 from assay.settings import Settings
 from assay.streams.state import arrivals
 from assay.verify import audit
@@ -118,6 +122,54 @@ def test_the_way_out_of_a_batch_says_how_to_take_it_back(
     told = act(settings, loader, asked)
     assert f"it is of a stream: `assay stream readmit {DATASET}` takes that back" in told
     assert broken(audit(settings, database.uri("assay_reader"))) == {}
+
+
+def test_what_a_rollback_has_set_aside_comes_back(
+    settings: Settings, database: Database, kafka: Kafka, loader: Connection
+) -> None:
+    """Nobody can deliver records of Kafka again; a file that is delivered again is known."""
+    of_kafka, of_file = kafka.record([event("k1")]), record_file(settings, database, ["f1"])
+    run = run_of("one", DATASET, pipeline=DATASET)
+    plan = accept_files(settings, lambda: database.connect(autocommit=True), run)
+    with loader.transaction():
+        leave_live(loader, plan.batch_id)
+    archived = settings.archive / "kept"
+    with database.connect(autocommit=True) as books:
+        books.execute("UPDATE ops.batch SET state = 'ROLLED_BACK'")
+        for each in (of_kafka, of_file):
+            place = archived / Path(each.path).name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Path(each.path).rename(place)
+            books.execute(
+                "UPDATE ops.batch_slice SET location = %s WHERE slice_id = %s",
+                [str(place), each.slice_id],
+            )
+    assert unclaimed(loader, DATASET) == []
+    held = streams_holding(loader, [(DATASET, of_file.slice_id)])
+    assert "`assay stream readmit`" in held[DATASET, of_file.slice_id]
+    for each in (of_kafka, of_file):
+        readmit(settings, loader, DATASET, each.slice_id, "ann", "it was sound")
+        assert Path(each.path).read_bytes() == (archived / Path(each.path).name).read_bytes()
+    assert unclaimed(loader, DATASET) == [of_kafka, of_file]
+    assert "I14" not in broken(audit(settings, database.uri("assay_reader")))
+    (archived / Path(of_file.path).name).unlink()
+    Path(of_file.path).unlink()
+    reject_pending(settings, loader, DATASET, of_file.slice_id, "ann", "a test")
+    with pytest.raises(BatchError, match="put it back"):
+        readmit(settings, loader, DATASET, of_file.slice_id, "ann", "its file is gone")
+
+
+def test_no_batch_is_staged_that_has_a_slice_whose_rejection_was_cut_off(
+    settings: Settings, database: Database, kafka: Kafka, loader: Connection
+) -> None:
+    kafka.record([event("k1")])
+    run = run_of("one", DATASET, pipeline=DATASET)
+    plan = accept_files(settings, lambda: database.connect(autocommit=True), run)
+    require_taken(loader, plan)
+    delivery = deliveries(loader, plan.batch_id)[0]
+    record_deliveries(loader, plan.batch_id, [replace(delivery, verdict="rejected", reason="odd")])
+    with pytest.raises(BatchError, match=f"complete it: assay batch reject-file {plan.batch_id}"):
+        require_taken(loader, plan)
 
 
 def audited(loader: Connection, batch_id: str, **classes: dict[str, int]) -> None:

@@ -170,6 +170,30 @@ def test_what_was_cut_off_goes_on_in_the_same_holder(
     assert listed(made) == ["a.csv"]
 
 
+def test_what_was_moved_is_listed_though_the_rest_could_not_be(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its list would be hidden until the next start of the stream."""
+    made = acceptance_of(settings)
+    land(settings, "a.csv", events(0, 1))
+    land(settings, "b.csv", events(1, 1))
+
+    def move_one(judged: list[acceptance.JudgedFile]) -> None:
+        acceptance_move(judged[:1])
+        raise OSError(5, "Input/output error")
+
+    acceptance_move = acceptance.move_judged
+    with monkeypatch.context() as patch:
+        patch.setattr(acceptance, "move_judged", move_one)
+        with pytest.raises(OSError, match="Input/output"):
+            made.round()
+    made.round()
+    there = {each for each in listed(made) if each}
+    assert there == {"a.csv", "b.csv"}
+    paths = [each for path in made.lists.oldest(9) for each in lists.read_list(path)]
+    assert {Path(each.path).is_file() for each in paths} == {True}
+
+
 def test_thousands_of_files_are_taken_some_at_a_time(settings: Settings) -> None:
     made = acceptance_of(settings)
     for number in range(acceptance.MOST_FILES + 5):
