@@ -167,7 +167,7 @@ def test_a_landed_file_of_a_slice_that_was_rejected_is_a_duplicate_and_says_so(
         plan = accept(settings, database)
         (again,) = deliveries(connection, plan.batch_id)
     assert (again.verdict, plan.slices) == ("duplicate", [])
-    assert "which somebody has rejected: `assay stream readmit`" in again.reason
+    assert "which somebody has set aside: `assay stream readmit`" in again.reason
 
 
 def test_a_slice_whose_file_is_gone_is_told_and_not_left_out(
