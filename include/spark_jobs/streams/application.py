@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -63,11 +64,12 @@ class Application:
 
     def _start(self, stream: Stream) -> None:
         holder = f"{socket.gethostname()} pid {os.getpid()}"
-        taken = Books(self.uri, self.stop.is_set).ask(
-            lambda connection: take_stream(
-                connection, stream.name, stream.dataset, stream.source, holder
+        with closing(Books(self.uri, self.stop.is_set)) as books:
+            taken = books.ask(
+                lambda connection: take_stream(
+                    connection, stream.name, stream.dataset, stream.source, holder
+                )
             )
-        )
         held = Held(self.settings, stream, taken, self.uri)
         started = (
             KafkaStream(self.sessions, held)

@@ -21,7 +21,7 @@ from assay.storage.objects import exists
 from assay.streams.acceptance import Acceptance
 from assay.streams.lists import Lists, read_list
 from assay.streams.micro_batch import cut_by_slice
-from assay.streams.outage import Books, told, wait
+from assay.streams.outage import told, wait
 from assay.streams.sink import MicroBatch
 from spark_jobs.streams.running import Held, Running, Sessions
 
@@ -35,7 +35,7 @@ class FileStream(Running):
     def __init__(self, sessions: Sessions, held: Held) -> None:
         super().__init__(sessions, held, cut_by_slice)
         self.lists = Lists(self.stream.folder(held.settings) / "lists")
-        self._asked = Books(held.uri, self._stop.is_set)
+        self._asked = self.open_books()
         self.acceptance = Acceptance(
             held.settings, self.stream, self.epoch, self.lists, self._asked.ask
         )

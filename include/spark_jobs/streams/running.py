@@ -30,7 +30,7 @@ from assay.streams.sink import Sink
 from spark_jobs.stages.live_rows import LiveRows
 
 TRIGGER = "50 milliseconds"
-BEAT_SECONDS = 1.0
+BEAT_SECONDS, LOOK_SECONDS = 1.0, 0.1
 FEW_RECORDS = 8_000
 FOR_MANY_ROWS = {
     "spark.sql.codegen.wholeStage": "true",
@@ -76,19 +76,25 @@ class Running(ABC):
         self._began = time.monotonic()
         self._stop = Event()
         self._busy = Lock()  # a micro-batch is under way
-        self._books = Books(held.uri, self._stop.is_set)
+        self._opened: list[Books] = []
+        self._books = self.open_books()
         self._threads: list[Thread] = []
         self._query: StreamingQuery | None = None
         self.rows = LiveRows(self.stream.dataset)
         self.meter = Meter()
         self.recorder = Recorder(
             sink=Sink(self.stream.name, self.epoch, self.stream.silver),
-            books=Books(held.uri, self._stop.is_set),
+            books=self.open_books(),
             judge=self._judge,
             cut=cut,
             is_stopping=self._stop.is_set,
             meter=self.meter,
         )
+
+    def open_books(self) -> Books:
+        """A connection of its own for a thread, which is closed when the stream has ended."""
+        self._opened.append(Books(self.held.uri, self._stop.is_set))
+        return self._opened[-1]
 
     def start(self) -> None:
         """Begin; returns as soon as the query runs."""
@@ -164,19 +170,26 @@ class Running(ABC):
                 raise
             emit(Oddity(f"{self.stream.name}: ended without a word to the books: {told(error)}"))
         finally:
+            for books in self._opened:
+                books.close()
             shutil.rmtree(self._checkpoints / str(self.epoch), ignore_errors=True)
 
     def _on_batch(self, frame: DataFrame, number: int) -> None:
-        with self._busy:
+        # `end` holds it while it waits for the query, which waits for us.
+        while not self._busy.acquire(timeout=LOOK_SECONDS):
+            if self._stop.is_set():
+                return
+        try:
             if self._stop.is_set() or self.error:
                 return  # nothing is recorded, so the next start begins with it
-            try:
-                self.record(frame, number)
-            except StoppedError:
-                return
-            except BaseException as error:
-                self.error = error
-                raise
+            self.record(frame, number)
+        except StoppedError:
+            return
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self._busy.release()
 
     def _beat(self) -> None:
         name, epoch = self.stream.name, self.epoch
