@@ -112,6 +112,7 @@ class Application:
         self.running.remove(ended)
         is_gap = isinstance(error, StreamGapError)
         ended.end(is_to_go_on=is_outage(error))
+        error = ended.error or error  # overtaken, it is not to take the stream back
         self.met[stream] = error
         if ended.seconds > WELL_SECONDS:
             self.restarts[stream] = 0

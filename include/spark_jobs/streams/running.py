@@ -163,8 +163,8 @@ class Running(ABC):
             error = None if self.error is None else told(self.error)
             say = beat if is_to_go_on else end_stream
             say(self._books.connection(), self.stream.name, self.epoch, error)
-        except FencedError:
-            return  # somebody goes on
+        except FencedError as fenced:  # somebody goes on, whatever else has gone wrong here
+            self.error = fenced
         except Exception as error:
             if not is_outage(error):
                 raise
