@@ -71,10 +71,7 @@ def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
         return known
     datasets = find_pipeline(pipeline).datasets
     truths = [bench.truth_of(dataset) for dataset in datasets]
-    bench.say(f"{pipeline}: a run without files, so that the schedule's own first run is over")
-    runs = AirflowRuns(bench.settings, pipeline)
-    runs.unpause()
-    follow_everything({runs: [runs.trigger({})]}, tell(bench))
+    run_without_files(bench, pipeline)
     for dataset in datasets:
         deliver(bench.full_files(dataset=dataset), bench.settings.landing / dataset)
     records = sum(truth.records for truth in truths)
@@ -85,6 +82,14 @@ def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
         raise StackError(f"{first.batch_id}: {first.state} {first.classes}, not as generated")
     bench.made[made] = first
     return first
+
+
+def run_without_files(bench: Workbench, pipeline: str) -> None:
+    """Have the schedule's own first run be over."""
+    bench.say(f"{pipeline}: a run without files, so that the schedule's own first run is over")
+    runs = AirflowRuns(bench.settings, pipeline)
+    runs.unpause()
+    follow_everything({runs: [runs.trigger({})]}, tell(bench))
 
 
 def task_breakdown(bench: Workbench, run: DagRun) -> Breakdown:

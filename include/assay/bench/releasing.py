@@ -6,7 +6,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from assay.batch.states import PUBLISHED
-from assay.bench.dag_runs import DagRun, run_dag
+from assay.bench.dag_runs import DagRun, run_dag, run_without_files
 from assay.bench.figures import PartResult, Ratio
 from assay.bench.streaming import DATASET, GOALS, SHARE, SLOW, streams_of_bench
 from assay.bench.workbench import Workbench
@@ -24,6 +24,7 @@ def measure_release(bench: Workbench) -> PartResult:
     ratios: list[Ratio] = []
     with streams_of_bench(bench) as settings:
         bench.start_airflow()
+        run_without_files(bench, pipeline_carrying(DATASET).name)
         for source in GOALS:
             with running_stream(settings, DATASET, source, bench.say) as process:
                 feed(settings, Trial(DATASET, source, SLOW, WARM_SECONDS, 0), process)
