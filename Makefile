@@ -17,7 +17,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 demo: ## From nothing to a published release (FILES=200 ROWS=10000 for the full load; STREAM=kafka)
 	$(ASSAY) demo $(SIZE) $(if $(STREAM),--stream $(STREAM))
-up: ## Start Postgres and Airflow, and leave them running
+up: ## Start Postgres, Spark and Airflow, and leave them running
 	$(ASSAY) up
 down: ## Stop everything that was started
 	$(ASSAY) down

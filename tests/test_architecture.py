@@ -104,7 +104,7 @@ ROOMS: dict[str, set[str]] = {
     "quarantine": {"batch", "contracts", "intake", "ledger", "storage"},
     "streams": {"batch", "contracts", "intake", "kafka", "ledger", "serving", "storage"},
     "publish": {"batch", "contracts", "intake", "ledger", "quarantine", "serving"},
-    "gateway": {"batch", "contracts", "home", "intake", "kafka", "ledger", "storage"},
+    "gateway": {"batch", "contracts", "home", "intake", "kafka", "ledger", "storage", "streams"},
     "maintenance": {"batch", "contracts", "intake", "ledger", "storage"},
 }
 # What lies at the top of `assay`, since rooms of every kind use it, or it is run before all else.

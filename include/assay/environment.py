@@ -116,6 +116,14 @@ def read_kafka(environ: Mapping[str, str]) -> tuple[bool, tuple[Address, ...]]:
     return False, servers
 
 
+def read_count(environ: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number above 0, such as 1000000."""
+    text = environ.get(name) or str(default)
+    if not re.fullmatch("[1-9][0-9]{0,17}", text):
+        raise SettingsError(f"{name}={text!r} is no whole number above 0, such as {default}")
+    return int(text)
+
+
 def read_gateway_to(environ: Mapping[str, str]) -> str:
     """Where the gateway hands records over: landing, which is the default, or kafka."""
     text = environ.get("ASSAY_GATEWAY_TO") or "landing"

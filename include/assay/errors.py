@@ -6,6 +6,7 @@ AssayError
 ├── StackError           the embedded stack cannot start, stop or be found
 ├── ObjectStoreError     an object store cannot be reached, or refuses what it is asked
 ├── KafkaUnavailableError  no broker answers, or it refuses our login
+│   └── TopicMissingError  brokers answer, and nobody has made the topic yet
 ├── GatewayRefusedError  the HTTP gateway does not answer, or refuses events that we send
 ├── SampleError          sample files do not decide what a contract has to say
 ├── FileRejectedError    a landing file cannot be taken; carries the reason

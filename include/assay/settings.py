@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assay.environment import (
     Address,
+    read_count,
     read_folder,
     read_gateway_to,
     read_kafka,
@@ -61,6 +62,7 @@ class Settings:
     log_form: str = "text"
     gateway: bool = False
     gateway_to: str = "landing"
+    gateway_lag: int = 1_000_000  # records that may wait in topics of a dataset
     lake_address: ObjectPath | None = None
     files_address: ObjectPath | None = None
     stream_master: str = "local[2]"
@@ -196,6 +198,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         log_form=read_log(environ),
         gateway=read_yes(environ, "ASSAY_GATEWAY"),
         gateway_to=read_gateway_to(environ),
+        gateway_lag=read_count(environ, "ASSAY_GATEWAY_LAG", 1_000_000),
         lake_address=read_address(environ, "ASSAY_LAKE"),
         files_address=read_address(environ, "ASSAY_FILES"),
         stream_master=read_stream_master(environ, "local[2]"),

@@ -23,6 +23,7 @@ from assay.spark_runtime.conf import jobs_at_once, spark_environment
 from assay.storage.files import write_whole
 
 SPARK_POOL = "spark"
+HOLDS = "Spark jobs at the same time; this machine holds {}"  # what an edit makes untrue
 TASKS_OF_BATCHES = 4
 QUIET = (
     "airflow.serialization.definitions.dag",
@@ -72,6 +73,8 @@ def _options(settings: Settings) -> dict[str, str]:
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         # A task that starts while the API server restarts asks again, instead of failing.
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "10",
+        # The end of a task that is skipped or fails may be noticed only when a heartbeat is due.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         # An idle stack should leave the cores to the jobs. A file that is new or has changed is
         # parsed at the next refresh; the others only now and then.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
@@ -146,15 +149,21 @@ def prepare_airflow(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def ensure_pool(settings: Settings) -> None:
-    """Make the pool that keeps Spark jobs to what the machine holds; an edited one stays."""
+    """Have the pool keep Spark jobs to what machine and settings hold; an edited one stays."""
+    slots = jobs_at_once(settings)
+    pool = {"name": SPARK_POOL, "slots": slots, "description": HOLDS.format(slots)}
     with api_client(settings) as api:
-        if api.get(f"/api/v2/pools/{SPARK_POOL}").status_code == httpx.codes.OK:
+        found = api.get(f"/api/v2/pools/{SPARK_POOL}")
+        if found.status_code != httpx.codes.OK:
+            answer = api.post("/api/v2/pools", json=pool)
+        elif found.json()["description"] == HOLDS.format(found.json()["slots"]):
+            answer = api.patch(
+                f"/api/v2/pools/{SPARK_POOL}", json={**pool, "include_deferred": False}
+            )
+        else:
             return
-        slots = jobs_at_once(settings)
-        pool = {"name": SPARK_POOL, "slots": slots, "description": "Spark jobs at the same time"}
-        answer = api.post("/api/v2/pools", json=pool)
-        if answer.is_error:
-            raise StackError(f"the pool {SPARK_POOL} could not be made: {answer.text[:200]}")
+    if answer.is_error:
+        raise StackError(f"the pool {SPARK_POOL} could not be set: {answer.text[:200]}")
 
 
 def unhealthy_parts(settings: Settings) -> list[str]:

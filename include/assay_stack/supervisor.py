@@ -95,7 +95,7 @@ def down(settings: Settings, say: Say) -> None:
     with _stack_lock(settings):
         supervisor = find_supervisor(settings)
         if supervisor:
-            say("stopping Airflow, then Postgres")
+            say("stopping all parts, Postgres last")
             family = find_ours(settings)
             supervisor.terminate()
             _, stubborn = psutil.wait_procs([supervisor], timeout=STOP_SECONDS)

@@ -13,8 +13,20 @@ from pydantic import JsonValue
 from assay.airflow_client.dags_folder import dag_file
 from assay.airflow_ui.task_docs import doc_of
 from assay.batch.params import schemas_of
-from assay.contracts.pipelines import Pipeline, Trigger, all_pipelines, find_pipeline
-from assay.operations.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
+from assay.contracts.pipelines import (
+    Pipeline,
+    Trigger,
+    all_pipelines,
+    find_pipeline,
+    pipelines_started_by,
+)
+from assay.operations.action_params import (
+    MAINTENANCE_PARAMS,
+    ROLLBACK_PARAMS,
+    action_params,
+    stream_action_params,
+)
+from assay.streams.names import can_stream
 from assay_airflow.assets import add_lineage, silver_asset
 from assay_airflow.endings import NO_RETRY_WITHOUT_PERSON
 from assay_airflow.manuals import manual_of
@@ -29,6 +41,7 @@ from assay_airflow.operators import (
     RollbackOperator,
     SparkStageOperator,
     StageOperator,
+    StreamActionOperator,
     TrimHistoryOperator,
 )
 from assay_airflow.timetables import OnlyAhead
@@ -116,6 +129,18 @@ def batch_actions_dag(dag_id: str, *, owner: str, tags: Sequence[str], doc_md: s
     params = action_params(sorted(all_pipelines()))
     return actions_dag(
         dag_id, BatchActionOperator, params=params, owner=owner, tags=tags, doc_md=doc_md
+    )
+
+
+def stream_actions_dag(dag_id: str, *, owner: str, tags: Sequence[str], doc_md: str | None) -> DAG:
+    """Starting and stopping the streams of any pipeline, and the ways out of them."""
+    pipelines = [each for each in pipelines_started_by("files") if can_stream(each.name)]
+    params = stream_action_params(
+        sorted(each.name for each in pipelines),
+        sorted(dataset for each in pipelines for dataset in each.datasets),
+    )
+    return actions_dag(
+        dag_id, StreamActionOperator, params=params, owner=owner, tags=tags, doc_md=doc_md
     )
 
 

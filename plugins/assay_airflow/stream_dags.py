@@ -24,8 +24,9 @@ lasts an hour and hands over to the next, which picks up changed contracts. Owne
 **Where to look.** `assay stream status`; Postgres: the tables of `live`, which hold what no batch
 has audited yet.
 
-**To stop it:** `assay stream stop {name}`, or pause it and mark its task as failed: the micro-batch
-that is under way ends first. Whatever ends it, the next run begins with the first record that is
+**To stop it:** trigger `stream_actions` with `stop` and `{name}`, or `assay stream stop {name}`:
+the micro-batch that is under way ends first, and nothing starts again. A task that is marked as
+failed or cleared ends as well. Whatever ends it, the next run begins with the first record that is
 not in Postgres.
 """
 
@@ -59,7 +60,7 @@ def _stream_dag(pipeline: Pipeline) -> DAG:
             "owner": pipeline.owner,
             "retries": 2,
             "retry_policy": NO_RETRY_WITHOUT_PERSON,
-            "retry_delay": timedelta(seconds=10),
+            "retry_delay": timedelta(seconds=2),  # rows wait for it
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=2),
             "execution_timeout": timedelta(seconds=2 * SECONDS),

@@ -48,6 +48,7 @@ def test_kafka_is_none_ours_or_where_it_is_said_to_be() -> None:
     assert load_settings({}).gateway_to == "landing"
     to_kafka = {"ASSAY_GATEWAY_TO": "kafka"}
     assert load_settings({**to_kafka, "ASSAY_KAFKA": "yes"}).gateway_to == "kafka"
+    assert load_settings({"ASSAY_GATEWAY_LAG": "500"}).gateway_lag == 500
     with pytest.raises(SettingsError, match="needs brokers"):
         load_settings(to_kafka)
     assert not load_settings({"ASSAY_KAFKA": "no"}).uses_kafka
@@ -89,6 +90,8 @@ def test_a_relative_folder_is_below_the_working_directory(
         ("ASSAY_LAKE", "/lake"),
         ("ASSAY_FILES", "s3a://bucket/a b"),
         ("ASSAY_GATEWAY_TO", "topic"),
+        ("ASSAY_GATEWAY_LAG", "0"),
+        ("ASSAY_GATEWAY_LAG", "1e6"),
         ("ASSAY_KAFKA", "broker"),
         ("ASSAY_KAFKA", "broker:9092,"),
         ("ASSAY_KAFKA", "broker:90920"),

@@ -41,6 +41,7 @@ from spark_jobs.chain import STAGES
 PUBLISH = Path(__file__).with_name("publish_process.py")
 ROLLBACK = Path(__file__).with_name("rollback_process.py")
 BUILD = ("ingest_bronze", "build_silver", "build_gold", "commit")
+BEFORE_COMMIT = tuple(stage for stage in STAGES if stage != "commit")  # with all gates
 PIPELINE = "trades"
 PATIENCE = 300.0
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -14,15 +15,15 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from assay.home.ports import next_free_port
+from assay.errors import KafkaUnavailableError
 from assay.kafka.access import KafkaAccess, client_options, kafka_access
-from assay.kafka.admin import offsets, wait_for_broker
+from assay.kafka.admin import delete_topics, ensure_topic, offsets, partitions, wait_for_broker
 from assay.settings import LOOPBACK, REPOSITORY, Settings, load_settings
 from assay.spark_runtime.jars import ensure_jars
 from assay_stack.kafka import prepare_broker, properties_text
+from builders.ports import free_ports
 
 PATIENCE = 240.0  # seconds, on a machine that has much else to do
-FIRST_PORT = 29092  # away from what a stack on this machine would take
 
 
 class Broker:
@@ -33,8 +34,7 @@ class Broker:
 
     def __init__(self, settings: Settings, extra: Mapping[str, str]) -> None:
         self.settings, self.extra = settings, extra
-        port = next_free_port(FIRST_PORT + os.getpid() % 5000, set())
-        self.ports = {"kafka": port, "kafka-controller": next_free_port(port + 1, set())}
+        self.ports = dict(zip(("kafka", "kafka-controller"), free_ports(2), strict=True))
         (settings.home / "ports.json").write_text(json.dumps(self.ports))
         self.log = settings.home / "kafka.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -53,7 +53,14 @@ class Broker:
             self.process = subprocess.Popen(
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
-        wait_for_broker(access or self.access, PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return wait_for_broker(access or self.access, 5)
+            except KafkaUnavailableError:
+                assert self.process.poll() is None, self.log.read_text()[-3000:]
+                if time.monotonic() > deadline:
+                    raise
 
     def kill(self) -> None:
         """As `kill -9` does: nothing is closed, flushed or said."""
@@ -83,6 +90,20 @@ def running_broker() -> Iterator[Broker]:
     with broker_of_tests() as broker:
         broker.start()
         yield broker
+
+
+@contextmanager
+def fresh_topic(access: KafkaAccess, topic: str) -> Iterator[str]:
+    """An empty topic of two partitions, whatever other tests or a gateway have put there."""
+    if partitions(access, topic):
+        delete_topics(access, [topic])
+    deadline = time.monotonic() + PATIENCE
+    while not ensure_topic(access, topic, 2):  # the old one is still on its way out
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield topic
+    if partitions(access, topic):
+        delete_topics(access, [topic])
 
 
 def records_of(access: KafkaAccess, topic: str) -> list[Message]:

@@ -41,6 +41,12 @@ def delta_version(lake: PurePath | str, table: str) -> int:
         return -1
 
 
+def commits_of(lake: PurePath | str, table: str, batch_id: str) -> int:
+    """How many versions of a table a batch has made; a fence around it is none of them."""
+    history = DeltaTable(as_place(str(lake)).joinpath(*table.split("."))).history()
+    return sum(f'"batch_id": "{batch_id}"' in str(each.get("userMetadata")) for each in history)
+
+
 def canonical(value: object) -> str:
     """A value as the truth file hashes it."""
     if value is None:

@@ -7,12 +7,11 @@ import gzip
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,15 +25,17 @@ from assay.gateway.commit import new_receipt
 from assay.gateway.keys import make_key
 from assay.gateway.limits import Limits
 from assay.gateway.prepare import Asked, Preparer
-from assay.gateway.records import Posted
+from assay.gateway.records import Most, Posted
 from assay.ledger.gateway_keys import add_key
 from assay.ledger.receipts import Receipt, books_time, write_receipts
 from assay.settings import Settings
+from builders.ports import free_port
 
 if TYPE_CHECKING:
     from conftest import Database
 
 PATIENCE = 240.0
+MOST = Most(1_000, 1 << 20)
 LINES = {"Content-Type": "application/x-ndjson"}
 
 
@@ -176,13 +177,6 @@ class Running:
         """End it as a power loss would, as far as a process can tell."""
         self.process.kill()
         self.process.wait(PATIENCE)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

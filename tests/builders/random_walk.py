@@ -297,9 +297,9 @@ class Walk:
             print(f"{task or 'an act'}: {type(error).__name__}: {error}")
             if plan is not None:
                 with self.attempts.connect() as connection:
-                    if task == "commit":
-                        settle_commit(connection, plan)
                     epoch = self.attempts.take_epoch()
+                    if task == "commit":
+                        settle_commit(connection, plan, epoch)
                     ledger.fail_batch(connection, plan.batch_id, f"{task}: {error}", epoch=epoch)
             return False
         return True

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 import psutil
+from pyspark.sql.connect.session import SparkSession as RemoteSession
 
+from assay.home.credentials import load_credentials
 from assay.home.paths import child_environment
-from assay.home.ports import next_free_port
 from assay.home.processes import working_folder
 from assay.settings import JOB_PROGRAMS, Settings
-from assay.spark_runtime.server import clients_socket, is_ready
+from assay.spark_runtime.server import clients_socket, is_ready, remote_of
+from builders.ports import free_port
 
 PATIENCE = 120.0
 
@@ -90,7 +92,7 @@ def warm_spark(settings: Settings) -> Iterator[WarmSpark]:
     """Both, listening; ended with the block."""
     working_folder(settings).mkdir(parents=True, exist_ok=True)
     settings.logs.mkdir(parents=True, exist_ok=True)
-    (settings.home / "ports.json").write_text(json.dumps({"spark": next_free_port(25002, set())}))
+    (settings.home / "ports.json").write_text(json.dumps({"spark": free_port()}))
     warm = WarmSpark(settings)
     warm.start_server()
     warm.start_host()
@@ -101,6 +103,12 @@ def warm_spark(settings: Settings) -> Iterator[WarmSpark]:
         for process in (warm.host, warm.server):
             process.kill()
             process.wait()
+
+
+def connect(warm: WarmSpark, session_id: str) -> RemoteSession:
+    """A session of the server, with its token."""
+    token = load_credentials(warm.settings)["spark"]
+    return RemoteSession(f"{remote_of(warm.settings)}/;session_id={session_id};token={token}")
 
 
 def _start(settings: Settings, name: str, *command: str) -> subprocess.Popen[bytes]:

@@ -11,7 +11,12 @@ import pytest
 from assay.airflow_ui.task_docs import HEADINGS, OTHERS, STAGES, doc_of
 from assay.batch.params import PARAM_SCHEMAS, resolve_params
 from assay.contracts.pipelines import all_pipelines
-from assay.operations.action_params import MAINTENANCE_PARAMS, ROLLBACK_PARAMS, action_params
+from assay.operations.action_params import (
+    MAINTENANCE_PARAMS,
+    ROLLBACK_PARAMS,
+    action_params,
+    stream_action_params,
+)
 from assay.settings import REPOSITORY
 from assay_airflow.dag_factory import SPARK_POOL
 
@@ -24,6 +29,7 @@ NO_PIPELINES = {  # they bring no batch in
     "lakehouse_maintenance": ("maintenance", MAINTENANCE_PARAMS),
     "batch_actions": ("actions", action_params([])),
     "release_rollback": ("actions", ROLLBACK_PARAMS),
+    "stream_actions": ("actions", stream_action_params([], [])),
 }
 STREAMS = ("ecommerce_events_stream", "finance_stream", "product_returns_stream", "trades_stream")
 LONGEST_DESCRIPTION = 100

@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
+from dataclasses import replace
 
 import httpx
 import psutil
@@ -20,11 +22,14 @@ from assay.home.credentials import load_credentials
 from assay.home.processes import find_ours, find_postgres, find_supervisor, working_folder
 from assay.settings import Settings
 from assay.spark_runtime.conf import jobs_at_once
+from assay.spark_runtime.server import find_server, is_ready
+from assay_stack.airflow import SPARK_POOL, ensure_pool
 from assay_stack.supervisor import down, status, up
-from builders.running_stack import RunningStack
+from builders.running_stack import POLL_SECONDS, RunningStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
+PATIENCE = 120.0
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
 
 
@@ -58,6 +63,41 @@ def require_login(settings: Settings) -> None:
         json={"username": "admin", "password": "guess"},  # pragma: allowlist secret
     )
     assert refused.status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_a_spark_server_that_is_killed_is_there_again(stack: RunningStack) -> None:
+    server = find_server(stack.settings)
+    assert server
+    server.kill()
+    deadline = time.monotonic() + PATIENCE
+    while (anew := find_server(stack.settings)) in (None, server) or not is_ready(stack.settings):
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
+    assert anew
+    assert anew.pid != server.pid
+    assert status(stack.settings).up
+
+
+def test_the_pool_follows_the_settings_until_somebody_edits_it(stack: RunningStack) -> None:
+    def slots() -> int:
+        found: int = stack.api.get("/api/v2/pools/spark").json()["slots"]
+        return found
+
+    def edit(slots: int) -> None:
+        pool = {"pool": SPARK_POOL, "slots": slots, "include_deferred": False}
+        stack.api.patch("/api/v2/pools/spark", json=pool).raise_for_status()
+
+    settings = stack.settings
+    for memory in ("2g", "8g"):
+        given = replace(settings, driver_memory=memory)
+        ensure_pool(given)
+        assert slots() == jobs_at_once(given)
+    edit(7)
+    ensure_pool(settings)
+    assert slots() == 7
+    edit(jobs_at_once(given))  # what it was set to last, so nobody's any more
+    ensure_pool(settings)
+    assert slots() == jobs_at_once(settings)
 
 
 def test_it_outlives_its_supervisor_and_stops_completely(stack: RunningStack) -> None:

@@ -41,4 +41,5 @@ def test_no_kill_of_any_part_loses_or_doubles_an_event(
             machine.require_truth()
             sent = len(machine.truth)
             print(f"kills: {sent:,} events are there once; killed {kills.count}", flush=True)
+        print(f"kills: {kills.published_before} of {wanted} publishes had ended before", flush=True)
         assert set(kills.count.values()) == {wanted}

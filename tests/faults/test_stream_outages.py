@@ -16,8 +16,8 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from assay.kafka.access import client_options
-from assay.kafka.admin import delete_topics, ensure_topic
 from builders.attempts import BUILD, Attempts
+from builders.broker import fresh_topic
 from builders.small_disk import SmallDisk, small_disk
 from builders.streams import Streams, event, events, streams_of
 
@@ -62,16 +62,15 @@ class Site:
 
 @pytest.fixture
 def site(database: Database, broker: Broker, spark: SparkSession, tmp_path: Path) -> Iterator[Site]:
-    ensure_topic(broker.access, DATASET, 2)
     kafka = broker.access.bootstrap_servers
     with (
+        fresh_topic(broker.access, DATASET),
         small_disk(tmp_path / "files", 256) as disk,
         streams_of(database, home=disk.folder / "home", ASSAY_KAFKA=kafka) as streams,
         small_disk(streams.settings.home / "lake", 64) as lake,
     ):
         attempts = Attempts(streams.settings, database.uri(), spark, pipeline=DATASET)
         yield Site(streams, attempts, database, broker, disk, lake)
-    delete_topics(broker.access, [DATASET])
 
 
 def test_a_running_stream_outlives_what_is_around_it(site: Site) -> None:

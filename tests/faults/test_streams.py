@@ -14,12 +14,15 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from assay.errors import SettingsError
 from assay.kafka.access import client_options
 from assay.kafka.admin import delete_topics, ensure_topic
 from assay.streams.names import Stream
 from assay.streams.skipping import skip_lost
+from builders.broker import fresh_topic
 from builders.streams import Streams, event, events, streams_of
 from spark_jobs.streams.application import FENCED
+from spark_jobs.streams.from_kafka import MOST_BYTES
 
 if TYPE_CHECKING:
     from builders.broker import Broker
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e]
 TOPIC = "ecommerce_events"
 EVENTS = 3_000
+LARGE = 1_500
 
 
 @pytest.fixture
@@ -40,10 +44,11 @@ def streams(database: Database) -> Iterator[Streams]:
 @pytest.fixture
 def of_kafka(database: Database, broker: Broker) -> Iterator[Streams]:
     """And a broker with an empty topic of two partitions."""
-    ensure_topic(broker.access, TOPIC, 2)
-    with streams_of(database, ASSAY_KAFKA=broker.access.bootstrap_servers) as made:
+    with (
+        fresh_topic(broker.access, TOPIC),
+        streams_of(database, ASSAY_KAFKA=broker.access.bootstrap_servers) as made,
+    ):
         yield made
-    delete_topics(broker.access, [TOPIC])
 
 
 def test_a_file_in_landing_is_rows_of_live(streams: Streams) -> None:
@@ -148,6 +153,70 @@ def test_a_stream_waits_for_its_topic_and_stops_where_records_are_lost(
     with database.connect("assay_streamer", autocommit=True) as connection:
         told = skip_lost(of_kafka.settings, connection, stream, "a test", "retention")
     assert "1000 to 1199 of partition 0" in told
+    held = "SELECT epoch FROM ops.stream WHERE stopped_at IS NULL AND holder NOT LIKE '%%skip%%'"
+    of_kafka.wait_until(lambda: of_kafka.ask(held))
+    epoch = of_kafka.ask(held)
+    with (
+        database.connect("assay_streamer", autocommit=True) as connection,
+        pytest.raises(SettingsError, match="no record is lost"),
+    ):
+        skip_lost(of_kafka.settings, connection, stream, "a test", "of one that is well")
+    time.sleep(3)  # in which it would notice that it was overtaken
+    assert (process.poll(), of_kafka.ask(held)) == (None, epoch)
+
+
+@pytest.mark.long
+def test_records_that_went_before_the_first_was_read_are_told(
+    of_kafka: Streams, broker: Broker
+) -> None:
+    ensure_topic(broker.access, TOPIC, 2)
+    process = of_kafka.start()
+    of_kafka.wait_until(lambda: of_kafka.ask("SELECT FROM ops.stream WHERE next_offsets <> '{}'"))
+    of_kafka.driver(process).send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    deliver_records(broker)
+    delete_records(broker, before=10)
+    of_kafka.start()
     of_kafka.wait_until(
-        lambda: of_kafka.ask("SELECT FROM ops.stream WHERE epoch > 2 AND stopped_at IS NULL")
+        lambda: of_kafka.ask("SELECT FROM ops.stream WHERE error LIKE %s", "%records 0 to 9 of%")
     )
+
+
+@pytest.mark.long
+def test_large_records_that_wait_are_taken_some_at_a_time(
+    of_kafka: Streams, broker: Broker
+) -> None:
+    producer = Producer({**client_options(broker.access), "acks": "all"})
+    for number in range(LARGE):
+        text = event(number)[:-1] + ', "note": "' + "x" * 60_000 + '"}'
+        producer.produce(TOPIC, text.encode(), partition=number % 2)
+        producer.poll(0)
+    assert producer.flush(30) == 0
+    of_kafka.start()
+    of_kafka.wait_until(lambda: len(of_kafka.live_ids()) == LARGE)
+    ((most,),) = of_kafka.ask("SELECT max(records) FROM ops.stream_slice")
+    assert most * 60_000 <= MOST_BYTES
+
+
+@pytest.mark.long
+def test_a_topic_that_was_made_anew_is_told_though_it_has_outgrown_the_old_one(
+    of_kafka: Streams, broker: Broker, database: Database
+) -> None:
+    deliver_records(broker)
+    process = of_kafka.start()
+    of_kafka.wait_until(lambda: len(of_kafka.live_ids()) == EVENTS)
+    of_kafka.driver(process).send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    delete_topics(broker.access, [TOPIC])
+    ensure_topic(broker.access, TOPIC, 2)
+    for _ in range(3):
+        deliver_records(broker)
+    of_kafka.start()
+    of_kafka.wait_until(
+        lambda: of_kafka.ask("SELECT FROM ops.stream WHERE error LIKE %s", "%was made anew%")
+    )
+    with (
+        database.connect("assay_streamer", autocommit=True) as connection,
+        pytest.raises(SettingsError, match="of another name"),
+    ):
+        skip_lost(of_kafka.settings, connection, Stream(TOPIC, "kafka"), "a test", "anew")

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 from assay.batch.slices import Slice, StreamSlice
 from assay.contracts.load import load_contract
@@ -16,6 +18,7 @@ from assay.intake.header import value_header
 from builders.feeds import make_feed
 from builders.stream_slices import DATASET, event, write_slice_file
 from spark_jobs.lakehouse.accepted_files import read_files
+from spark_jobs.stages.live_rows import LiveRows
 
 EVENTS = load_contract("bronze", DATASET)
 TIME = "2026-11-30T10:00:00Z"
@@ -61,6 +64,35 @@ def taken(folder: Path, name: str, values: list[bytes | None], **facts: Any) -> 
         sha256=sha256,
     )
     return replace(made, **facts)
+
+
+def test_the_query_of_a_stream_judges_as_its_slices_are_judged(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    header = value_header(EVENTS)
+    broken_csv = [
+        b"1,2",
+        b"",
+        None,
+        b'"',
+        ",".join(header).encode(),
+        b"a,2026-11-30T10:00:00Z,View",
+    ]
+    for format_, columns, values in (
+        ("kafka_json", [], [value for value, *_ in VALUES]),
+        ("kafka_csv", header, [value for value, *_ in VALUES] + broken_csv),
+    ):
+        slice_ = taken(tmp_path, format_, values, format=format_, header=columns)
+        rows = spark.createDataFrame([*enumerate(values)], "offset bigint, value binary")
+        kafka = rows.select("value", F.struct("value", "offset").alias("record_number"))
+        live = LiveRows(DATASET)
+        judged = live.judged_values(kafka, format_, columns).toArrow()
+        numbers = pc.add(judged["record_number"].combine_chunks().field("offset"), 1)
+        place = judged.schema.get_field_index("record_number")
+        judged = judged.set_column(place, "record_number", numbers)
+        found = live.of_slices(judged, {"": slice_.slice_id}).sort_by("record_number")
+        assert found.to_pylist() == live.judge(spark, [slice_]).sort_by("record_number").to_pylist()
+        assert any(found["reasons"].to_pylist())
 
 
 def read(spark: SparkSession, files: list[Slice], contract: Contract) -> list[Row]:

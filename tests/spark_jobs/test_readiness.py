@@ -14,7 +14,7 @@ from assay import ledger
 from assay.batch.inputs import Releases
 from assay.batch.plan import GatePolicy, Plan
 from assay.bench.gates import pass_gates
-from assay.errors import BatchError, GateFailedError
+from assay.errors import BatchError, FencedError, GateFailedError
 from assay.intake.cut_off_commit import settle_commit
 from assay.publish.readiness import prepare_stage, require_ready
 from assay.settings import load_settings
@@ -157,15 +157,34 @@ def test_gold_across_datasets_is_not_resumed_on_what_is_past(
         require_ready(loader, plan, "build_gold")
 
 
+def test_what_still_writes_is_kept_out_once_its_commit_is_settled(pipeline: Attempts) -> None:
+    """The client of a warm Spark is dead, and its query is not: its batch may be given up."""
+    pipeline.run(built(pipeline, "1"), "commit")
+    pipeline.publish()
+    before = pipeline.everything()
+    plan = built(pipeline, "2")
+    pipeline.stage(plan)
+    with pipeline.connect() as connection:
+        ledger.resume_batch(connection, plan.batch_id, "COMMITTING")
+        late = pipeline.take_epoch()
+        assert settle_commit(connection, plan, late) == "RUNNING"
+    with pytest.raises(FencedError):
+        commit.commit_batch(pipeline.spark, plan, late)
+    assert pipeline.everything() == before
+    pipeline.run(plan, "commit")
+    pipeline.publish()
+    assert pipeline.violations() == []
+
+
 def test_commit_that_wrote_nothing_leaves_its_batch_free(pipeline: Attempts) -> None:
     """F11: it was locked in COMMITTING, and nothing else of the pipeline could go on."""
     plan = built(pipeline, "1")
     with pipeline.connect() as connection:
         ledger.resume_batch(connection, plan.batch_id, "COMMITTING")
-        assert settle_commit(connection, plan) == "RUNNING"
+        assert settle_commit(connection, plan, pipeline.take_epoch()) == "RUNNING"
         pipeline.run(plan, "commit")
         ledger.resume_batch(connection, plan.batch_id, "COMMITTING")
-        assert settle_commit(connection, plan) == "COMMITTED"
+        assert settle_commit(connection, plan, pipeline.take_epoch()) == "COMMITTED"
         pipeline.publish()
         ledger.resume_batch(connection, plan.batch_id, "COMMITTING")
-        assert settle_commit(connection, plan) == "PUBLISHED"
+        assert settle_commit(connection, plan, pipeline.take_epoch()) == "PUBLISHED"

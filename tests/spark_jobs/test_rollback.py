@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from deltalake import DeltaTable
 
 from assay.batch.plan import Plan
 from assay.contracts.load import load_contract
@@ -145,6 +146,12 @@ def test_committed_batch_that_was_never_released_is_undone(pipeline: Attempts) -
         undo(pipeline, batch=older)
     undo(pipeline, batch=stuck.batch_id)
     assert state_of(pipeline) == before
+    logs = pipeline.settings.lake.glob("[!b]*/*/_delta_log")  # of all but bronze
+    fences = {str(log.parent): DeltaTable(log.parent) for log in logs}
+    # That of a table which the batch had not moved keeps out what it may still write.
+    assert {table.transaction_version(path) for path, table in fences.items()} == {
+        pipeline.take_epoch() - 1
+    }
     assert pipeline.violations() == []
     archived = pipeline.settings.archive.rglob("b.jsonl")
     assert [path.name for path in archived] == ["b.jsonl"], "not given back, so kept"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from assay.home.ports import next_free_port
 from assay.settings import Settings
 from assay_stack.doctor import examine
 from assay_stack.others import gateway, judge_master, judge_probe, our_version
+from builders.ports import free_port
 
 WORKER = {"state": "ALIVE", "memory": 1024}
 
@@ -19,7 +19,7 @@ WORKER = {"state": "ALIVE", "memory": 1024}
 @pytest.fixture
 def elsewhere(settings: Settings) -> Settings:
     """A container's settings, with nobody at the other end."""
-    nobody = ("127.0.0.1", next_free_port(20000, set()))
+    nobody = ("127.0.0.1", free_port())
     return dataclasses.replace(
         settings,
         postgres=nobody,
@@ -99,7 +99,7 @@ def test_a_gateway_that_is_there_and_takes_no_records_is_named(
     elsewhere: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assay.gateway.address.NAME_IN_CONTAINERS", "localhost")
-    monkeypatch.setattr("assay.gateway.address.PORT_IN_CONTAINERS", next_free_port(20000, set()))
+    monkeypatch.setattr("assay.gateway.address.PORT_IN_CONTAINERS", free_port())
     monkeypatch.setattr("assay_stack.others.NAME_IN_CONTAINERS", "localhost")
     judged = gateway(elsewhere)
     assert not judged.ok

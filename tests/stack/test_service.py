@@ -16,7 +16,6 @@ import pytest
 from assay.contracts.pipelines import all_pipelines
 from assay.errors import StackError
 from assay.home.paths import SPARK_HOME, child_environment
-from assay.home.ports import next_free_port
 from assay.settings import Settings
 from assay.spark_runtime.conf import spark_environment, submit_conf
 from assay.spark_runtime.launch import launch
@@ -25,6 +24,7 @@ from assay.streams.names import can_stream
 from assay_stack import service
 from assay_stack.airflow import airflow_environment
 from assay_stack.supervisor import down, up
+from builders.ports import free_port
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_server_without_a_network_of_its_own_does_not_start(
 
 def test_the_page_of_the_spark_master_kills_nothing(container: Settings) -> None:
     """With the options that its container gets, for whoever can make a browser post there."""
-    port, page = next_free_port(17077, set()), next_free_port(18081, set())
+    port, page = free_port(), free_port()
     options = f"{service.MASTER_OPTIONS} -Dspark.master.ui.port={page}"
     command = [str(SPARK_HOME / "bin" / "spark-class"), service.SPARK_CLASSES["spark-master"]]
     master = subprocess.Popen(

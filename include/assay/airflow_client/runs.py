@@ -122,6 +122,12 @@ class AirflowRuns:
         running_first = sorted(runs, key=lambda run: run["state"] != "running")
         return [str(run["dag_run_id"]) for run in running_first]
 
+    def active_tasks(self) -> list[str]:
+        """Tasks of any run that a worker has, or is about to have, by id."""
+        query = {"state": ["queued", "running", "restarting"]}
+        found = self._ask(f"{self._path}/dagRuns/~/taskInstances", params=query)
+        return [str(each["task_id"]) for each in found["task_instances"]]
+
     def log_lines(self, run_id: str, task: TaskState) -> list[str]:
         """What the last try of a task has logged, without Airflow's own markers."""
         path = f"{self._path}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"

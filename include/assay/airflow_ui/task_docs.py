@@ -138,6 +138,12 @@ OTHERS = {
         "a batch or a file that does not exist; a batch whose state does not allow the action",
         "whoever filled in the form; nothing was done",
     ),
+    "stream_actions": TaskDoc(
+        "the form; `ops.stream` and `ops.stream_slice`",
+        "whether the DAG of the streams is on; the slice in the books, and its rows in `live.*`",
+        "a slice that does not exist; streams that do not end; Airflow or Kafka that is away",
+        "whoever filled in the form, by the note of the run",
+    ),
     "release_rollback": TaskDoc(
         "the form; releases in `ops`; earlier versions of the lake's tables",
         "the lake by RESTORE, Postgres, `ops.rollback`; landing or the archive",

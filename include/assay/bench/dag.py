@@ -38,7 +38,7 @@ CREATE TABLE trade_event_ingest_batch (
 def measure_dag(bench: Workbench) -> PartResult:
     """The whole DAG, task by task, and the prior loop over the first files, scaled to all."""
     first = load_everything(bench)
-    tasks = task_breakdown(bench, first)
+    tasks = task_breakdown(first, "the first load")
     bench.start_postgres()
     start_up, loop = run_prior_loop(bench)
     whole = start_up + scale_loop(loop, bench.files)

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-
-from assay import ledger
 from assay.airflow_client.api import api_client
-from assay.airflow_client.follow import follow_everything
+from assay.airflow_client.follow import follow_everything, follow_run
 from assay.airflow_client.runs import AirflowRuns, RunState
 from assay.batch.states import PUBLISHED
 from assay.bench.figures import Breakdown
 from assay.bench.timeline import Timeline, timeline
-from assay.bench.workbench import PIPELINE, Workbench, deliver
+from assay.bench.workbench import PIPELINE, Booked, Workbench, deliver
 from assay.contracts.pipelines import find_pipeline
 from assay.errors import StackError
-from assay.home.dsn import dsn
 from assay.ledger.tasks import TaskAttempt
-from assay.operations.runs import explain_failure, run_pipeline
+from assay.operations.runs import explain_failure
 from assay.settings import Settings
 
 
 @dataclass(frozen=True)
-class DagRun:
-    """One run: when its tasks ran, by Airflow's own clock, and what its batch was."""
+class DagRun(Booked):
+    """One run: what its batch was, and when its tasks ran, by Airflow's own clock."""
 
     timeline: Timeline
-    batch_id: str
-    state: str
-    classes: dict[str, int]
-    queries: int
-    commits: int
 
     @property
     def seconds(self) -> float:
@@ -44,21 +35,22 @@ class DagRun:
     @property
     def asked(self) -> str:
         """What it asked of Spark, in words."""
-        return f"{self.queries} queries, {self.commits} versions of Delta tables"
+        metrics = [attempt.metrics or {} for attempt in self.attempts]
+        queries, commits = (sum(m.get(what, 0) for m in metrics) for what in ("queries", "commits"))
+        return f"{queries} queries, {commits} versions of Delta tables"
 
 
 def run_dag(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
     """Trigger the DAG, and wait for its end. Raises StackError when the run fails."""
-    followed = run_pipeline(bench.settings, {}, tell(bench), bench.say, pipeline)
-    if followed.failed:
-        raise StackError(explain_failure(bench.settings, followed.failed[0]))
-    if len(followed.reports) != 1:
+    runs = AirflowRuns(bench.settings, pipeline)
+    runs.unpause()
+    run, waited_for = follow_run(runs, runs.trigger({}), tell(bench), bench.say)
+    if run.state == "failed":
+        raise StackError(explain_failure(bench.settings, run))
+    if waited_for:
         raise StackError("another run of the DAG came between; run this part again")
-    report = followed.reports[0]
-    ran = _read_timeline(bench.settings, pipeline, followed.runs[0].run_id, report.batch_id)
-    metrics = [a.metrics or {} for a in _attempts(bench.settings, report.batch_id)]
-    queries, commits = (sum(m.get(what, 0) for m in metrics) for what in ("queries", "commits"))
-    return DagRun(ran, report.batch_id, report.state, report.classes, queries, commits)
+    booked = bench.booked(pipeline, run.run_id)
+    return DagRun(**vars(booked), timeline=_read_timeline(bench.settings, run, booked.attempts))
 
 
 def load_everything(bench: Workbench, pipeline: str = PIPELINE) -> DagRun:
@@ -92,20 +84,14 @@ def run_without_files(bench: Workbench, pipeline: str) -> None:
     follow_everything({runs: [runs.trigger({})]}, tell(bench))
 
 
-def task_breakdown(bench: Workbench, run: DagRun) -> Breakdown:
+def task_breakdown(run: DagRun, what: str) -> Breakdown:
     """Where the time of a run went, task by task."""
-    attempts = _attempts(bench.settings, run.batch_id)
-    rows = [_row(attempt, run.seconds) for attempt in attempts if attempt.state == "SUCCESS"]
-    between = run.seconds - sum(attempt.seconds or 0 for attempt in attempts)
+    rows = [_row(attempt, run.seconds) for attempt in run.attempts if attempt.state == "SUCCESS"]
+    between = run.seconds - sum(attempt.seconds or 0 for attempt in run.attempts)
     rows.append(["between the tasks", f"{between:.1f}", "", f"{between / run.seconds:.0%}"])
     rows.append(["whole run", f"{run.seconds:.1f}", "", "100%"])
     columns = ("task", "seconds", "of these in the Spark stage", "share")
-    return Breakdown("where the time of the first load goes", columns, rows)
-
-
-def _attempts(settings: Settings, batch_id: str) -> list[TaskAttempt]:
-    with psycopg.connect(dsn(settings, "assay_reader")) as connection:
-        return ledger.task_summaries(connection, batch_id)
+    return Breakdown(f"where the time of {what} goes", columns, rows)
 
 
 def _row(attempt: TaskAttempt, whole: float) -> list[str]:
@@ -115,10 +101,10 @@ def _row(attempt: TaskAttempt, whole: float) -> list[str]:
     return [attempt.task_id, f"{seconds:.1f}", own, f"{seconds / whole:.0%}"]
 
 
-def _read_timeline(settings: Settings, dag_id: str, run_id: str, batch_id: str) -> Timeline:
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+def _read_timeline(settings: Settings, run: RunState, attempts: Sequence[TaskAttempt]) -> Timeline:
+    path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"
     with api_client(settings) as api:
-        run = api.get(path).raise_for_status().json()
+        told = api.get(path).raise_for_status().json()
         listed = api.get(f"{path}/taskInstances").raise_for_status().json()
     moment = datetime.fromisoformat
     tasks = [
@@ -127,10 +113,10 @@ def _read_timeline(settings: Settings, dag_id: str, run_id: str, batch_id: str) 
     ]
     inside = {
         attempt.task_id: attempt.metrics["seconds"]
-        for attempt in _attempts(settings, batch_id)
+        for attempt in attempts
         if attempt.metrics and "seconds" in attempt.metrics
     }
-    return timeline(moment(run["queued_at"]), tasks, moment(run["end_date"]), inside)
+    return timeline(moment(told["queued_at"]), tasks, moment(told["end_date"]), inside)
 
 
 def tell(bench: Workbench) -> Callable[[RunState], None]:

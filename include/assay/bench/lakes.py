@@ -39,9 +39,12 @@ class Lake:
         return read_silver(self.plan.folder).datasets["trades"].change_set
 
 
-def committed_lake(bench: Workbench, files: int) -> Lake:
-    """Accept the first files of the full load and run the stages up to commit; once per size."""
-    name = f"lake_{files}"
+def committed_lake(bench: Workbench, files: int, number: int = 1) -> Lake:
+    """Accept the first files of the full load and run the stages up to commit.
+
+    Once for each size and number: the same files make several lakes.
+    """
+    name = f"lake_{files}_{number}"
     if name not in bench.made:
         bench.made[name] = _make(bench, name, files)
     lake: Lake = bench.made[name]

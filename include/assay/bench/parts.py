@@ -20,6 +20,7 @@ from assay.bench.publishing import measure_publish
 from assay.bench.releasing import measure_release
 from assay.bench.soak import measure_soak
 from assay.bench.start import measure_start
+from assay.bench.stream_soak import measure_stream_soak
 from assay.bench.streaming import measure_stream
 from assay.bench.together import measure_together
 from assay.bench.workbench import Workbench
@@ -45,6 +46,7 @@ class Part(StrEnum):
     stream = "stream"
     release = "release"
     soak = "soak"
+    stream_soak = "stream_soak"
     before = "before"
 
 
@@ -62,6 +64,7 @@ MEASURES: dict[Part, Callable[[Workbench], PartResult]] = {
     Part.stream: measure_stream,
     Part.release: measure_release,
     Part.soak: measure_soak,
+    Part.stream_soak: measure_stream_soak,
     Part.before: measure_before,
 }
 

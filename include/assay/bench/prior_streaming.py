@@ -1,4 +1,4 @@
-"""The prior systems' stream beside ours: the same files, at the same pace, on the same machine."""
+"""The prior systems' stream beside ours: as many events a second, on the same machine."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from assay.home.paths import child_environment
 from assay.home.ports import HOST, load_ports
 from assay.spark_runtime.jars import jar_paths
 
-ROUNDS = 3
+ROUNDS = 5
 SMALLER = 10
 # What a release has written, taken back, so that the next round starts from empty tables.
 RESET = (

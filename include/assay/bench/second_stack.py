@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 from assay.bench.commands import run_timed
-from assay.bench.workbench import Workbench
+from assay.bench.workbench import Booked, Workbench
 from assay.errors import StackError
 from assay.home.paths import child_environment
 from assay.settings import Settings
@@ -31,11 +32,17 @@ class SecondStack(Workbench):
         """Have the whole stack up."""
         self._assay("up")
 
+    def booked(self, pipeline: str, run_id: str) -> Booked:
+        """The batch of a run, as the checkout's own program reads its books."""
+        listed = json.loads(self._assay("batch", "list", "--pipeline", pipeline, "--json"))
+        (batch,) = (each for each in listed if each["run_id"] == run_id)
+        return Booked(batch["batch_id"], batch["state"], batch["classes"], attempts=[])
+
     def stop(self) -> None:
         """Leave nothing running."""
         self._assay("down")
 
-    def _assay(self, command: str) -> None:
+    def _assay(self, *command: str) -> str:
         environment = child_environment({"ASSAY_HOME": str(self.settings.home)})
-        log = self.settings.logs / f"assay-{command}.log"
-        run_timed([str(self.program), command], environment, log)
+        log = self.settings.logs / f"assay-{command[0]}.log"
+        return run_timed([str(self.program), *command], environment, log).output

@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +27,8 @@ from assay.generate.write import generate
 from assay.home.dsn import dsn
 from assay.home.ports import choose_ports
 from assay.home.processes import find_supervisor
+from assay.ledger.tasks import TaskAttempt, task_summaries
+from assay.ledger.views.batches import batch_reports
 from assay.serving.evolution import evolve_tables
 from assay.serving.migrations import migrate
 from assay.settings import Settings
@@ -47,6 +50,16 @@ from assay_stack.supervisor import down, start_spark, up
 PIPELINE = "trades"  # the one that most parts measure
 BOOT_SECONDS = 60.0
 AGED = 60.0
+
+
+@dataclass(frozen=True)
+class Booked:
+    """What the books of a stack say of the batch of a run."""
+
+    batch_id: str
+    state: str
+    classes: dict[str, int]
+    attempts: list[TaskAttempt]
 
 
 class Workbench:
@@ -168,6 +181,13 @@ class Workbench:
         """Have the whole stack up."""
         if not find_supervisor(self.settings) or unhealthy_parts(self.settings):
             up(self.settings, self.say)
+
+    def booked(self, pipeline: str, run_id: str) -> Booked:
+        """The batch of a run, which has ended."""
+        with psycopg.connect(dsn(self.settings, "assay_reader")) as connection:
+            (batch,) = (b for b in batch_reports(connection, pipeline) if b.run_id == run_id)
+            attempts = task_summaries(connection, batch.batch_id)
+        return Booked(batch.batch_id, batch.state, batch.classes, attempts)
 
     def start_spark(self) -> None:
         """Have Postgres up, and the warm Spark where that is set."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 
+import psycopg
 import typer
 
 from assay.cli import (
@@ -57,6 +58,8 @@ def main() -> None:
         app()
     except AssayError as error:
         sys.exit(f"assay: {error}")
+    except psycopg.OperationalError as error:
+        sys.exit(f"assay: Postgres: {str(error).strip().splitlines()[0]}; see assay status")
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

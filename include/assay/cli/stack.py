@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(as_json: AsJson = False, gateway: WithGateway = False) -> None:
-    """Start Postgres and Airflow, and leave them running. Does nothing twice.
+    """Start Postgres, Spark and Airflow, and leave them running. Does nothing twice.
 
     With ASSAY_KAFKA=yes, a Kafka broker too.
     """

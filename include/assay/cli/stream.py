@@ -9,33 +9,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import psycopg
 import typer
 
-from assay.airflow_client.runs import AirflowRuns
 from assay.cli.lists import Column, number, print_list, whole
 from assay.cli.stream_ways_out import Dataset, readmit, reject, skip
 from assay.contracts.load import load_contract
 from assay.contracts.pipelines import all_pipelines, pipeline_carrying
-from assay.errors import StackError
 from assay.home.dsn import dsn
 from assay.ledger.arrivals import Clocks
 from assay.ledger.stream_states import StreamState, stream_states
+from assay.operations.streams import start_streams, stop_streams
 from assay.serving.live import errors_table, live_table
-from assay.settings import Settings, load_settings
+from assay.settings import load_settings
 from assay.spark_runtime.streaming import end_gracefully, prepare_stream, stream_command
-from assay.streams.names import dag_of, streams_of
-from assay.streams.state import Health, arrivals, health_of, word_for
+from assay.streams.state import Health, arrivals, health_of
 from assay.streams.stopping import ask_to_stop
 from assay.streams.tail import new_rows
 from assay.words import span
 
 app = typer.Typer(no_args_is_help=True, help="Events in Postgres within a second of their making.")
 Name = Annotated[str, typer.Argument(help="A pipeline, or one of its datasets.")]
-GRACE_SECONDS, STOP_SECONDS, LOOK_SECONDS = 60.0, 90.0, 0.5
+GRACE_SECONDS = 60.0
 COLUMNS = [
     whole("stream"),
     whole("state"),
@@ -56,28 +53,16 @@ COLUMNS = [
 @app.command()
 def start(name: Name) -> None:
     """Have Airflow keep the streams of a pipeline running, from now on."""
-    settings, pipeline = load_settings(), pipeline_named(name)
-    streams_of(settings, pipeline)
-    AirflowRuns(settings, dag_of(pipeline)).unpause()
-    print(f"{dag_of(pipeline)} is on: its streams run within half a minute")
+    print(start_streams(load_settings(), pipeline_named(name)))
 
 
 @app.command()
 def stop(name: Name) -> None:
     """Let the micro-batches under way end, and then the streams; Airflow starts none again."""
     settings, pipeline = load_settings(), pipeline_named(name)
-    AirflowRuns(settings, dag_of(pipeline)).pause()
-    ask_to_stop(settings, pipeline)
-    datasets = all_pipelines()[pipeline].datasets
-    deadline = time.monotonic() + STOP_SECONDS
-    while living := [s.stream for s in _states(settings) if s.dataset in datasets and _lives(s)]:
-        if time.monotonic() > deadline:
-            raise StackError(
-                f"{', '.join(living)}: still running after {STOP_SECONDS:.0f} s; see the log of"
-                f" {dag_of(pipeline)} in Airflow, and clear its task, which ends it"
-            )
-        time.sleep(LOOK_SECONDS)
-    print(f"the streams of {pipeline} are stopped")
+    ask_to_stop(settings, pipeline)  # which a stream hears that waits for Postgres
+    with psycopg.connect(dsn(settings, "assay_reader"), autocommit=True) as connection:
+        print(stop_streams(settings, connection, pipeline))
 
 
 @app.command()
@@ -146,15 +131,6 @@ def _until(rows: Iterator[dict[str, Any] | None], end: float | None) -> Iterator
             return
         if row is not None:
             yield row
-
-
-def _states(settings: Settings) -> list[StreamState]:
-    with psycopg.connect(dsn(settings, "assay_reader")) as connection:
-        return stream_states(connection)
-
-
-def _lives(state: StreamState) -> bool:
-    return word_for(state, datetime.now(UTC)) in ("running", "waiting")
 
 
 def _facts(state: StreamState, health: Health, clocks: Clocks) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def _unique(keys: Sequence[str], one_row_per: str | None) -> Expectation:
     name = f"one row per {one_row_per or ' and '.join(keys)}"
     if len(keys) == 1:
         return _strict(name, "rows", UNIQUE, column=keys[0])
-    return _strict(name, "rows", UNIQUE_TOGETHER, column_list=[*keys])
+    # No row is left out, so that those looked at need not be counted for it.
+    return _strict(name, "rows", UNIQUE_TOGETHER, column_list=[*keys], ignore_row_if="never")
 
 
 def _of_values(

@@ -3,76 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
-import psycopg
 from fastapi import FastAPI, Header, Path, Response
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from assay.errors import AssayError, RequestRefusedError
-from assay.events.event import Progress
-from assay.events.sinks import emit
 from assay.gateway.answers import refusal
 from assay.gateway.batcher import Batcher
+from assay.gateway.books import Books
 from assay.gateway.by_files import ByFiles
 from assay.gateway.by_topics import ByTopics
 from assay.gateway.commit import Commit, Connect, Way
 from assay.gateway.deliver import deliverer_for
 from assay.gateway.events_route import EventsRoute
 from assay.gateway.keys import Keys
-from assay.gateway.limits import Depth, Limits
+from assay.gateway.limits import Depth, Lag, Limits
 from assay.gateway.openapi import EVENTS_PATH, RECEIPT_ANSWERS, describe_api
 from assay.gateway.prepare import Preparer
-from assay.gateway.receipts_route import describe
+from assay.gateway.receipts_route import RECEIPT_ID, ReceiptsRoute
 from assay.gateway.records import Posted
 from assay.kafka.access import kafka_access
-from assay.ledger.gateway_keys import GatewayKey, find_key
-from assay.ledger.receipts import Receipt, Writes, find_receipt
-from assay.ledger.whereabouts import follow_receipt
+from assay.ledger.receipts import Receipt, Writes
+from assay.ledger.streams import begun_at
 from assay.settings import Settings
+from assay.streams.lag import records_before
+from assay.streams.names import Stream, topics_of
 
-LOOK_SECONDS = 5.0  # between two looks at what waits in landing
-SHARE = 20  # a look at very many files takes no more than this part of the time
-
-
-class Books:
-    """A connection that reads the books, one question at a time; made anew when it is lost."""
-
-    def __init__(self, connect: Connect) -> None:
-        self.connect = connect
-        self.lock = threading.Lock()
-        self.connection: psycopg.Connection[Any] | None = None
-
-    def ask(self, question: Callable[[psycopg.Connection[Any]], Any]) -> Any:
-        """The answer of the books. Raises RequestRefusedError (503) when they cannot be reached."""
-        with self.lock:
-            try:
-                if self.connection is None or self.connection.closed:
-                    self.connection = self.connect()
-                return question(self.connection)
-            except psycopg.Error as error:
-                if self.connection is not None:
-                    self.connection.close()
-                emit(Progress(f"the books cannot be read: {error}"))
-                raise RequestRefusedError(
-                    503, "the books cannot be read; ask again", retry_after=5
-                ) from error
-
-    def find_key(self, key_id: str) -> GatewayKey | None:
-        """The key of this id, if there is one."""
-        found: GatewayKey | None = self.ask(lambda connection: find_key(connection, key_id))
-        return found
-
-    def close(self) -> None:
-        """End the connection."""
-        if self.connection is not None:
-            self.connection.close()
+LOOK_SECONDS = 5.0  # between two looks at what waits in landing and in topics
 
 
 class Gateway:
@@ -86,9 +50,13 @@ class Gateway:
             self.ways.append(ByTopics(lambda: kafka_access(settings), makes_topics=makes_topics))
         self.connect = connect
         self.depth = Depth(settings, limits)
-        self.events = EventsRoute(
-            Keys(self.books.find_key), self.submit, self.depth, Preparer(limits, to_topics)
+        self.lag = Lag(self._records_before, settings.gateway_lag)
+        keys, preparer = Keys(self.books.find_key), Preparer(limits, to_topics)
+        self.events = EventsRoute(keys, self.submit, self.depth, self.lag, preparer)
+        self.receipts = ReceiptsRoute(
+            self.events.known_key, self.events.rates, connect, settings.landing
         )
+        self.settings = settings
         self.batchers: dict[Writes, Batcher] = {}
 
     @asynccontextmanager
@@ -98,13 +66,15 @@ class Gateway:
             batcher = Batcher(Commit(self.connect, way))
             await batcher.start()
             self.batchers[way.writes] = batcher
-        looking = asyncio.create_task(self._look())
+        looking = [asyncio.create_task(self._look(each)) for each in (self.depth, self.lag)]
         try:
             yield
         finally:
-            looking.cancel()
+            for task in looking:
+                task.cancel()
             for batcher in self.batchers.values():
                 await batcher.stop()
+            self.receipts.close()
             self.books.close()
 
     async def submit(self, posted: Posted) -> Receipt:
@@ -112,30 +82,19 @@ class Gateway:
         writes: Writes = "topics" if posted.prepared.target.topic else "files"
         return await self.batchers[writes].submit(posted)
 
-    async def _look(self) -> None:
+    async def _look(self, waiting: Depth | Lag) -> None:
         while True:
             began = time.monotonic()
-            for dataset in [*self.depth.waiting]:
+            for dataset in [*waiting.waiting]:
                 with suppress(AssayError, OSError):
-                    await asyncio.to_thread(self.depth.look, dataset)
-            await asyncio.sleep(max(LOOK_SECONDS, SHARE * (time.monotonic() - began)))
+                    await asyncio.to_thread(waiting.look, dataset)
+            pause = waiting.pauses * (time.monotonic() - began)
+            await asyncio.sleep(max(LOOK_SECONDS, pause))
 
-    async def receipt(self, receipt_id: str, authorization: str) -> dict[str, Any]:
-        """Where the records of a receipt are. Raises RequestRefusedError."""
-        key = await self.events.known_key(authorization)
-        return await asyncio.to_thread(self._receipt, receipt_id, key)
-
-    def _receipt(self, receipt_id: str, key: GatewayKey) -> dict[str, Any]:
-        def follow(connection: psycopg.Connection[Any]) -> dict[str, Any] | None:
-            receipt = find_receipt(connection, receipt_id, key.producer)
-            if receipt is None or receipt.dataset not in key.datasets:
-                return None
-            return describe(receipt, follow_receipt(connection, receipt))
-
-        found: dict[str, Any] | None = self.books.ask(follow)
-        if found is None:
-            raise RequestRefusedError(404, f"{key.producer} has no receipt {receipt_id!r}")
-        return found
+    def _records_before(self, dataset: str) -> int:
+        stream = Stream(dataset, "kafka")
+        begun, _ = self.books.ask(lambda connection: begun_at(connection, stream.name))
+        return records_before(kafka_access(self.settings), topics_of(dataset), begun)
 
     def health(self) -> dict[str, str]:
         """Whether the last group of each way was handed over."""
@@ -151,15 +110,17 @@ def make_app(settings: Settings, connect: Connect, limits: Limits | None = None)
     )
     app.router.routes.append(Route(EVENTS_PATH, gateway.events, methods=["POST"]))
     app.add_exception_handler(RequestRefusedError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse_way)
+    app.add_exception_handler(Exception, _fail)
     app.state.gateway = gateway
 
-    @app.get("/v1/receipts/{receipt}", responses=RECEIPT_ANSWERS)
+    @app.get("/v1/receipts/{receipt}", responses=RECEIPT_ANSWERS, response_model=dict[str, Any])
     async def receipt(
-        receipt: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+        receipt: Annotated[str, Path(json_schema_extra={"pattern": RECEIPT_ID.pattern})],
         authorization: Annotated[str, Header(include_in_schema=False)] = "",
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Where the records of a request are now."""
-        return await gateway.receipt(receipt, authorization)
+        return await gateway.receipts.answer(receipt, authorization)
 
     @app.get("/health", responses={503: {"description": "It cannot hand over."}})
     async def health(response: Response) -> dict[str, str]:
@@ -177,3 +138,15 @@ async def _refuse(_: Request, error: Exception) -> JSONResponse:
     answer = refusal(error)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return JSONResponse({"error": str(error)}, error.status, headers)
+
+
+async def _refuse_way(_: Request, error: Exception) -> JSONResponse:
+    """No such path, or no such method of it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for this alone)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _fail(_: Request, error: Exception) -> JSONResponse:
+    """A fault of the gateway's own; it is logged with its traceback."""
+    told = f"the gateway has failed: {type(error).__name__}, of which its log has more"
+    return JSONResponse({"error": told}, 500)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from assay.errors import RequestRefusedError
 from assay.events.event import Progress
 from assay.events.sinks import emit
-from assay.gateway.commit import Commit, Result
+from assay.gateway.commit import FAULT_RETRY, Commit, Result
 from assay.gateway.records import Posted
 from assay.ledger.receipts import Receipt
 
 LINGER = 0.003  # seconds that a group is open once something is in it
 MOST_IN_GROUP = 5_000
+RECOVER_SECONDS = 5.0  # between two looks whether what was in the way is gone
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Batcher:
     async def start(self) -> None:
         """Complete what an earlier gateway has left, and begin. Raises StackError."""
         await asyncio.get_running_loop().run_in_executor(self.thread, self.commit.open)
+        self.trouble = self.commit.way.trouble
         self.task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -77,7 +79,9 @@ class Batcher:
 
     async def _run(self) -> None:
         while not (self.stopping and not self.queue):
-            await self.wake.wait()
+            if not await self._is_woken():
+                await self._recover()
+                continue
             self.wake.clear()
             if not self.stopping:
                 await asyncio.sleep(LINGER)
@@ -87,12 +91,29 @@ class Batcher:
             if group:
                 await self._commit(group)
 
+    async def _is_woken(self) -> bool:
+        """Wait for requests: with trouble not for long, since there may be none for hours."""
+        try:
+            async with asyncio.timeout(RECOVER_SECONDS if self.trouble else None):
+                await self.wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _recover(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            self.trouble = await loop.run_in_executor(self.thread, self.commit.recover)
+        except Exception as error:  # noqa: BLE001 (it has to go on for all who come after)
+            self.trouble = _fault(error)
+
     async def _commit(self, group: Sequence[Waiting]) -> None:
         posted = [waiting.posted for waiting in group]
         loop = asyncio.get_running_loop()
         try:
             results = await loop.run_in_executor(self.thread, self.commit.commit, posted)
-            self.trouble = next((str(each) for each in results if _is_trouble(each)), "")
+            told = [str(each) for each in results if is_trouble(each)]
+            self.trouble = next(iter(told), self.commit.way.trouble)
         except RequestRefusedError as error:
             self.trouble = str(error)
             results = [
@@ -100,8 +121,7 @@ class Batcher:
                 for _ in group
             ]
         except Exception as error:  # noqa: BLE001 (it has to go on for all who come after)
-            self.trouble = f"{type(error).__name__}: {error}"
-            emit(Progress("".join(traceback.format_exception(error))))
+            self.trouble = _fault(error)
             results = [RequestRefusedError(500, "the gateway has a fault") for _ in group]
         finally:
             for waiting in group:
@@ -113,9 +133,16 @@ class Batcher:
                 waiting.answer.set_exception(result)
 
 
-def _is_trouble(result: Result) -> bool:
-    """Whether it is the gateway, not the request, that is to blame."""
-    return isinstance(result, RequestRefusedError) and result.status == 503
+def is_trouble(result: Result) -> bool:
+    """Whether it is the gateway that is to blame, not the request, nor the topic of a dataset."""
+    if not isinstance(result, RequestRefusedError):
+        return False
+    return result.status == 503 and result.retry_after != FAULT_RETRY
+
+
+def _fault(error: Exception) -> str:
+    emit(Progress("".join(traceback.format_exception(error))))
+    return f"{type(error).__name__}: {error}"
 
 
 def _seen(answer: asyncio.Future[Receipt]) -> None:

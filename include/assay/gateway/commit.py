@@ -19,6 +19,8 @@ from assay.gateway.records import Posted
 from assay.ledger.receipts import Receipt, Writes, claim_receipts, find_receipts
 
 BEHIND_RETRY = 5
+FAULT_RETRY = 60  # a person has to do something first, for one dataset
+NOT_SAFE = "the records could not be made safe; send them again"
 CLAIM_SECONDS = 3.0  # so long Postgres may need to notice that a client is gone
 Connect = Callable[[], psycopg.Connection[Any]]
 Result = Receipt | RequestRefusedError
@@ -31,11 +33,20 @@ class Way(Protocol):
     writes: Writes
 
     def begin(self) -> None:
-        """Look for what an earlier gateway has left."""
+        """Look for what an earlier gateway has left; no other one is at work any more."""
         ...
 
     def settle(self, connection: psycopg.Connection[Any]) -> None:
         """Complete what was begun and not ended, before anything new is."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """What could not be completed, though other records can be handed over; else empty."""
+        ...
+
+    def require(self) -> None:
+        """Raise the AssayError or OSError that would keep everything from being handed over."""
         ...
 
     def hand_over(self, connection: psycopg.Connection[Any], group: Sequence[Posted]) -> Made:
@@ -59,8 +70,19 @@ class Commit:
 
         Raises StackError when another one is at work.
         """
+        connection = self._claimed()
         self.way.begin()
-        self.way.settle(self._claimed())
+        self.way.settle(connection)
+
+    def recover(self) -> str:
+        """Complete what was cut off, without a request to hand over: what is in the way, if any."""
+        try:
+            self.way.settle(self._claimed())
+            self.way.require()
+        except (OSError, AssayError, psycopg.Error):
+            self._part()
+            return NOT_SAFE
+        return self.way.trouble
 
     def close(self) -> None:
         """Give the books back."""
@@ -71,8 +93,8 @@ class Commit:
         """Hand a group over, and give each request its receipt, or why it has none.
 
         Raises RequestRefusedError (503) when nothing of it can be promised; then each of them may
-        be sent again. With its idempotency key it is taken once, whatever has become of it; see
-        docs/gateway.md for what a topic has of it then.
+        be sent again. With its idempotency key it has one receipt, whatever has become of it; a
+        topic may have its records twice then, see docs/gateway.md.
         """
         try:
             connection = self._claimed()
@@ -81,9 +103,7 @@ class Commit:
         except (OSError, AssayError, psycopg.Error) as error:
             self._part()
             emit(Progress(f"a group of {len(group)} could not be handed over: {error}"))
-            raise RequestRefusedError(
-                503, "the records could not be made safe; send them again", retry_after=BEHIND_RETRY
-            ) from error
+            raise RequestRefusedError(503, NOT_SAFE, retry_after=BEHIND_RETRY) from error
 
     def _hand_over(
         self, connection: psycopg.Connection[Any], group: Sequence[Posted]

@@ -7,6 +7,7 @@ quarantined.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from assay.contracts.dialect import Dialect
 from assay.errors import FileRejectedError, RequestRefusedError
 from assay.gateway.check import MALFORMED, Checker
 from assay.gateway.csv_text import encoded
-from assay.gateway.records import Prepared, Target, as_refusal
+from assay.gateway.records import Most, Prepared, Target, as_refusal
 from assay.intake.csv_files import LONGEST_FIELD, csv_rules
 from assay.intake.header import check_header, header_by_position, match_header
 from assay.intake.survey import LONGEST_LINE, MOST_COLUMNS, refuse_signature
@@ -23,12 +24,14 @@ Row = list[str]
 LINE_ENDS = "\r\n"
 
 
-def prepare_csv(body: bytes, checker: Checker, pattern: str, *, strict: bool) -> Prepared:
+def prepare_csv(
+    body: bytes, checker: Checker, pattern: str, most: Most, *, strict: bool
+) -> Prepared:
     """The records of a CSV body. Raises RequestRefusedError."""
     bronze = checker.bronze
     dialect = bronze.dialect
     require_lines(body)
-    records = records_of(body.decode(), dialect)
+    records = records_of(body, dialect, most)
     first, text = next(records, ([], ""))
     if not first:
         raise RequestRefusedError(400, "the body has no record")
@@ -40,7 +43,8 @@ def prepare_csv(body: bytes, checker: Checker, pattern: str, *, strict: bool) ->
         encoding=dialect.encoding,
     )
     reasons_of = checker.by_position(match_header(header, bronze))
-    prepared = Prepared(target, strict)
+    prepared = Prepared(target, most, strict)
+    prepared.size = len(target.head)
     if not dialect.header:
         prepared.add(encoded(text + "\n", dialect), reasons_of(first))
     for row, text in records:
@@ -48,8 +52,7 @@ def prepare_csv(body: bytes, checker: Checker, pattern: str, *, strict: bool) ->
             raise RequestRefusedError(400, "a carriage return in a field of a file without header")
         reasons = reasons_of(row) if len(row) == len(header) else [MALFORMED]
         prepared.add(encoded(text + "\n", dialect), reasons)
-    if not prepared.seen:
-        raise RequestRefusedError(400, "the body has a header and no record")
+    require_rows(prepared)
     return prepared
 
 
@@ -71,31 +74,44 @@ def header_of(first: Row, text: str, checker: Checker, dialect: Dialect) -> Row:
 
 def require_lines(body: bytes) -> None:
     """Raise RequestRefusedError (413) for a line that no file may have."""
-    longest = max(map(len, body.split(b"\n")))
-    if longest >= LONGEST_LINE["csv"]:
-        raise RequestRefusedError(413, f"a line of more than {LONGEST_LINE['csv']:,} bytes")
+    begin, longest = 0, LONGEST_LINE["csv"]
+    while len(body) - begin >= longest:
+        end = body.rfind(b"\n", begin, begin + longest)
+        if end < 0:
+            raise RequestRefusedError(413, f"a line of more than {longest:,} bytes")
+        begin = end + 1
 
 
-def records_of(body: str, dialect: Dialect) -> Iterator[tuple[Row, str]]:
-    """Each record: its fields, and its text without the end of its last line; no blank lines."""
+def require_rows(prepared: Prepared) -> None:
+    """Raise RequestRefusedError (400) when no record follows the header; a bad one is one, too."""
+    if not prepared.seen:
+        raise RequestRefusedError(400, "the body has a header and no record")
+
+
+def records_of(body: bytes, dialect: Dialect, most: Most) -> Iterator[tuple[Row, str]]:
+    """Each record: its fields, and its text without the end of its last line; no blank lines.
+
+    Raises RequestRefusedError for what is not CSV, and (413) for too many lines.
+    """
     csv.field_size_limit(LONGEST_FIELD)
-    lines = body.split("\n")
     begun: list[str] = []
 
     def taken() -> Iterator[str]:
-        for number, line in enumerate(lines):
-            begun.append(line)
-            yield line if number == len(lines) - 1 else f"{line}\n"
+        # One after the other: all at once may be millions, and records and fields may be of blanks.
+        for number, line in enumerate(io.BytesIO(body), 1):
+            most.require_lines(number)
+            begun.append(line.decode())
+            yield begun[-1]
 
     reader = csv.reader(taken(), csv_rules(dialect))
     try:
         for row in reader:
-            text = "\n".join(begun)
+            text = "".join(begun)
             begun.clear()
             if not row:
                 continue
             if len(row) > MOST_COLUMNS:
-                raise RequestRefusedError(400, f"more than {MOST_COLUMNS:,} fields in a record")
+                raise RequestRefusedError(413, f"more than {MOST_COLUMNS:,} fields in a record")
             yield row, text.rstrip(LINE_ENDS)
     except csv.Error as error:
         raise RequestRefusedError(

@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,36 +16,24 @@ from assay.errors import RequestRefusedError
 from assay.gateway.body import Kind
 from assay.gateway.check import MALFORMED, Checker
 from assay.gateway.csv_body import header_of
-from assay.gateway.csv_text import encoded, line_of, malformed_line
-from assay.gateway.json_body import (
-    Look,
-    look_at,
-    names_of,
-    read_object,
-    require_objects,
-    text_of,
-    texts_of,
-    value_at,
-)
-from assay.gateway.records import Prepared, Target
+from assay.gateway.csv_text import encoded, line_of, malformed_line, sparse_line
+from assay.gateway.json_body import Look, look_at, require_objects, text_of
+from assay.gateway.json_texts import fields_of, read_object, texts_of
+from assay.gateway.records import Most, Prepared, Target
 from assay.gateway.values import Text
 from assay.intake.header import delivered_name
+from assay.intake.survey import MOST_COLUMNS
 
 
 def prepare_csv_of_json(
-    body: bytes, kind: Kind, checker: Checker, pattern: str, *, strict: bool
+    body: bytes, kind: Kind, checker: Checker, pattern: str, most: Most, *, strict: bool
 ) -> Prepared:
     """The records of a JSON body as CSV. Raises RequestRefusedError."""
     bronze, dialect = checker.bronze, checker.bronze.dialect
-    read: list[tuple[bytes, dict[str, Any] | None, Look | None]] = []
-    unknown: dict[str, None] = {}
-    for text in texts_of(body, kind):
-        record = read_object(text)
-        look = None if record is None else look_at(checker, names_of(record))
-        unknown |= dict.fromkeys(look.unknown if look else ())
-        read.append((text, record, look))
+    texts_of_records = [*texts_of(body, kind, bronze, most)]
+    unknown = {name: at for at, name in enumerate(sorted(_unknown(texts_of_records, checker)))}
     shape = next(iter(bronze.source.shapes)) if bronze.source else ""
-    header = [delivered_name(column, bronze, shape) for column in bronze.columns] + sorted(unknown)
+    header = [delivered_name(column, bronze, shape) for column in bronze.columns] + [*unknown]
     if unknown:
         _require_header(dialect)
     head = line_of(header, dialect)
@@ -56,23 +44,43 @@ def prepare_csv_of_json(
         head=encoded(head, dialect) if dialect.header else b"",
         encoding=dialect.encoding,
     )
-    prepared = Prepared(target, strict)
-    for text, record, look in read:
-        row = None if record is None or look is None else _row(record, look, bronze.column_names)
-        if row is None:
+    prepared, objects = Prepared(target, most, strict), 0
+    prepared.size = len(target.head)
+    for text in texts_of_records:
+        record = read_object(text)
+        fields = fields_of(record or {})
+        look = None if record is None else look_at(checker, (*fields,))
+        objects += record is not None
+        row = None if look is None else _row(fields, look, bronze.column_names)
+        if row is None or look is None:
             _require_header(dialect)
-            prepared.add(
-                encoded(malformed_line(text.decode(), len(header), dialect), dialect), [MALFORMED]
-            )
+            line = malformed_line(text.decode(), len(header), dialect)
+            prepared.add(encoded(line, dialect), [MALFORMED])
             continue
         texts = dict(zip(bronze.column_names, row, strict=False))
-        row += [_any_text(value_at(record or {}, name)) for name in sorted(unknown)]
-        line = line_of(row, dialect)
+        own = {unknown[name]: _any_text(fields[name]) for name in look.unknown}
+        line = sparse_line(row, own, len(unknown), dialect)
         if "\r" in line:
             _require_header(dialect)
         prepared.add(encoded(line, dialect), checker.reasons(texts))
-    require_objects(prepared, sum(record is not None for _, record, _ in read))
+    require_objects(prepared, objects)
     return prepared
+
+
+def _unknown(texts: Sequence[bytes], checker: Checker) -> set[str]:
+    """The names that the contract does not know: a header has them all.
+
+    Records are read for it, and again for their values: all at once they take ten times the body.
+    Raises RequestRefusedError (413) for more than a header may have.
+    """
+    unknown: set[str] = set()
+    for text in texts:
+        record = read_object(text)
+        if record is not None:
+            unknown.update(look_at(checker, (*fields_of(record),)).unknown)
+        if len(unknown) > MOST_COLUMNS:
+            raise RequestRefusedError(413, f"more than {MOST_COLUMNS:,} columns; send several")
+    return unknown
 
 
 def _require_header(dialect: Dialect) -> None:
@@ -83,8 +91,8 @@ def _require_header(dialect: Dialect) -> None:
         )
 
 
-def _row(record: dict[str, Any], look: Look, columns: Sequence[str]) -> list[Text] | None:
-    texts = look.texts(record)
+def _row(fields: Mapping[str, Any], look: Look, columns: Sequence[str]) -> list[Text] | None:
+    texts = look.texts(fields)
     if texts is None or any("\0" in text for text in texts.values() if text):
         return None
     return [texts.get(column) for column in columns]

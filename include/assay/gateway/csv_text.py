@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from assay.contracts.dialect import Dialect
 from assay.errors import RequestRefusedError
@@ -17,6 +17,19 @@ def line_of(row: Sequence[Text], dialect: Dialect) -> str:
     """
     special = {dialect.delimiter, dialect.quote, "\r", "\n", " ", "\t"}
     return dialect.delimiter.join(_fields(row, dialect.quote, special.intersection)) + "\n"
+
+
+def sparse_line(row: Sequence[Text], more: Mapping[int, Text], width: int, dialect: Dialect) -> str:
+    """The same with so many more fields, of which all are empty that are not given by position.
+
+    It takes the time of those that are given: a body may have thousands of names, and of records.
+    """
+    parts, next_position = [line_of(row, dialect)[:-1]], 0
+    for position in sorted(more):
+        gap = dialect.delimiter * (position + 1 - next_position)
+        parts += [gap, line_of([more[position]], dialect)[:-1]]
+        next_position = position + 1
+    return "".join([*parts, dialect.delimiter * (width - next_position), "\n"])
 
 
 def malformed_line(text: str, fields: int, dialect: Dialect) -> str:

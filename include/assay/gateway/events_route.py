@@ -7,10 +7,8 @@ A plain ASGI application: it runs thousands of times a second, and what FastAPI 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -19,13 +17,15 @@ from assay.errors import RequestRefusedError
 from assay.gateway.answers import Answer, refusal, told
 from assay.gateway.body import kind_of
 from assay.gateway.keys import Keys, require_scope
-from assay.gateway.limits import Depth, Held, Rates
+from assay.gateway.limits import Depth, Held, Hold, Lag, Rates
 from assay.gateway.prepare import Asked, Preparer
 from assay.gateway.records import Posted, Prepared
 from assay.ledger.gateway_keys import GatewayKey
 from assay.ledger.receipts import Receipt
 
-SMALL = 32 << 10  # bytes; what is larger is read in a thread, so that others are answered meanwhile
+# So many bytes and records; more is read in a thread, so that others are answered meanwhile.
+SMALL, FEW = 32 << 10, 100
+COMMAS = 20  # so many cost no more than a record
 READERS = 2
 STRICT = {b"strict=1", b"strict=true"}
 LENIENT = {b"", b"strict=0", b"strict=false"}
@@ -39,8 +39,10 @@ class ClientGone(Exception):
 class EventsRoute:
     """Takes records of a dataset; see the module."""
 
-    def __init__(self, keys: Keys, submit: Submit, depth: Depth, preparer: Preparer) -> None:
-        self.keys, self.submit, self.depth = keys, submit, depth
+    def __init__(
+        self, keys: Keys, submit: Submit, depth: Depth, lag: Lag, preparer: Preparer
+    ) -> None:
+        self.keys, self.submit, self.depth, self.lag = keys, submit, depth, lag
         self.preparer, self.limits = preparer, preparer.limits
         limits = self.limits
         self.rates, self.held = Rates(), Held(limits.held_bytes)
@@ -63,24 +65,23 @@ class EventsRoute:
         key = await self.known_key(_text(headers.get(b"authorization", b"")))
         require_scope(key, dataset, self.datasets)
         self.rates.take(key.key_id, key.requests_per_second)
-        if self.preparer.stream_of(dataset) is None:
-            self.depth.waiting.setdefault(dataset, (0, 0))
-            self.depth.require_room(dataset)
+        waiting = self.depth if self.preparer.stream_of(dataset) is None else self.lag
+        waiting.require_room(dataset)
         strict = _is_strict(scope["query_string"])
         kind = kind_of(_text(headers.get(b"content-type", b"")))
         asked = Asked(dataset, kind, _text(headers.get(b"content-encoding", b"")), strict)
         again = self._idempotency_key(headers.get(b"idempotency-key"))
         length = self._length(headers.get(b"content-length"))
-        with ExitStack() as held:
-            held.enter_context(self.held.hold(length))
-            stored = await self._read(receive)
-            is_small = not asked.encoding and len(stored) <= SMALL
-            read = self._read_small if is_small else self._read_large
-            prepared, body = await read(stored, asked)
+        with self.held.request(key.key_id) as held:
+            held.require_room(length)
+            stored = await self._read(receive, held)
+            is_quick = not asked.encoding and is_small(stored)
+            read = self._read_small if is_quick else self._read_large
+            prepared, digest = await read(stored, asked)
             if not prepared.records:
                 return told(422, prepared, None)
-            held.enter_context(self.held.hold(len(body)))
-            digest = hashlib.sha256(body).hexdigest()
+            del stored
+            held.have(prepared.memory)
             posted = Posted(prepared, key.producer, key.key_id, digest, again)
             receipt = await self.submit(posted)
         return told(202, prepared, receipt)
@@ -103,23 +104,23 @@ class EventsRoute:
         return key
 
     def _length(self, given: bytes | None) -> int:
-        """Bytes to be held for a body; what does not say how long it is may be of any length."""
+        """Bytes of a body, as far as it is told; they are held as they come."""
         most = self.limits.stored_bytes
         if given is None:
-            return most
+            return 0
         if not given.isdigit() or int(given) > most:
             raise RequestRefusedError(413, f"more than {most:,} bytes; send several requests")
         return int(given)
 
-    async def _read(self, receive: Receive) -> bytes:
+    async def _read(self, receive: Receive, held: Hold) -> bytes:
         try:
             async with asyncio.timeout(self.limits.read_seconds):
-                return await self._read_all(receive)
+                return await self._read_all(receive, held)
         except TimeoutError:
             seconds = self.limits.read_seconds
             raise RequestRefusedError(408, f"the body took more than {seconds:g} s") from None
 
-    async def _read_all(self, receive: Receive) -> bytes:
+    async def _read_all(self, receive: Receive, held: Hold) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -130,16 +131,25 @@ class EventsRoute:
             size += len(part)
             if size > self.limits.stored_bytes:
                 raise RequestRefusedError(413, f"more than {self.limits.stored_bytes:,} bytes")
+            held.have(size)
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts) if len(parts) > 1 else part
 
-    async def _read_small(self, stored: bytes, asked: Asked) -> tuple[Prepared, bytes]:
+    async def _read_small(self, stored: bytes, asked: Asked) -> tuple[Prepared, str]:
         return self.preparer.prepare(stored, asked)
 
-    async def _read_large(self, stored: bytes, asked: Asked) -> tuple[Prepared, bytes]:
+    async def _read_large(self, stored: bytes, asked: Asked) -> tuple[Prepared, str]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.readers, self.preparer.prepare, stored, asked)
+
+
+def is_small(stored: bytes) -> bool:
+    """Whether it is read sooner than a thread is asked; it may be of many very short records."""
+    if len(stored) > SMALL:
+        return False
+    records = max(stored.count(b"\n"), stored.count(b"{"), stored.count(b",") // COMMAS)
+    return records <= FEW
 
 
 def _is_strict(query: bytes) -> bool:

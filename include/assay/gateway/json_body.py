@@ -7,102 +7,44 @@ a web page by its first character. And a field that every file has to have is nu
 
 from __future__ import annotations
 
-import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from assay.contracts.model import Contract
-from assay.errors import FileRejectedError, RequestRefusedError
+from assay.errors import RequestRefusedError
 from assay.gateway.body import Kind
 from assay.gateway.check import MALFORMED, Checker
-from assay.gateway.records import Prepared, Target, as_refusal
+from assay.gateway.json_texts import Names, fields_of, read_object, remembers, texts_of
+from assay.gateway.records import Most, Prepared, Target
+from assay.gateway.shapes import shape_of_body
 from assay.gateway.values import Text
-from assay.intake.header import delivered_name, match_header, nearest_shape
-from assay.intake.json_files import BLANKS, MOST_FIELDS
-from assay.intake.limits import refuse_above
-
-READ = msgspec.json.Decoder(float_hook=str)  # a number as it is spelt
-READ_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-BREAKS = bytes.maketrans(b"\r\n", b"  ")
-MOST_REMEMBERED = 4_000  # characters of names
-Names = tuple[str, ...]
+from assay.intake.header import delivered_name, match_shape, nearest_shape
+from assay.intake.json_files import BLANKS
 
 
 def prepare_lines(
-    body: bytes, kind: Kind, checker: Checker, pattern: str, *, strict: bool
+    body: bytes, kind: Kind, checker: Checker, pattern: str, most: Most, *, strict: bool
 ) -> Prepared:
     """The records of a body as lines of JSON. Raises RequestRefusedError."""
-    prepared = Prepared(Target(checker.bronze.dataset, pattern), strict)
-    shapes: set[str] = set()
-    for text in texts_of(body, kind):
-        require_values(text, checker.bronze)
+    shape, strays = shape_of_body(body, kind, checker, most)
+    target = Target(checker.bronze.dataset, pattern, shape=shape, strays=strays)
+    prepared, objects = Prepared(target, most, strict), 0
+    for text in texts_of(body, kind, checker.bronze, most):
         record = read_object(text)
         if record is None:
             line = text if text.startswith(b"{") else json.dumps(text.decode()).encode()
             prepared.add(line + b"\n", [MALFORMED])
             continue
-        look = look_at(checker, names_of(record))
-        shapes.add(look.shape)
-        texts = look.texts(record)
+        fields = fields_of(record)
+        look = look_at(checker, (*fields,), shape)
+        objects += 1
+        texts = look.texts(fields)
         reasons = [MALFORMED] if texts is None else checker.reasons(texts)
         prepared.add(_with_nulls(text, look.lacking) + b"\n", reasons)
-    require_objects(prepared, len(shapes))
-    if len(shapes) > 1:
-        told = ", ".join(sorted(shapes))
-        raise RequestRefusedError(422, f"records of more than one shape ({told}); send them apart")
-    prepared.target = Target(checker.bronze.dataset, pattern, shape=shapes.pop())
+    require_objects(prepared, objects)
     return prepared
-
-
-def texts_of(body: bytes, kind: Kind) -> Iterator[bytes]:
-    """The text of each record, on one line. Raises RequestRefusedError when none can be found."""
-    if kind is Kind.LINES:
-        for line in body.split(b"\n"):
-            if text := line.removeprefix(codecs.BOM_UTF8).strip(BLANKS):
-                yield text
-        return
-    body = body.strip(BLANKS)
-    try:
-        for element in READ_ARRAY.decode(body) if body.startswith(b"[") else [body]:
-            text = bytes(element)
-            READ.decode(text)  # no line break in it can be one of a string
-            yield text.translate(BREAKS).strip(BLANKS)
-    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
-        raise RequestRefusedError(400, f"the body is not JSON: {error}") from error
-
-
-def read_object(text: bytes) -> dict[str, Any] | None:
-    """The fields of a record; None for what is no object."""
-    try:
-        record = READ.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def names_of(record: dict[str, Any]) -> Names:
-    """The names of its fields as acceptance finds them, nested ones as `outer.inner`."""
-    names: list[str] = []
-    for name, value in record.items():
-        if isinstance(value, dict) and value:
-            names += [f"{name}.{inner}" for inner in value]
-        else:
-            names.append(name)
-    return (*names,)
-
-
-def require_values(text: bytes, contract: Contract) -> None:
-    """Raise RequestRefusedError for a line that acceptance would refuse the whole file for."""
-    if len(text) > contract.limits.json_values:
-        values = sum(map(text.count, (b",", b"[", b"{")))
-        try:
-            refuse_above(contract, "json_values", values, "values in one line of JSON")
-        except FileRejectedError as error:
-            raise as_refusal(error) from error
 
 
 def require_objects(prepared: Prepared, objects: int) -> None:
@@ -114,12 +56,15 @@ def require_objects(prepared: Prepared, objects: int) -> None:
 
 
 class Look:
-    """Records with the same names: where the columns of bronze are, and which are not there."""
+    """Records with the same names: where the columns of bronze are, and which are not there.
 
-    def __init__(self, bronze: Contract, names: Names) -> None:
+    They are read by the shape of their body, or by the one that fits them best.
+    """
+
+    def __init__(self, bronze: Contract, names: Names, shape: str | None = None) -> None:
         header = [*names]
-        self.shape = nearest_shape(header, bronze)
-        found = match_header(header, bronze)
+        self.shape = nearest_shape(header, bronze) if shape is None else shape
+        found = match_shape(header, bronze, self.shape)
         self.places = {column: names[at] for column, at in found.items()}
         known = {*self.places.values()}
         self.unknown = [name for name in names if name not in known]
@@ -129,33 +74,17 @@ class Look:
         outer = tuple(f"{name}." for name in spelt)
         self.has_objects = any(name.startswith(outer) for name in names)
 
-    def texts(self, record: dict[str, Any]) -> dict[str, Text] | None:
+    def texts(self, fields: Mapping[str, Any]) -> dict[str, Text] | None:
         """Its values as texts, by bronze column; None where one of them is no single value."""
         if self.has_objects:
             return None
         texts: dict[str, Text] = {}
         for column, name in self.places.items():
-            value = value_at(record, name)
+            value = fields[name]
             if isinstance(value, (dict, list)):
                 return None
             texts[column] = text_of(value)
         return texts
-
-
-def value_at(record: dict[str, Any], name: str) -> Any:
-    """The value of a name of `names_of`."""
-    if name in record:
-        return record[name]
-    return next(
-        (
-            value[name[len(outer) + 1 :]]
-            for outer, value in record.items()  # a name may have dots of its own
-            if isinstance(value, dict)
-            and name.startswith(f"{outer}.")
-            and name[len(outer) + 1 :] in value
-        ),
-        None,
-    )
 
 
 def text_of(value: Any) -> Text:
@@ -167,22 +96,17 @@ def text_of(value: Any) -> Text:
     return str(value)
 
 
-def look_at(checker: Checker, names: Names) -> Look:
-    """How records with these names are read.
-
-    Raises RequestRefusedError for more names than acceptance keeps of a file.
-    """
-    if len(names) > MOST_FIELDS:
-        raise RequestRefusedError(422, f"a record of more than {MOST_FIELDS:,} fields")
-    if sum(map(len, names)) > MOST_REMEMBERED:
-        return Look(checker.bronze, names)
-    return _remembered(checker, names)
+def look_at(checker: Checker, names: Names, shape: str | None = None) -> Look:
+    """How records with these names are read, see Look. Raises as `remembers` does."""
+    if remembers(names):
+        return _remembered(checker, names, shape)
+    return Look(checker.bronze, names, shape)
 
 
 @lru_cache(maxsize=512)
-def _remembered(checker: Checker, names: Names) -> Look:
+def _remembered(checker: Checker, names: Names, shape: str | None) -> Look:
     """Most records have the same names as the one before."""
-    return Look(checker.bronze, names)
+    return Look(checker.bronze, names, shape)
 
 
 def _with_nulls(text: bytes, lacking: list[str]) -> bytes:

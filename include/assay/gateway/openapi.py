@@ -54,11 +54,16 @@ REFUSALS = {
     413: "The body is too large.",
     415: "The dataset takes no such body.",
     422: "No record was accepted, or the Idempotency-Key was used with another body.",
-    429: "The key has made too many requests; see Retry-After.",
+    429: "The key has made too many requests, or too large ones at once; see Retry-After.",
     503: "The gateway is behind; see Retry-After.",
 }
+NO_RECEIPT = {404: "The producer has no such receipt.", 503: "The books cannot be read."}
 RECEIPT_ANSWERS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text} for status, text in REFUSALS.items() if status in (401, 404, 503)
+    status: {
+        "description": (REFUSALS | NO_RECEIPT)[status],
+        "content": {"application/json": {"schema": ERROR}},
+    }
+    for status in (401, 404, 429, 503)
 }
 
 
@@ -66,8 +71,11 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of the gateway."""
     if app.openapi_schema is None:
         told = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        told["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        told["paths"]["/v1/receipts/{receipt}"]["get"]["security"] = [{"key": []}]
+        # FastAPI describes a check of the path that is ours, since the key is asked for first.
+        told["components"] = {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}}
+        receipts = told["paths"]["/v1/receipts/{receipt}"]["get"]
+        del receipts["responses"]["422"]
+        receipts["security"] = [{"key": []}]
         told["paths"][EVENTS_PATH] = {"post": _events()}
         app.openapi_schema = told
     return app.openapi_schema
@@ -101,7 +109,10 @@ def _events() -> dict[str, Any]:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-                "description": "A request that is sent again with it is taken once.",
+                "description": (
+                    "A request that is sent again with it has one receipt. A topic may have the"
+                    " records of one that was not answered twice; the stream makes one row of them."
+                ),
             },
             {"name": "Content-Encoding", "in": "header", "schema": {"enum": ["gzip", "identity"]}},
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from assay.contracts.delivery import Stream
@@ -13,7 +14,7 @@ from assay.gateway.csv_of_json import prepare_csv_of_json
 from assay.gateway.json_body import prepare_lines
 from assay.gateway.limits import Limits
 from assay.gateway.naming import CSV, JSON, pattern_for
-from assay.gateway.records import Prepared
+from assay.gateway.records import Most, Prepared
 from assay.gateway.values_of_topics import prepare_values
 
 
@@ -39,31 +40,33 @@ class Preparer:
         source = checker_of(dataset).bronze.source
         return source.stream if self.to_topics and source else None
 
-    def prepare(self, stored: bytes, asked: Asked) -> tuple[Prepared, bytes]:
-        """The records of a body, checked; and the body, unpacked. Raises RequestRefusedError."""
+    def prepare(self, stored: bytes, asked: Asked) -> tuple[Prepared, str]:
+        """The records of a body, checked; and the SHA-256 of the body, once it is unpacked.
+
+        Raises RequestRefusedError.
+        """
         checker = checker_of(asked.dataset)
         body = require_text(unpack(stored, asked.encoding, self.limits.unpacked_bytes))
+        strict, records = asked.strict, min(self.limits.records, checker.bronze.limits.records)
         if stream := self.stream_of(asked.dataset):
-            prepared = prepare_values(body, asked.kind, checker, stream, strict=asked.strict)
-            prepared.require_limits(self.limits.records)
-            return prepared, body
-        prepared = _for_files(body, asked, checker)
-        own = checker.bronze.limits
-        prepared.require_limits(min(self.limits.records, own.records))
-        if len(prepared.target.head) + sum(map(len, prepared.lines)) > own.unpacked_bytes:
-            raise RequestRefusedError(413, f"more than {own.unpacked_bytes:,} bytes for one file")
-        return prepared, body
+            most = Most(records, self.limits.made_bytes)
+            prepared = prepare_values(body, asked.kind, checker, stream, most, strict=strict)
+        else:
+            most = Most(records, self.limits.text_of_file(checker.bronze))
+            prepared = _for_files(body, asked, checker, most)
+        prepared.require_any()
+        return prepared, hashlib.sha256(body).hexdigest()
 
 
-def _for_files(body: bytes, asked: Asked, checker: Checker) -> Prepared:
+def _for_files(body: bytes, asked: Asked, checker: Checker, most: Most) -> Prepared:
     lines, table = (pattern_for(checker.bronze, each) for each in (JSON, CSV))
     kind, strict = asked.kind, asked.strict
     if kind is Kind.CSV and table:
-        return prepare_csv(body, checker, table, strict=strict)
+        return prepare_csv(body, checker, table, most, strict=strict)
     if kind is not Kind.CSV and lines:
-        return prepare_lines(body, kind, checker, lines, strict=strict)
+        return prepare_lines(body, kind, checker, lines, most, strict=strict)
     if kind is not Kind.CSV and table:
-        return prepare_csv_of_json(body, kind, checker, table, strict=strict)
+        return prepare_csv_of_json(body, kind, checker, table, most, strict=strict)
     raise RequestRefusedError(415, _why_not(asked.dataset, kind, bool(lines or table)))
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from assay.errors import KafkaUnavailableError, SettingsError
+from assay.errors import KafkaUnavailableError
 from assay.events.event import Progress
 from assay.events.sinks import emit
 from assay.gateway.records import Prepared
 from assay.kafka.access import KafkaAccess, client_options
-from assay.kafka.admin import SILENT, answers, ensure_topic, partitions, unavailable
+from assay.kafka.admin import SILENT, answers, unavailable
 
 PATIENCE = 10.0  # seconds for which records wait for a broker that is away
 LOOK_SECONDS = 2.0  # the same for a session that is not there yet: others wait meanwhile
@@ -55,22 +55,23 @@ class Sent:
 class Sender:
     """An idempotent producer, which is made anew when the brokers were away."""
 
-    def __init__(self, access: Callable[[], KafkaAccess], *, makes_topics: bool) -> None:
-        self.access, self.makes_topics = access, makes_topics
+    def __init__(self, access: Callable[[], KafkaAccess]) -> None:
+        self.access = access
         self.producer: Producer | None = None
-        self.topics: set[str] = set()
+
+    def open(self) -> None:
+        """Have a session. Raises KafkaUnavailableError, soon, when no broker answers."""
+        self._opened()
 
     def send(self, requests: Sequence[Prepared]) -> list[Sent]:
         """Send the records of requests, and wait until all of them are acknowledged or are not.
 
-        Raises KafkaUnavailableError when no broker answers, SettingsError when there is no such
-        topic; of what was sent until then nobody hears.
+        Raises KafkaUnavailableError when no broker answers; of what was sent until then nobody
+        hears.
         """
         sent = [Sent(each.records) for each in requests]
         deadline = time.monotonic() + PATIENCE
         try:
-            for topic in {each.target.topic for each in requests}:
-                self._require(topic)
             for each, told in zip(requests, sent, strict=True):
                 self._send(each, told, deadline)
             self._opened().flush(max(LEAVE_SECONDS, deadline + LEAVE_SECONDS - time.monotonic()))
@@ -89,7 +90,6 @@ class Sender:
             self.producer.purge()
             self.producer.flush(LEAVE_SECONDS)
         self.producer = None
-        self.topics.clear()
 
     def _send(self, request: Prepared, told: Sent, deadline: float) -> None:
         producer, topic, hear = self._opened(), request.target.topic, told.hear
@@ -107,21 +107,6 @@ class Sender:
                 else:
                     break
         producer.poll(0)
-
-    def _require(self, topic: str) -> None:
-        """Have the topic: one that is not there is made on a broker of our own alone."""
-        self._opened()
-        if topic in self.topics:
-            return
-        access = self.access()
-        if self.makes_topics:
-            ensure_topic(access, topic)
-        elif not partitions(access, topic):
-            raise SettingsError(
-                f"there is no topic {topic} at {access.bootstrap_servers}; make it, or correct"
-                " source.stream.topics of the contract"
-            )
-        self.topics.add(topic)
 
     def _opened(self) -> Producer:
         if self.producer is None:

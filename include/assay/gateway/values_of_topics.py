@@ -17,23 +17,13 @@ from assay.contracts.load import load_contract
 from assay.errors import RequestRefusedError
 from assay.gateway.body import Kind
 from assay.gateway.check import MALFORMED, Checker
-from assay.gateway.csv_body import Row, header_of, records_of, require_lines
+from assay.gateway.csv_body import Row, header_of, records_of, require_lines, require_rows
 from assay.gateway.csv_text import line_of, malformed_line
-from assay.gateway.json_body import (
-    MOST_REMEMBERED,
-    Names,
-    names_of,
-    read_object,
-    require_objects,
-    require_values,
-    text_of,
-    texts_of,
-    value_at,
-)
-from assay.gateway.records import Prepared, Target
+from assay.gateway.json_body import require_objects, text_of
+from assay.gateway.json_texts import Names, fields_of, read_object, remembers, texts_of
+from assay.gateway.records import Most, Prepared, Target
 from assay.gateway.values import Text, standardiser
 from assay.intake.header import delivered_name, match_header, nearest_shape, value_spellings
-from assay.intake.json_files import MOST_FIELDS
 
 # Brokers take a message of 1 MB by default, with its key, its headers and what frames it.
 LARGEST_VALUE, LONGEST_KEY = 900_000, 1_000
@@ -42,16 +32,17 @@ Record = dict[str, Any]
 
 
 def prepare_values(
-    body: bytes, kind: Kind, checker: Checker, stream: Stream, *, strict: bool
+    body: bytes, kind: Kind, checker: Checker, stream: Stream, most: Most, *, strict: bool
 ) -> Prepared:
     """The records of a body as values of the first topic. Raises RequestRefusedError."""
     target = Target(checker.bronze.dataset, topic=stream.topics[0])
-    prepared, objects = Prepared(target, strict), 0
-    read = _rows(body, checker) if kind is Kind.CSV else _objects(body, kind, checker)
+    prepared, objects = Prepared(target, most, strict), 0
+    read = _rows(body, checker, most) if kind is Kind.CSV else _objects(body, kind, checker, most)
     key_of = _keys(checker.bronze.dataset)
     for text, record in read:
-        look = None if record is None else _look(checker, names_of(record))
-        texts = None if record is None or look is None else look.texts(record)
+        fields = fields_of(record or {})
+        look = None if record is None else _look(checker, (*fields,))
+        texts = None if look is None else look.texts(fields)
         if stream.values == "csv":
             value = _csv_value(text, texts, look.unknown if look else [], checker)
         else:
@@ -61,21 +52,25 @@ def prepare_values(
         reasons = [MALFORMED] if texts is None else checker.reasons(texts)
         prepared.add_value(key_of(texts) if texts else None, value, reasons)
         objects += record is not None
-    require_objects(prepared, objects)
+    if kind is Kind.CSV:
+        require_rows(prepared)
+    else:
+        require_objects(prepared, objects)
     return prepared
 
 
-def _objects(body: bytes, kind: Kind, checker: Checker) -> Iterator[tuple[bytes, Record | None]]:
-    for text in texts_of(body, kind):
-        require_values(text, checker.bronze)
+def _objects(
+    body: bytes, kind: Kind, checker: Checker, most: Most
+) -> Iterator[tuple[bytes, Record | None]]:
+    for text in texts_of(body, kind, checker.bronze, most):
         yield text, read_object(text)
 
 
-def _rows(body: bytes, checker: Checker) -> Iterator[tuple[bytes, Record | None]]:
+def _rows(body: bytes, checker: Checker, most: Most) -> Iterator[tuple[bytes, Record | None]]:
     """Records of CSV, with the names that the contract has for their columns."""
     dialect = checker.bronze.dialect
     require_lines(body)
-    records = records_of(body.decode(), dialect)
+    records = records_of(body, dialect, most)
     first, text = next(records, ([], ""))
     if not first:
         raise RequestRefusedError(400, "the body has no record")
@@ -117,13 +112,13 @@ class _Look:
         self.unknown = [name for name in names if name not in spelt]
         self.has_objects = any(name.startswith(f"{each}.") for name in given for each in spelt)
 
-    def texts(self, record: Record) -> dict[str, Text] | None:
+    def texts(self, fields: Record) -> dict[str, Text] | None:
         """Its values as texts, by bronze column; None where one of them is no single value."""
         if self.has_objects:
             return None
         texts: dict[str, Text] = {}
         for column, names in self.places.items():
-            found = [value for name in names if (value := value_at(record, name)) is not None]
+            found = [value for name in names if (value := fields[name]) is not None]
             if any(isinstance(value, (dict, list)) for value in found):
                 return None
             said = {text_of(value) for value in found}
@@ -134,11 +129,7 @@ class _Look:
 
 
 def _look(checker: Checker, names: Names) -> _Look:
-    if len(names) > MOST_FIELDS:
-        raise RequestRefusedError(422, f"a record of more than {MOST_FIELDS:,} fields")
-    if sum(map(len, names)) > MOST_REMEMBERED:
-        return _Look(checker, names)
-    return _remembered(checker, names)
+    return _remembered(checker, names) if remembers(names) else _Look(checker, names)
 
 
 @lru_cache(maxsize=512)

@@ -127,9 +127,9 @@ def _settle(
     if is_locked(settings.locks / f"{pipeline}.lock"):  # its job may still be at it
         return True
     plan = read_plan(settings.batches / batch_id / "plan.json")
-    state = settle_commit(connection, plan)
+    epoch = take_epoch(connection, pipeline, f"settle {batch_id}")
+    state = settle_commit(connection, plan, epoch)
     if state == RUNNING:
-        epoch = take_epoch(connection, pipeline, f"settle {batch_id}")
         error = "commit: was cut off before it wrote anything"
         fail_batch(connection, batch_id, error, epoch=epoch)
     return state == COMMITTING

@@ -25,7 +25,7 @@ def match_header(header: list[str], contract: Contract) -> dict[str, int]:
     else without regard to case and surrounding space. Header columns that no contract column
     matches are unknown: they are drift, not an error.
     """
-    return _match_shape(header, contract, nearest_shape(header, contract))
+    return match_shape(header, contract, nearest_shape(header, contract))
 
 
 def spellings(header: list[str], contract: Contract) -> dict[str, list[str]]:
@@ -64,10 +64,14 @@ def value_spellings(header: list[str], contract: Contract) -> dict[str, list[str
     return found
 
 
+def names_of_shape(contract: Contract, shape: str) -> set[str]:
+    """The names of the columns in one shape, folded."""
+    return {_fold(delivered_name(column, contract, shape)) for column in contract.columns}
+
+
 def known_names(contract: Contract) -> set[str]:
     """The name of every column in every shape, folded as `is_known` compares it."""
-    columns, shapes = contract.columns, _shapes(contract)
-    return {_fold(delivered_name(c, contract, shape)) for c in columns for shape in shapes}
+    return {name for shape in _shapes(contract) for name in names_of_shape(contract, shape)}
 
 
 def is_known(name: str, known: set[str]) -> bool:
@@ -75,7 +79,8 @@ def is_known(name: str, known: set[str]) -> bool:
     return _fold(name) in known
 
 
-def _match_shape(header: list[str], contract: Contract, shape: str) -> dict[str, int]:
+def match_shape(header: list[str], contract: Contract, shape: str) -> dict[str, int]:
+    """Position of each contract column that the header has, as files of this shape name it."""
     exact = {name: position for position, name in enumerate(header)}
     loose = {_fold(name): position for position, name in enumerate(header)}
     found: dict[str, int] = {}
@@ -89,12 +94,22 @@ def _match_shape(header: list[str], contract: Contract, shape: str) -> dict[str,
 
 def nearest_shape(header: list[str], contract: Contract) -> str:
     """The shape that misses the fewest required columns, and of those the one that finds most."""
+    return nearest_shapes(header, contract)[0]
+
+
+def nearest_shapes(header: list[str], contract: Contract) -> list[str]:
+    """All shapes that fit a header as well as the nearest one, in the order of the contract."""
 
     def distance(shape: str) -> tuple[int, int]:
-        found = _match_shape(header, contract, shape)
+        found = match_shape(header, contract, shape)
         return len(_missing(contract, found)), -len(found)
 
-    return min(_shapes(contract), key=distance)
+    shapes = _shapes(contract)
+    if len(shapes) == 1:
+        return [*shapes]
+    distances = {shape: distance(shape) for shape in shapes}
+    nearest = min(distances.values())
+    return [shape for shape in shapes if distances[shape] == nearest]
 
 
 def _missing(contract: Contract, found: Mapping[str, int]) -> list[Column]:

@@ -117,7 +117,8 @@ def _list_files(root: Place, folder: str) -> Iterator[tuple[str, float]]:
         if entry.is_dir(follow_symlinks=False):
             yield from _list_files(root, f"{name}/")
         else:
-            yield name, entry.stat(follow_symlinks=False).st_mtime
+            with suppress(FileNotFoundError):  # a stream has taken it meanwhile
+                yield name, entry.stat(follow_symlinks=False).st_mtime
 
 
 def take_files(settings: Settings, dataset: str, names: list[str], folders: Folders) -> None:

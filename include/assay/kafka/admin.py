@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewTopic, Uuid
 
 from assay.errors import KafkaUnavailableError
 from assay.kafka.access import KafkaAccess, client_options
 
 ANSWER_SECONDS = 10.0
+QUIET_SECONDS = 1.5  # in which a record comes that is there; the mark of a transaction is none
+NO_ID = str(Uuid(0, 0))
 # The library would write each refused connection to standard error, beside the error that we raise.
 SILENT = logging.getLogger("assay.kafka.library")
 SILENT.addHandler(logging.NullHandler())
@@ -100,6 +108,51 @@ def offsets(access: KafkaAccess, topic: str) -> dict[int, OffsetRange]:
     return found
 
 
+def topic_ids(access: KafkaAccess, topics: Sequence[str]) -> dict[str, str]:
+    """The id of each topic that is there, which no other topic has, also none of the same name.
+
+    Left out are topics of brokers that give none.
+    """
+    admin, ids = _admin(access), {}
+    told = admin.describe_topics(TopicCollection([*topics]), request_timeout=ANSWER_SECONDS)
+    for topic, future in told.items():
+        try:
+            described = _result(access, future)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise unavailable(access, error) from error
+        else:
+            ids[topic] = str(described.topic_id)
+    return {topic: told for topic, told in ids.items() if told != NO_ID}
+
+
+def records_within(
+    access: KafkaAccess, begun: Mapping[str, Mapping[str, int]], records: int, size: int
+) -> int:
+    """How many of the next records come to `size` bytes at most: 1 to `records`.
+
+    They are read for it; where fewer are there, `records` is told.
+    """
+    options = {**_options(access), "group.id": "assay-sizes", "enable.auto.commit": False}
+    wanted, left = [], 0
+    for topic, firsts in begun.items():
+        there = offsets(access, topic)
+        for number, first in firsts.items():
+            left += max(0, there[int(number)].latest - first)
+            wanted.append(TopicPartition(topic, int(number), first))
+    found = held = 0
+    with closing(Consumer(options, logger=SILENT)) as consumer:
+        consumer.assign(wanted)
+        while found < min(left, records) and (message := consumer.poll(QUIET_SECONDS)):
+            if message.error():
+                raise unavailable(access, KafkaException(message.error()))
+            held += len(message.value() or b"") + len(message.key() or b"")
+            if held > size:
+                return max(1, found)
+            found += 1
+    return records
+
+
 def delete_topics(access: KafkaAccess, topics: Iterable[str]) -> None:
     """Remove topics with all that they hold."""
     admin = _admin(access)  # whose requests end with it
@@ -133,10 +186,10 @@ def _partition_numbers(access: KafkaAccess, admin: AdminClient, topic: str) -> l
     return sorted(told[topic].partitions) if topic in told else []
 
 
-def _result(access: KafkaAccess, future: Future[Any]) -> None:
-    """Wait for an answer; a broker that is away is told as such, any other refusal is raised."""
+def _result(access: KafkaAccess, future: Future[Any]) -> Any:
+    """The answer. A broker that is away is told as such, any other refusal is raised as it is."""
     try:
-        future.result(timeout=ANSWER_SECONDS + 5)
+        return future.result(timeout=ANSWER_SECONDS + 5)
     except KafkaException as error:
         if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
             raise unavailable(access, error) from error

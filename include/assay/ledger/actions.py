@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from assay.ledger.query import Connection
 
 Action = Literal["retry", "reject-file", "abandon"]
+StreamAction = Literal["start", "stop", "reject", "readmit", "skip"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 

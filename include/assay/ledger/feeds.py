@@ -42,7 +42,8 @@ def datasets_with_records(connection: Connection, batches: Sequence[str]) -> set
 
 def datasets_seen(connection: Connection) -> list[str]:
     """Every dataset of which files have been seen, by name."""
-    rows = fetch_all(connection, "SELECT DISTINCT dataset FROM ops.batch_slice ORDER BY 1", [])
+    query = "SELECT dataset FROM ops.batch_slice UNION SELECT dataset FROM ops.stream_refusal"
+    rows = fetch_all(connection, f"{query} ORDER BY 1", [])
     return [dataset for (dataset,) in rows]
 
 

@@ -54,10 +54,11 @@ RELEASE = f"""
     UPDATE ops.stream_slice AS slice SET released_by = %(batch)s {OF_BATCH}
     RETURNING slice.dataset, slice.slice_id
 """  # noqa: S608
+TAKEN_BACK = "its release was rolled back, so live has its rows no more"
 TAKE_BACK = f"""
     UPDATE ops.stream_slice AS slice
     SET released_by = NULL, live_records = 0, error_records = 0,
-        parked = coalesce(parked, 'its release was rolled back, so live has its rows no more')
+        parked = coalesce(parked, '{TAKEN_BACK}')
         {OF_BATCH}
       AND slice.released_by = %(batch)s
 """  # noqa: S608

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from assay.ledger.query import Connection, fetch_all
+from assay.ledger.stream_signs import Measured
 from assay.ledger.stream_slices import IS_CLAIMED
-from assay.ledger.streams import Measured, Offsets, StreamSource
+from assay.ledger.streams import Offsets, StreamSource
 
 STATES = f"""
     SELECT stream.stream, stream.dataset, source, stream.epoch, stream.micro_batch, next_offsets,

@@ -7,7 +7,7 @@ and `record` in that transaction; every other function is atomic by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from assay.batch.slices import Slice
@@ -31,29 +31,19 @@ RECORD = """
 
 @dataclass(frozen=True)
 class Taken:
-    """What a stream begins with: its epoch, and of Kafka the offsets; None reads from the first."""
+    """What a stream begins with: its epoch, and of Kafka the offsets; None reads from the first.
+
+    `topic_ids` are those of the topics that the offsets are of, as far as they are known.
+    """
 
     epoch: int
     next_offsets: Offsets | None
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The last minute of a stream.
-
-    `rate` are records a second; p50, p95 and p99 the seconds from the arrival of a record to its
-    row, None when nobody knows when it arrived; `read`, `judge` and `record` the mean seconds of
-    the parts of a micro-batch.
-    """
-
-    rate: float
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    micro_batches: int
-    read: float
-    judge: float
-    record: float
+def read_topics(told: Mapping[str, str] | None, next_offsets: Offsets | None) -> dict[str, str]:
+    """The ids of the topics that the offsets are of."""
+    return {topic: known for topic, known in (told or {}).items() if topic in (next_offsets or {})}
 
 
 @dataclass(frozen=True)
@@ -73,26 +63,33 @@ class RecordedSlice:
 
 
 def take_stream(
-    connection: Connection, stream: str, dataset: str, source: StreamSource, holder: str
+    connection: Connection,
+    stream: str,
+    dataset: str,
+    source: StreamSource,
+    holder: str,
+    error: str | None = None,
 ) -> Taken:
     """Take the next epoch of `<dataset>.<source>`; whoever holds the stream is fenced from now on.
 
-    Micro-batches are counted from the beginning in each epoch.
+    Micro-batches are counted from the beginning in each epoch. `error` has ended the last one, and
+    may be there still.
     """
     rows = fetch_all(
         connection,
         """
-        INSERT INTO ops.stream AS known (stream, dataset, source, epoch, holder)
-        VALUES (%s, %s, %s, 1, %s)
+        INSERT INTO ops.stream AS known (stream, dataset, source, epoch, holder, error)
+        VALUES (%s, %s, %s, 1, %s, %s)
         ON CONFLICT (stream) DO UPDATE
         SET epoch = known.epoch + 1, micro_batch = NULL, holder = excluded.holder,
             started_at = clock_timestamp(), seen_at = clock_timestamp(), stopped_at = NULL,
-            error = NULL, measured = NULL
-        RETURNING epoch, next_offsets
+            error = excluded.error, measured = NULL
+        RETURNING epoch, next_offsets, topic_ids
         """,
-        [stream, dataset, source, holder],
+        [stream, dataset, source, holder, error],
     )
-    return Taken(*rows[0])
+    epoch, next_offsets, told = rows[0]
+    return Taken(epoch, next_offsets, read_topics(told, next_offsets))
 
 
 def hold(connection: Connection, stream: str, epoch: int, micro_batch: int) -> bool:
@@ -110,7 +107,7 @@ def hold(connection: Connection, stream: str, epoch: int, micro_batch: int) -> b
         raise FencedError(f"{stream}: no such stream; epoch {epoch} was never taken")
     current, holder, recorded = rows[0]
     if current != epoch:
-        raise FencedError(_overtaken(stream, epoch, current, holder))
+        raise FencedError(overtaken(stream, epoch, current, holder))
     return bool(micro_batch > recorded)
 
 
@@ -160,44 +157,36 @@ def _told(stream: str, epoch: int, micro_batch: int, each: RecordedSlice) -> dic
     return {**facts, **counts, **where, **told, "contract_version": each.contract_version}
 
 
-def beat(connection: Connection, stream: str, epoch: int, error: str | None = None) -> None:
-    """Say that the holder lives, and what goes wrong. Raises FencedError when it was overtaken."""
-    _say(connection, stream, epoch, error, "NULL")
-
-
-def tell_pace(connection: Connection, stream: str, epoch: int, measured: Measured | None) -> None:
-    """Say how quick the stream was in the last minute, if nobody has overtaken it."""
-    connection.execute(
-        "UPDATE ops.stream SET measured = %s WHERE stream = %s AND epoch = %s",
-        [as_json(None if measured is None else asdict(measured)), stream, epoch],
+def begun_at(connection: Connection, stream: str) -> tuple[Offsets, Mapping[str, str]]:
+    """Where the next start goes on, and in which topics, without taking the stream."""
+    rows = fetch_all(
+        connection, "SELECT next_offsets, topic_ids FROM ops.stream WHERE stream = %s", [stream]
     )
+    next_offsets, told = rows[0] if rows else (None, None)
+    return next_offsets or {}, read_topics(told, next_offsets)
 
 
-def end_stream(connection: Connection, stream: str, epoch: int, error: str | None = None) -> None:
-    """Say that the holder has ended, and why if it did not end well.
-
-    Raises FencedError when it was overtaken, since the stream goes on then.
-    """
-    _say(connection, stream, epoch, error, "clock_timestamp()")
-
-
-def _say(
-    connection: Connection, stream: str, epoch: int, error: str | None, stopped_at: str
+def know_topics(
+    connection: Connection,
+    stream: str,
+    epoch: int,
+    topic_ids: Mapping[str, str],
+    begun: Offsets,
 ) -> None:
-    said = fetch_all(
-        connection,
-        f"UPDATE ops.stream SET seen_at = clock_timestamp(), stopped_at = {stopped_at},"  # noqa: S608
-        " error = %s WHERE stream = %s AND epoch = %s RETURNING epoch",
-        [error, stream, epoch],
+    """Remember which topics are read, and from where, if nobody has overtaken the stream.
+
+    What is recorded of a topic stays, so that a stream that stops before its first record is told
+    what the topic has lost by the next start.
+    """
+    connection.execute(
+        "UPDATE ops.stream SET topic_ids = coalesce(topic_ids, '{}') || %s,"
+        " next_offsets = %s || coalesce(next_offsets, '{}') WHERE stream = %s AND epoch = %s",
+        [as_json(topic_ids), as_json(begun), stream, epoch],
     )
-    if not said:
-        current = fetch_all(
-            connection, "SELECT epoch, holder FROM ops.stream WHERE stream = %s", [stream]
-        )
-        raise FencedError(_overtaken(stream, epoch, *(current or [(0, "nobody")])[0]))
 
 
-def _overtaken(stream: str, epoch: int, current: int, holder: str) -> str:
+def overtaken(stream: str, epoch: int, current: int, holder: str) -> str:
+    """Why an epoch records nothing any more."""
     return (
         f"{stream}: this process has epoch {epoch}, but {holder} took epoch {current}; this process"
         " records nothing any more"

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assay.batch.states import PUBLISHED, WHOLE_IN_LAKE
+from assay.batch.states import ABANDONED, DRY_RUN, PUBLISHED, ROLLED_BACK, WHOLE_IN_LAKE
 from assay.ledger.query import Connection, fetch_all, fetch_value
+from assay.ledger.receipt_offsets import Numbers, inside_of, numbers_of
 from assay.ledger.receipts import Receipt
+from assay.ledger.refusals import newest_refusal
+from assay.ledger.stream_slices import TAKEN_BACK
 
 PAGE = 500  # slices; those that are sought are among the first, unless the stream is far behind
 BATCH = """
     SELECT slice.verdict, slice.reason, slice.batch_id, batch.state,
            (SELECT max(release_id) FROM ops.release
-            WHERE release.batch_id = slice.batch_id AND rolled_back_by IS NULL)
+            WHERE release.batch_id = slice.batch_id AND rolled_back_by IS NULL),
+           EXISTS (SELECT FROM ops.release WHERE release.batch_id = slice.batch_id)
     FROM ops.batch_slice AS slice JOIN ops.batch USING (batch_id)
     WHERE slice.dataset = %s AND slice.slice_id = %s
-    ORDER BY slice.batch_is_live DESC, slice.verdict = 'accepted' DESC,
+    ORDER BY slice.batch_is_live DESC, slice.batch_is_live AND slice.verdict = 'accepted' DESC,
              slice.delivery_number DESC
     LIMIT 1
 """
@@ -37,15 +41,15 @@ SLICES = """
       AND (recorded_at, slice_id) > (%(after)s, %(id)s)
     ORDER BY recorded_at, slice_id LIMIT %(page)s
 """
-Offsets = Mapping[str, Mapping[str, Sequence[int]]]  # topic → partition → first, first after it
-Numbers = list[tuple[int, int]]  # of records in a slice: first and last
 
 
 @dataclass(frozen=True)
 class Whereabouts:
     """What became of records of a receipt that are in one slice; how many are in quarantine.
 
-    `verdict` is empty while no batch has seen the slice; `release` is the newest that stands.
+    `verdict` is empty while no batch has seen the slice, and no stream has refused it; `release` is
+    the newest that stands, `was_released` whether there was any. `is_in_landing` is said by who
+    has seen the file there, and not by the books.
     `stream` has recorded the slice, if one did; `parked` says why it shows nothing of it, and
     `set_apart` why a person has rejected what it has recorded. Records
     that no stream has read yet wait in a `topic`, and have no slice. `quarantined` is None where
@@ -57,12 +61,14 @@ class Whereabouts:
     batch_id: str = ""
     state: str = ""
     release: int | None = None
+    was_released: bool = False
     quarantined: int | None = 0
     stream: str = ""
     parked: str = ""
     set_apart: str = ""
     topic: str = ""
     is_lost: bool = False
+    is_in_landing: bool = False
     slice_id: str = ""
     records: int = 0
 
@@ -70,6 +76,11 @@ class Whereabouts:
     def is_in_lake(self) -> bool:
         """Whether the batch is committed, so that its records are judged."""
         return self.state in WHOLE_IN_LAKE
+
+    @property
+    def is_pending_again(self) -> bool:
+        """Whether its release was taken back and a stream has it for the next batch."""
+        return self.state == ROLLED_BACK and self.parked == TAKEN_BACK
 
     @property
     def is_released(self) -> bool:
@@ -88,6 +99,9 @@ def follow_receipt(connection: Connection, receipt: Receipt) -> list[Whereabouts
     marks = _marks_of(connection, receipt.dataset, slice_id)
     numbers = [(first or 1, last or 0)]
     found = _of_slice(connection, receipt.dataset, slice_id, numbers)
+    if found.state in ("", ABANDONED, DRY_RUN) and not any(marks):
+        verdict, reason = newest_refusal(connection, receipt.dataset, slice_id)
+        found = Whereabouts(verdict, reason) if verdict else found
     return [replace(found, slice_id=slice_id, records=receipt.records, **_told(marks))]
 
 
@@ -127,13 +141,13 @@ def _in_topic(connection: Connection, receipt: Receipt) -> Iterator[Whereabouts]
     """By slice, the records that a stream has read; and what waits in the topic."""
     topic, left = receipt.topic or "", receipt.records
     for slice_id, *marks, records, offsets, _ in _slices(connection, receipt):
-        inside = _inside(receipt, offsets)
+        inside = inside_of(receipt, offsets)
         count = sum(until - first for _, first, until in inside)
         if not count:
             continue
         left -= count
         if records:
-            numbers = _numbers(topic, inside, offsets, records)
+            numbers = numbers_of(topic, inside, offsets, records)
             found = _of_slice(connection, receipt.dataset, slice_id, numbers)
         else:  # what somebody has skipped, since Kafka had lost it
             found = Whereabouts(is_lost=True)
@@ -163,33 +177,3 @@ def _slices(connection: Connection, receipt: Receipt) -> Iterator[tuple[Any, ...
         if len(page) < PAGE:
             return
         asked |= {"after": page[-1][6], "id": page[-1][0]}
-
-
-def _inside(receipt: Receipt, offsets: Offsets) -> list[tuple[str, int, int]]:
-    """The ranges of the receipt within those of a slice: partition, first, and first after it."""
-    found = []
-    for partition, (begin, end) in offsets.get(receipt.topic or "", {}).items():
-        for first, until in (receipt.offsets or {}).get(partition, ()):
-            if max(first, begin) < min(until, end):
-                found.append((partition, max(first, begin), min(until, end)))
-    return found
-
-
-def _numbers(
-    topic: str, inside: Sequence[tuple[str, int, int]], offsets: Offsets, records: int
-) -> Numbers | None:
-    """The numbers of records in a slice, which has them by topic, partition and offset."""
-    begins: dict[tuple[str, str], tuple[int, int]] = {}
-    before = 0
-    for name in sorted(offsets):
-        for partition in sorted(offsets[name], key=int):
-            first, until = offsets[name][partition]
-            begins[name, partition] = before + 1, first
-            before += until - first
-    if before != records:  # Kafka has left out offsets, such as the marks of transactions
-        return None
-    found = []
-    for partition, first, until in inside:
-        number, begin = begins[topic, partition]
-        found.append((number + first - begin, number + until - 1 - begin))
-    return found

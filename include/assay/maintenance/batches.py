@@ -16,13 +16,14 @@ from assay.intake.moves import hold_files
 from assay.ledger.archived import OldFile, old_files, record_removal
 from assay.ledger.feeds import datasets_by_pipeline, datasets_seen
 from assay.ledger.query import Connection
+from assay.ledger.refusals import old_duplicates, record_duplicate_gone
 from assay.ledger.spent import ended_batches, spent_batches
 from assay.settings import Settings
 from assay.storage.addresses import as_place
 from assay.storage.objects import remove
 from assay.words import count
 
-# What the stages of a batch hand to one another, below its folder.
+# What the stages of a batch hand to one another, below its folder; `ahead` of earlier versions.
 WORK_FOLDERS = ("silver", "gold", "ahead", "scratch")
 
 
@@ -43,6 +44,11 @@ def trim_archive(settings: Settings, connection: Connection, *, dry_run: bool) -
                 removed += 1
                 if not dry_run:
                     _remove_file(settings, connection, file)
+            for duplicate in old_duplicates(connection, dataset, f"{settings.archive}/", days):
+                removed += 1
+                if not dry_run:
+                    record_duplicate_gone(connection, duplicate.refusal_id)
+                    remove(as_place(duplicate.location))
     return f"archive: {count(removed, 'file')} {'to remove' if dry_run else 'removed'}"
 
 

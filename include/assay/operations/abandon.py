@@ -8,7 +8,7 @@ from assay.errors import BatchError
 from assay.intake.cut_off_commit import settle_commit
 from assay.intake.moves import hold_files
 from assay.intake.returns import return_files
-from assay.ledger import batch_state, overtake, run_of_batch
+from assay.ledger import batch_state, overtake, run_of_batch, take_epoch
 from assay.ledger.query import Connection
 from assay.settings import Settings
 from assay.spark_runtime.submit import is_locked
@@ -25,7 +25,9 @@ def abandon_batch(
     with hold_files(settings, pipeline):
         state = batch_state(connection, batch_id)
         if state == COMMITTING and not is_locked(settings.locks / f"{pipeline}.lock"):
-            state = settle_commit(connection, read_plan(settings.batches / batch_id / "plan.json"))
+            plan = read_plan(settings.batches / batch_id / "plan.json")
+            epoch = take_epoch(connection, pipeline, f"abandon {batch_id}")
+            state = settle_commit(connection, plan, epoch)
         if state in (EMPTY, DRY_RUN, ROLLED_BACK):
             raise BatchError(f"{batch_id}: is {state}; it has no files to give back")
         overtake(connection, pipeline, batch_id, state, f"abandon {batch_id}")

@@ -1,4 +1,4 @@
-"""The params of the DAGs that bring no batch in: actions, rollback, maintenance."""
+"""The params of the DAGs that bring no batch in: actions, rollback, maintenance, streams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from assay.airflow_ui.forms import Params, Reason, form_of, narrowed, text
-from assay.ledger.actions import Action
+from assay.ledger.actions import Action, StreamAction
 
 WHY = Field(title="Reason", description="Why, for the books; 3 to 200 characters.")
 BatchId = Annotated[str, text(1, 200)]
@@ -102,6 +102,37 @@ class ActionParams(Params):
     reason: Annotated[Reason, WHY]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StreamActionParams(Params):
+    """What shall be done to streams; what depends on the books is checked by the run."""
+
+    action: Annotated[
+        StreamAction,
+        Field(
+            title="Action",
+            description="start and stop need a pipeline; reject and readmit a dataset and a slice;"
+            " skip, behind records that Kafka has lost, a dataset.",
+        ),
+    ]
+    pipeline: Annotated[
+        str | None,
+        Field(title="Pipeline", description="Whose streams start or stop."),
+    ] = None
+    dataset: Annotated[
+        str | None,
+        Field(title="Dataset", description="Whose slice or lost records are meant."),
+    ] = None
+    slice: Annotated[
+        FileName | None,
+        Field(
+            title="Slice",
+            description="The name of its file, or the beginning of its id; one that is wrong lists"
+            " those that there are.",
+        ),
+    ] = None
+    reason: Annotated[Reason, WHY]
+
+
 MAINTENANCE_PARAMS = form_of(MaintenanceParams)
 ROLLBACK_PARAMS = form_of(RollbackParams)
 
@@ -111,3 +142,15 @@ def action_params(pipelines: Sequence[str]) -> dict[str, dict[str, JsonValue]]:
     form = form_of(ActionParams)
     offered = narrowed(form["pipeline"], pipelines, none="that of the batch")
     return {**form, "pipeline": offered}
+
+
+def stream_action_params(
+    pipelines: Sequence[str], datasets: Sequence[str]
+) -> dict[str, dict[str, JsonValue]]:
+    """The form of actions on streams, which offers these pipelines and datasets."""
+    form = form_of(StreamActionParams)
+    offered = {
+        "pipeline": narrowed(form["pipeline"], pipelines, none="none"),
+        "dataset": narrowed(form["dataset"], datasets, none="none"),
+    }
+    return {**form, **offered}

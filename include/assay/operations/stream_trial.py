@@ -31,7 +31,8 @@ from assay.spark_runtime.streaming import end_gracefully, prepare_stream, stream
 from assay.streams.latency import Latency, measure_latency
 from assay.words import Say
 
-START_SECONDS, CATCH_UP_SECONDS, GRACE_SECONDS, LOOK_SECONDS = 180.0, 120.0, 60.0, 0.2
+START_SECONDS, CATCH_UP_SECONDS, GRACE_SECONDS = 180.0, 120.0, 60.0
+LOOK_SECONDS, LOOK_SHARE = 0.2, 9  # of what a look takes, so that it has a tenth of a core
 AT_ONCE = 1_000_000_000  # events a second
 
 
@@ -98,7 +99,13 @@ def running_stream(
 
 def feed(settings: Settings, trial: Trial, process: subprocess.Popen[bytes]) -> Latency:
     """Make the events of a trial, and wait until every good one was seen."""
-    recipe, truth = recipe_of(trial.dataset), trial.truth(settings)
+    send(settings, trial)
+    return wait_until_seen(settings, trial, process)
+
+
+def send(settings: Settings, trial: Trial) -> None:
+    """Make the events of a trial, and hand them over."""
+    recipe = recipe_of(trial.dataset)
     options = recipe.options(
         settings.home / "landing",
         files=trial.warm_up + trial.seconds,
@@ -107,10 +114,8 @@ def feed(settings: Settings, trial: Trial, process: subprocess.Popen[bytes]) -> 
         start=datetime.now(UTC).date() - timedelta(days=1),
         days=1,
     )
-    target = _target(settings, trial)
     pace = Pace(AT_ONCE, options.records, SHORTEST) if trial.at_once else None
-    produce(recipe, options, target, truth, pace=pace)
-    return _wait_until_seen(settings, trial, truth, process)
+    produce(recipe, options, _target(settings, trial), trial.truth(settings), pace=pace)
 
 
 def stream_log(settings: Settings) -> Path:
@@ -142,14 +147,17 @@ def _wait_until_held(
             time.sleep(LOOK_SECONDS)
 
 
-def _wait_until_seen(
-    settings: Settings, trial: Trial, truth: Path, process: subprocess.Popen[bytes]
-) -> Latency:
+def wait_until_seen(settings: Settings, trial: Trial, process: subprocess.Popen[bytes]) -> Latency:
+    """Wait until every good event of a trial was seen. Raises StackError when the stream ends.
+
+    To look at many events takes long, on the cores that the stream needs.
+    """
     silver, after = load_contract("silver", trial.dataset), trial.warm_up * trial.rate
     deadline = time.monotonic() + CATCH_UP_SECONDS
     with psycopg.connect(dsn(settings, "assay_reader"), autocommit=True) as connection:
         while True:
-            latency = measure_latency(connection, silver, truth, after=after)
+            began = time.monotonic()
+            latency = measure_latency(connection, silver, trial.truth(settings), after=after)
             if latency.seen == latency.expected:
                 return latency
             _require_running(settings, trial.name, process)
@@ -158,7 +166,7 @@ def _wait_until_seen(
                     f"{trial.name}: {latency.expected - latency.seen:,} of {latency.expected:,}"
                     f" events are not there after {CATCH_UP_SECONDS:.0f} s; {_see(settings)}"
                 )
-            time.sleep(LOOK_SECONDS)
+            time.sleep(max(LOOK_SECONDS, LOOK_SHARE * (time.monotonic() - began)))
 
 
 def _require_running(settings: Settings, stream: str, process: subprocess.Popen[bytes]) -> None:

@@ -35,15 +35,28 @@ class Target(Protocol):
 
 
 class Delivered:
-    """Positions, which mostly come in order, as ranges."""
+    """Positions, each told once and in any order, as ranges that are as long as they can be.
+
+    Several partitions are acknowledged in turn, so what is kept is what is missing between them,
+    and not every event.
+    """
 
     def __init__(self) -> None:
-        self.ranges: list[tuple[int, int]] = []
+        self.last_of: dict[int, int] = {}  # of a range, by its first position
+        self.first_of: dict[int, int] = {}
 
     def add(self, first: int, last: int) -> None:
-        if self.ranges and self.ranges[-1][1] + 1 == first:
-            first = self.ranges.pop()[0]
-        self.ranges.append((first, last))
+        """Take positions, which join the ranges that they touch."""
+        if first - 1 in self.first_of:
+            first = self.first_of.pop(first - 1)
+        if last + 1 in self.last_of:
+            last = self.last_of.pop(last + 1)
+        self.last_of[first], self.first_of[last] = last, first
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """First and last position of each, in order."""
+        return sorted(self.last_of.items())
 
 
 def time_text(made_us: int) -> str:

@@ -27,6 +27,13 @@ from assay.publish.targets import Target
 # SQLSTATE classes that speak of a row: data exception, integrity violation, program limit.
 OF_A_ROW = ("22", "23", "54")
 SHOWN_ROWS = 5
+# Millions of keys take a third of the time when their hashes are counted first, in memory, by one
+# process: Postgres knows nothing of a new table, and would sort what several have found.
+IN_MEMORY = "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'"
+HASH_TWICE = """
+    SELECT FROM {table} GROUP BY hash_record_extended(ROW({keys}), 0) HAVING count(*) > 1 LIMIT 1
+"""
+KEYS_TWICE = "SELECT {keys} FROM {table} GROUP BY {keys} HAVING count(*) > 1 LIMIT {most}"
 
 
 def stage_or_refuse(
@@ -105,10 +112,14 @@ def _reason(error: Error) -> str:
 def _keys_given_twice(connection: psycopg.Connection[Any], target: Target) -> list[str]:
     if not target.source:
         return []
-    keys = sql.SQL(", ").join(map(sql.Identifier, target.keys))
-    query = sql.SQL("SELECT {0} FROM {1} GROUP BY {0} HAVING count(*) > 1 LIMIT {2}").format(
-        keys, staging_of(target), SHOWN_ROWS
-    )
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(query).fetchall()
+    given = {
+        "keys": sql.SQL(", ").join(map(sql.Identifier, target.keys)),
+        "table": staging_of(target),
+        "most": sql.Literal(SHOWN_ROWS),
+    }
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(IN_MEMORY)
+        if not cursor.execute(sql.SQL(HASH_TWICE).format(**given)).fetchall():
+            return []
+        rows = cursor.execute(sql.SQL(KEYS_TWICE).format(**given)).fetchall()
     return ["key " + ", ".join(str(value)[:40] for value in row) for row in rows]

@@ -55,6 +55,9 @@ CONF = {
     "spark.log.level": "WARN",
 }
 
+# Also a driver that has no executor listens for them; with a secret of its own, for nobody.
+LOCAL = {"spark.authenticate": "true"}
+
 
 def prepare_spark(settings: Settings, say: Callable[[str], None]) -> None:
     """Make ready what Spark needs before its first job: Java and all JARs.
@@ -130,7 +133,7 @@ def _conf(settings: Settings, start_cache_option: str) -> dict[str, str]:
     jars = ":".join(str(path) for path in job_jars(settings))
     return {
         **CONF,
-        **(_cluster_conf(settings, jars, start_cache_option) if settings.is_cluster else {}),
+        **(_cluster_conf(settings, jars, start_cache_option) if settings.is_cluster else LOCAL),
         **(_s3_conf(temporary) if "s3" in job_groups(settings) else {}),
         "spark.driver.host": _driver_host(settings),
         "spark.driver.bindAddress": settings.listen,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 
@@ -67,13 +68,18 @@ def launch_stream(settings: Settings, pipeline: str) -> SparkLaunch:
         spark_parameters="",
         driver_memory=settings.stream_memory,
     )
-    job = launch(own, lock=f"stream_{pipeline}", holder=f"streams of {pipeline}")
+    job = launch(own, lock=lock_of(settings, pipeline).stem, holder=f"streams of {pipeline}")
     broker = {"ASSAY_KAFKA": "yes"} if settings.own_broker else {}
     return replace(
         job,
         conf={**job.conf, **CONF, **_kafka_conf(settings)},
         environment={**job.environment, **broker},
     )
+
+
+def lock_of(settings: Settings, pipeline: str) -> Path:
+    """What the application of a pipeline's streams holds, from before Spark starts to its end."""
+    return settings.locks / f"stream_{pipeline}.lock"
 
 
 def _kafka_conf(settings: Settings) -> dict[str, str]:

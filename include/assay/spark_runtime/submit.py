@@ -95,7 +95,7 @@ def hold_lock(path: Path, label: str, patience: float) -> int:
 
 @contextmanager
 def spark_lock(path: Path, label: str) -> Iterator[None]:
-    """Hold the lock in this process, so that no job is alive and none starts.
+    """Hold the lock in this process: no JVM and no client of a job is alive, and none starts.
 
     Raises BatchError when a job does not end in time.
     """
@@ -120,7 +120,7 @@ def spark_lock(path: Path, label: str) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock, and so a job may be alive."""
+    """Whether a process holds the lock: the JVM or the client of a job."""
     if not path.is_file():
         return False
     with path.open("r+") as lock:

@@ -1,4 +1,4 @@
-"""Who committed what to a Delta table, newest first, read without a JVM."""
+"""Who committed what to a Delta table, newest first, and its size, read without a JVM."""
 
 from __future__ import annotations
 
@@ -41,6 +41,15 @@ def commits(path: str, limit: int = 20) -> list[Commit]:
         told = len(history)
         found = [_as_commit(e) for e in history if e.get("operation") not in MAINTENANCE]
     return found[:limit]
+
+
+def size_of(path: str) -> int:
+    """Bytes of the files of the newest version; 0 when there is no table."""
+    try:
+        files = DeltaTable(path).get_add_actions(flatten=True)
+    except TableNotFoundError:
+        return 0
+    return sum(files["size_bytes"].to_pylist())
 
 
 def _as_commit(entry: dict[str, object]) -> Commit:

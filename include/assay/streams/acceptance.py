@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -27,6 +28,7 @@ from assay.intake.take import (
     taken_files,
 )
 from assay.ledger import Delivery
+from assay.ledger.refusals import record_refusals
 from assay.ledger.stream_slices import known_content
 from assay.settings import Settings
 from assay.storage.objects import folders_in
@@ -42,7 +44,8 @@ Ask = Callable[[Callable[[psycopg.Connection[Any]], Any]], Any]
 class Acceptance:
     """Takes the files of a stream for one holder; `ask` puts a question to the books.
 
-    `listed` are the contents in lists that the books do not have yet.
+    `listed` are the contents in lists that the books do not have yet, and `unshown` the lists of a
+    round that was cut off, such as by a full disk.
     """
 
     settings: Settings
@@ -51,6 +54,7 @@ class Acceptance:
     lists: Lists
     ask: Ask
     listed: set[str] = field(default_factory=set)
+    unshown: list[Path] = field(default_factory=list)
     rounds: int = 0
     is_cut_off: bool = False
 
@@ -67,6 +71,8 @@ class Acceptance:
 
     def round(self) -> int:
         """Take what is at rest, and list what of it is good; returns how many files were taken."""
+        self.listed |= {each.slice_id for each in self.lists.show_moved(self.unshown)}
+        self.unshown = []
         if self.lists.waiting() >= MOST_LISTS:
             return 0
         names = self._resting()
@@ -76,21 +82,27 @@ class Acceptance:
         take_files(self.settings, self.stream.dataset, names, self.folders)
         judged = self._judge()
         accepted = [f.delivery for f in judged if f.delivery.verdict == "accepted"]
-        hidden = self.lists.prepare(
-            f"{self.epoch:09d}-{self.rounds:09d}", [slice_of(each) for each in accepted]
-        )
-        for file in judged:
-            if file.delivery.verdict != "accepted":
-                emit(refusal_event(file.delivery))
-        try:
-            move_judged(judged)
-        except Exception:  # such as a disk that is full: the rest is taken again in the next round
-            self.listed |= {each.slice_id for each in self.lists.show_moved(hidden)}
-            raise
+        self.unshown = self.lists.prepare(self._name, [slice_of(each) for each in accepted])
+        self._refuse([f.delivery for f in judged if f.delivery.verdict != "accepted"])
+        move_judged(judged)
         self.listed |= {each.slice_id for each in accepted}
-        self.lists.show(hidden)
+        self.lists.show(self.unshown)
+        self.unshown = []
         self.is_cut_off = False
         return len(judged)
+
+    @property
+    def _name(self) -> str:
+        """Of the lists of a round: later ones sort behind, and Spark is told of each name once."""
+        return f"{self.epoch:09d}-{self.rounds:09d}"
+
+    def _refuse(self, refused: list[Delivery]) -> None:
+        """Tell the books and people, before the files go: none is put away without a word."""
+        if refused:
+            name, epoch = self.stream.name, self.epoch
+            self.ask(lambda connection: record_refusals(connection, name, epoch, refused))
+        for delivery in refused:
+            emit(refusal_event(delivery))
 
     def _resting(self) -> list[str]:
         folder = self.settings.landing / self.stream.dataset
@@ -114,21 +126,36 @@ class Acceptance:
 
     def _held(self, found: list[Delivery]) -> dict[tuple[str, str], str]:
         """Contents that are known already, and where from."""
+        told = self._known({each.slice_id for each in found if each.verdict == "accepted"})
+        return {(self.stream.dataset, slice_id): words for slice_id, words in told.items()}
+
+    def _known(self, contents: set[str]) -> dict[str, str]:
+        """Which of these the books or our lists have, and in words who that is."""
         dataset = self.stream.dataset
-        contents = {each.slice_id for each in found if each.verdict == "accepted"}
         listed = contents & self.listed  # before the books are asked: what leaves it is in them
         known = self.ask(lambda connection: known_content(connection, dataset, contents))
         told = dict.fromkeys(known, "a batch or a stream that has taken it")
-        told |= dict.fromkeys(listed, f"stream {self.stream.name}, which is about to record it")
-        return {(dataset, slice_id): words for slice_id, words in told.items()}
+        return told | dict.fromkeys(
+            listed, f"stream {self.stream.name}, which is about to record it"
+        )
 
     def adopt(self) -> None:
         """Go on with what earlier holders have left: their lists, and what they were taking."""
-        self.lists.complete(self.epoch)
+        self._list_left()
         root = self.settings.accepted / "taking" / self.stream.name
         for epoch in folders_in(root):
             if int(epoch) < self.epoch:
                 self._give_back(int(epoch))
+
+    def _list_left(self) -> None:
+        left = {each.slice_id: each for each in self.lists.left(self.epoch)}
+        known = self._known({*left}) if left else {}
+        new = [each for slice_id, each in left.items() if slice_id not in known]
+        if new:
+            self.rounds += 1
+            hidden = self.lists.prepare(self._name, new)
+            self.listed |= {each.slice_id for each in new}
+            self.lists.show(hidden)
 
     def _give_back(self, epoch: int) -> None:
         """Put what a holder was taking back into landing, where it is found again."""

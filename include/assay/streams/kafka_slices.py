@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,6 +54,18 @@ class SliceFiles:
     stream: Stream
     epoch: int
 
+    @property
+    def format(self) -> Literal["kafka_json", "kafka_csv"]:
+        """That of the values."""
+        source = self.stream.bronze.source
+        is_csv = source and source.stream and source.stream.values == "csv"
+        return "kafka_csv" if is_csv else "kafka_json"
+
+    @property
+    def header(self) -> list[str]:
+        """The columns that each value has; those of JSON are in the values themselves."""
+        return value_header(self.stream.bronze) if self.format == "kafka_csv" else []
+
     def write(self, rows: pa.Table, number: int, part: str = "") -> StreamSlice:
         """Write records, which are sorted, as the file of a micro-batch, or of a part of it."""
         name = f"{self.epoch}-{number:012d}{part}"
@@ -60,17 +73,15 @@ class SliceFiles:
         content = io.BytesIO()
         pq.write_table(rows, content, compression="zstd")
         _store(place, content.getvalue())
-        source = self.stream.bronze.source
-        values = source.stream.values if source and source.stream else "json"
         return StreamSlice(
             dataset=self.stream.dataset,
-            format=f"kafka_{values}",
+            format=self.format,
             slice_id=f"{self.stream.name}/{name}",
             path=str(place),
             source_file=place.name,
             records=rows.num_rows,
             size_bytes=content.getbuffer().nbytes,
-            header=value_header(self.stream.bronze) if values == "csv" else [],
+            header=self.header,
             slice_date=datetime.now(UTC).date().isoformat(),
             sha256=hashlib.sha256(content.getbuffer()).hexdigest(),
         )
@@ -139,9 +150,32 @@ def begin_of(access: KafkaAccess, topics: Sequence[str], known: Offsets) -> Offs
     return begin
 
 
-def in_order(rows: pa.Table) -> pa.Table:
-    """The records in the order in which a slice file has them."""
-    return rows.select(SCHEMA.names).cast(SCHEMA).sort_by(ORDER)
+def made_anew(known: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """The topics that have another id than is known: they were deleted and made under the name."""
+    return [topic for topic, told in there.items() if known.get(topic, told) != told]
+
+
+def told_anew(stream: Stream, topics: Sequence[str]) -> str:
+    """What a person is to do about topics that were made anew."""
+    return (
+        f"topic {', '.join(topics)} was made anew: its offsets begin again and mean other records."
+        f" Make a topic of another name, name that in source.stream.topics of {stream.bronze.path},"
+        " stop and start the stream, and copy over to it what is in the one that was made anew"
+    )
+
+
+def in_order(found: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The records of a micro-batch as a slice file has them, and what is beside each of them.
+
+    `record_number` has a record whole; beside, it is the number of the row in the slice file.
+    """
+    records = found["record_number"].combine_chunks().flatten()
+    rows = pa.table(records, names=found.schema.field("record_number").type.names)
+    order = pc.sort_indices(rows, ORDER)
+    rows = rows.select(SCHEMA.names).cast(SCHEMA).take(order)
+    numbers = pa.array(range(1, rows.num_rows + 1), pa.int64())
+    place = found.schema.get_field_index("record_number")
+    return rows, found.take(order).set_column(place, "record_number", numbers)
 
 
 def delays_of(rows: pa.Table) -> dict[float, int]:

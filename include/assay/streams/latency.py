@@ -31,12 +31,12 @@ GOOD = ("new", "updated", "duplicate", "superseded")
 class Latency:
     """Seconds of the events that were seen; `expected` are those with a good record.
 
-    `span` are the seconds from the making of the first event until the last was seen.
+    `until` is the moment when the last of them was seen, in seconds since 1970.
     """
 
     expected: int
     seconds: Sequence[float]  # sorted
-    span: float = 0.0
+    until: float = 0.0
 
     @property
     def seen(self) -> int:
@@ -67,8 +67,8 @@ def measure_latency(
         moment = recorded[slice_id].timestamp()
         seen[name] = min(moment, seen.get(name, moment))
     took = sorted(seen[name] - moment for name, moment in made.items() if name in seen)
-    span = max(seen[name] for name in made if name in seen) - min(made.values()) if took else 0.0
-    return Latency(len(made), took, span)
+    until = max((seen[name] for name in made if name in seen), default=0.0)
+    return Latency(len(made), took, until)
 
 
 def _read(truth: Path) -> Iterator[dict[str, Any]]:

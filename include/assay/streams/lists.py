@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from assay.batch.slices import Slice, slice_as_facts, slice_from_facts
 from assay.storage.addresses import as_place
 from assay.storage.files import sync_folder
 from assay.storage.objects import exists
+from assay.streams.budget import in_parts, is_within
 
-MOST_SLICES, MOST_RECORDS = 100, 5_000  # of one list
+# Of one list: what is shown within a second. A file that has more is a list of its own.
+MOST_SLICES, MOST_RECORDS, MOST_BYTES = 100, 5_000, 8 << 20
 HIDDEN = "."
 OLD_SECONDS = 600.0
 
@@ -34,7 +36,8 @@ class Lists:
         """Write lists that the query does not see yet; they survive a power loss."""
         self.folder.mkdir(parents=True, exist_ok=True)
         hidden = []
-        for number, part in enumerate(_in_parts(slices)):
+        parts = in_parts(slices, MOST_SLICES, MOST_RECORDS, MOST_BYTES)
+        for number, part in enumerate(parts):
             path = self.folder / f"{HIDDEN}{name}-{number:03d}.list"
             with path.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(slice_as_facts(each)) + "\n" for each in part)
@@ -61,20 +64,20 @@ class Lists:
             shown += moved
         return shown
 
-    def complete(self, epoch: int) -> None:
-        """Show what earlier epochs have prepared, and moved before they were cut off.
+    def left(self, epoch: int) -> list[Slice]:
+        """What earlier epochs have prepared, and moved, and not shown before they were cut off.
 
         What such an epoch had not moved is not in `accepted`, so it is accepted anew. Its list
-        stays for a while, since it may still be at it.
+        stays for a while, since it may still be at it; so this tells of what it has again and
+        again, be it in the books by now or not.
         """
+        moved: list[Slice] = []
         for path in sorted(self.folder.glob(f"{HIDDEN}*.list")):
-            if int(path.name.removeprefix(HIDDEN).partition("-")[0]) >= epoch:
-                continue
-            moved = [each for each in read_list(path) if exists(as_place(each.path))]
-            name = f"{epoch:09d}-again-{path.stem.removeprefix(HIDDEN)}"
-            self.show(self.prepare(name, moved))
-            if time.time() - path.stat().st_mtime > OLD_SECONDS:
-                path.unlink(missing_ok=True)
+            if int(path.name.removeprefix(HIDDEN).partition("-")[0]) < epoch:
+                moved += [each for each in read_list(path) if exists(as_place(each.path))]
+                if time.time() - path.stat().st_mtime > OLD_SECONDS:
+                    path.unlink(missing_ok=True)
+        return moved
 
     def waiting(self) -> int:
         """How many lists the query has before it."""
@@ -85,6 +88,19 @@ class Lists:
     def oldest(self, most: int) -> list[Path]:
         """The lists that the query has before it, at most so many, in the order of their making."""
         return sorted(self.folder.glob(f"[!{HIDDEN}]*.list"))[:most]
+
+    def next(self, most: int) -> dict[Path, list[Slice]]:
+        """The oldest lists with their slices: at most so many, and as one micro-batch may have.
+
+        That is one at least, however much it has.
+        """
+        found: dict[Path, list[Slice]] = {}
+        for path in self.oldest(most):
+            slices = read_list(path)
+            if found and not is_within([*(s for part in found.values() for s in part), *slices]):
+                break
+            found[path] = slices
+        return found
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove lists of which the books have all."""
@@ -103,17 +119,3 @@ def read_list(path: Path) -> list[Slice]:
     except FileNotFoundError:
         return []
     return [slice_from_facts(json.loads(line)) for line in lines if line.endswith("\n")]
-
-
-def _in_parts(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
-    """The slices in lists of no more than so many slices, and about so many records."""
-    part: list[Slice] = []
-    records = 0
-    for each in slices:
-        if part and (len(part) >= MOST_SLICES or records + each.records > MOST_RECORDS):
-            yield part
-            part, records = [], 0
-        part.append(each)
-        records += each.records
-    if part:
-        yield part

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal
 
-from assay.ledger.streams import Measured
+from assay.ledger.stream_signs import Measured
 
 WINDOW = 60.0  # seconds
 STEP = 0.01  # seconds to which delays are told
@@ -34,9 +34,13 @@ class Meter:
     """Of one stream. A thread shows micro-batches, another one asks."""
 
     clock: Callable[[], float] = time.monotonic
+    _began: float = field(init=False)
     _shown: deque[Shown] = field(default_factory=deque)
     _parts: dict[Part, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
 
     @contextmanager
     def part(self, part: Part) -> Iterator[None]:
@@ -58,7 +62,8 @@ class Meter:
 
     def measured(self) -> Measured | None:
         """What the last minute was like; None when nothing came."""
-        begin = self.clock() - WINDOW
+        now = self.clock()
+        begin = now - WINDOW
         with self._lock:
             while self._shown and self._shown[0].at < begin:
                 self._shown.popleft()
@@ -72,7 +77,8 @@ class Meter:
             for part in PARTS
         }
         records = sum(each.records for each in last)
-        return Measured(round(records / WINDOW, 1), p50, p95, p99, len(last), **seconds)
+        seconds_told = min(WINDOW, max(1.0, now - self._began))
+        return Measured(round(records / seconds_told, 1), p50, p95, p99, len(last), **seconds)
 
 
 def _percentile(delays: Counter[int], share: float) -> float | None:

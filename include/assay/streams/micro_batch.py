@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count as count_from
 
 import pyarrow as pa
 
-from assay.batch.slices import Slice
+from assay.batch.slices import FileSlice, Slice
 from assay.errors import FencedError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
-from assay.ledger.streams import beat
+from assay.ledger.stream_signs import beat
+from assay.storage.addresses import as_place
+from assay.storage.objects import exists
+from assay.streams.budget import MOST_BYTES, MOST_RECORDS, is_within, text_bytes
 from assay.streams.meter import Meter
 from assay.streams.outage import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     Books,
+    SparkGoneError,
     StoppedError,
     is_outage,
     told,
@@ -30,7 +35,7 @@ from assay.streams.sink import MicroBatch, Sink
 from assay.words import count
 
 TRIES = 3
-MOST_RECORDS = 200_000  # of one slice: it is in memory as a whole
+MOST_FAILURES = 200
 Judge = Callable[[Sequence[Slice]], pa.Table]
 # A micro-batch in parts that can be parked on their own; its only part when it cannot be cut.
 Cut = Callable[[MicroBatch, "Fails"], tuple[MicroBatch, dict[str, str]]]
@@ -55,24 +60,25 @@ class Recorder:
     def record(self, batch: MicroBatch) -> int:
         """Returns how many records became visible.
 
-        Raises FencedError when a newer holder has the stream, and StoppedError when it is to stop
-        during an outage.
+        Raises FencedError when a newer holder has the stream, SparkGoneError, and StoppedError when
+        it is to stop during an outage.
         """
         parked = park_large(batch)
         failures, pause = 0, FIRST_PAUSE
         while True:
             try:
                 return self._try(batch, parked)
-            except (FencedError, StoppedError):
+            except (FencedError, SparkGoneError, StoppedError):
                 raise
             except Exception as error:  # noqa: BLE001  # whatever it is, no record may be lost
                 failures += not is_outage(error)
                 self._tell(error)
                 if failures >= TRIES:
-                    batch, parked = self._park(batch, parked)
+                    batch, parked = self._park(batch)
                     failures = 0
             wait(pause, self.is_stopping)
             pause = min(2 * pause, LONGEST_PAUSE)
+            batch = replace(batch, slices=[each for each in batch.slices if _is_there(each)])
 
     def _try(self, batch: MicroBatch, parked: dict[str, str]) -> int:
         good = [each for each in batch.slices if each.slice_id not in parked]
@@ -81,13 +87,11 @@ class Recorder:
         with self.meter.part("record"):
             return self.sink.record(self.books.connection(), batch, judged, parked)
 
-    def _park(self, batch: MicroBatch, parked: dict[str, str]) -> tuple[MicroBatch, dict[str, str]]:
-        good = [each for each in batch.slices if each.slice_id not in parked]
-        cut, found = self.cut(replace(batch, slices=good), self._fails)
-        for slice_id, why in found.items():
+    def _park(self, batch: MicroBatch) -> tuple[MicroBatch, dict[str, str]]:
+        cut, parked = self.cut(batch, self._fails)
+        for slice_id, why in parked.items():
             emit(Oddity(f"{self.sink.stream}: parked {slice_id}, for the next batch: {why}"))
-        rest = [each for each in batch.slices if each.slice_id in parked]
-        return replace(cut, slices=[*cut.slices, *rest]), {**parked, **found}
+        return cut, parked
 
     def _fails(self, slices: Sequence[Slice]) -> str:
         """Why these slices cannot be shown; empty when they can. Outages are waited out."""
@@ -95,6 +99,8 @@ class Recorder:
         while True:
             try:
                 self.sink.try_out(self.books.connection(), slices, self.judge(slices))
+            except SparkGoneError:
+                raise
             except Exception as error:  # noqa: BLE001  # whatever it is, no record may be lost
                 if not is_outage(error):
                     return told(error)
@@ -117,20 +123,29 @@ class Recorder:
 
 
 def park_large(batch: MicroBatch) -> dict[str, str]:
-    """The slices that are no matter for a stream, and why."""
+    """The files that are no matter for a stream, since they are in memory as a whole; and why."""
     return {
-        each.slice_id: f"{count(each.records, 'record')} in one file; a stream shows files of up to"
-        f" {MOST_RECORDS:,}"
+        each.slice_id: f"{count(each.records, 'record')} of {text_bytes(each) / 1e6:,.0f} MB in one"
+        f" file; a stream shows files of up to {MOST_RECORDS:,} and {MOST_BYTES / 1e6:,.0f} MB"
         for each in batch.slices
-        if each.records > MOST_RECORDS
+        if isinstance(each, FileSlice) and not is_within([each])
     }
 
 
 def cut_by_slice(batch: MicroBatch, fails: Fails) -> tuple[MicroBatch, dict[str, str]]:
-    """Of files: those that fail alone."""
-    slices = list(batch.slices)
+    """Of files: those that are too large, those that fail alone, and ranges of them that are not
+    halved any more."""
+    parked = park_large(batch)
+    slices = [each for each in batch.slices if each.slice_id not in parked]
     found = poison_ranges(0, len(slices), lambda start, end: fails(slices[start:end]))
-    return batch, {slices[start].slice_id: why for start, _, why in found}
+    for start, end, why in found:
+        parked |= dict.fromkeys((each.slice_id for each in slices[start:end]), why)
+    return batch, parked
+
+
+def _is_there(taken: Slice) -> bool:
+    """Whether its file is: a batch that is given up takes that of a delivery back to landing."""
+    return not isinstance(taken, FileSlice) or exists(as_place(taken.path))
 
 
 def poison_ranges(
@@ -138,13 +153,18 @@ def poison_ranges(
 ) -> list[tuple[int, int, str]]:
     """Those of `start` up to before `end` that fail by themselves, and why, found by halves.
 
-    Where no half fails but both together do, they are one.
+    Where no half fails but both together do, they are one. After `MOST_FAILURES` no range is
+    halved any more, so that the stream goes on soon, however much of it is poison.
     """
-    why = fails(start, end) if start < end else ""
-    if not why:
-        return []
-    if end - start == 1:
-        return [(start, end, why)]
-    middle = (start + end) // 2
-    halves = [*poison_ranges(start, middle, fails), *poison_ranges(middle, end, fails)]
-    return halves or [(start, end, why)]
+    failures = count_from(1)
+
+    def found_in(start: int, end: int) -> list[tuple[int, int, str]]:
+        why = fails(start, end) if start < end else ""
+        if not why:
+            return []
+        if next(failures) >= MOST_FAILURES or end - start == 1:
+            return [(start, end, why)]
+        middle = (start + end) // 2
+        return [*found_in(start, middle), *found_in(middle, end)] or [(start, end, why)]
+
+    return found_in(start, end)

@@ -48,21 +48,21 @@ def streams_of(settings: Settings, pipeline: str) -> list[Stream]:
     """The streams of a pipeline: of each dataset that is served, by files, and by its topics where
     there is a broker.
 
-    Raises SettingsError when none of its datasets can be streamed.
+    Raises SettingsError when none of its datasets can be streamed, or others take their files.
     """
-    found = [
+    datasets = find_pipeline(pipeline).datasets
+    if not can_stream(pipeline):
+        raise SettingsError(
+            f"{pipeline}: it takes no files of a dataset that has `serving` in its contract, so a"
+            " stream has nothing to take, or no table to fill"
+        )
+    return [
         Stream(dataset, source)
-        for dataset in find_pipeline(pipeline).datasets
+        for dataset in datasets
         if load_contract("silver", dataset).serving
         for source in SOURCES
         if source == "files" or (settings.uses_kafka and topics_of(dataset))
     ]
-    if not found:
-        raise SettingsError(
-            f"{pipeline}: none of its datasets has `serving` in its contract, so a stream has no"
-            " table to fill"
-        )
-    return found
 
 
 def dag_of(pipeline: str) -> str:

@@ -80,6 +80,10 @@ class Books:
         self._connection = None
 
 
+class SparkGoneError(Exception):
+    """Spark has ended, which says nothing of the records that it was asked about."""
+
+
 class StoppedError(Exception):
     """The stream is to stop, and what was to be done is left for its next start."""
 

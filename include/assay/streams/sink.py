@@ -14,6 +14,7 @@ from assay.batch.slices import Slice
 from assay.contracts.model import Contract
 from assay.errors import BatchError
 from assay.failpoints import reach
+from assay.ledger.stream_signs import take_back
 from assay.ledger.stream_slices import known_content
 from assay.ledger.streams import Offsets, Ranges, RecordedSlice, hold, record
 from assay.serving.live import errors_table, live_columns, live_table
@@ -61,6 +62,7 @@ class Sink:
         with connection.transaction():
             connection.execute(FROZEN)
             if not hold(connection, self.stream, self.epoch, batch.number):
+                take_back(connection, self.stream, self.epoch)  # told of a COMMIT without an answer
                 return 0
             ids = [each.slice_id for each in batch.slices]
             known = known_content(connection, self.silver.name, ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -9,10 +10,11 @@ import pyarrow as pa
 
 from assay.errors import SettingsError
 from assay.kafka.access import KafkaAccess, kafka_access
-from assay.kafka.admin import offsets
-from assay.ledger.streams import Offsets, RecordedSlice, end_stream, hold, record, take_stream
+from assay.kafka.admin import offsets, topic_ids
+from assay.ledger.stream_signs import end_stream
+from assay.ledger.streams import Offsets, RecordedSlice, begun_at, hold, record, take_stream
 from assay.settings import Settings
-from assay.streams.kafka_slices import SCHEMA, SliceFiles, advanced, begin_of
+from assay.streams.kafka_slices import SCHEMA, SliceFiles, advanced, begin_of, made_anew, told_anew
 from assay.streams.names import Stream, topics_of
 
 
@@ -24,12 +26,12 @@ def skip_lost(
     Raises SettingsError when nothing is lost, or when the topic was made anew, whose offsets begin
     again and mean other records.
     """
+    access = kafka_access(settings)
+    _lost(access, stream, *begun_at(connection, stream.name))  # a stream that is well is not taken
     taken = take_stream(
         connection, stream.name, stream.dataset, stream.source, f"assay stream skip by {who}"
     )
-    access, topics = kafka_access(settings), topics_of(stream.dataset)
-    begun = begin_of(access, topics, taken.next_offsets or {})
-    lost = _lost(access, stream, {topic: begun.get(topic, {}) for topic in topics})
+    begun, lost = _lost(access, stream, taken.next_offsets or {}, taken.topic_ids)
     told = "; ".join(
         f"{first} to {until - 1} of partition {partition} of {topic}"
         for topic, partitions in lost.items()
@@ -47,21 +49,23 @@ def skip_lost(
 
 
 def _lost(
-    access: KafkaAccess, stream: Stream, begun: Offsets
-) -> dict[str, dict[str, tuple[int, int]]]:
+    access: KafkaAccess, stream: Stream, known: Offsets, ids: Mapping[str, str]
+) -> tuple[Offsets, dict[str, dict[str, tuple[int, int]]]]:
+    """Where each partition begins, and of which the records from there on are gone."""
+    topics = topics_of(stream.dataset)
+    anew = made_anew(ids, topic_ids(access, topics))
+    if anew:
+        raise SettingsError(told_anew(stream, anew))
+    begun = begin_of(access, topics, known)
     lost: dict[str, dict[str, tuple[int, int]]] = {}
-    for topic, partitions in begun.items():
+    for topic in topics:
         there = offsets(access, topic)
-        for partition, first in partitions.items():
+        for partition, first in begun.get(topic, {}).items():
             held = there.get(int(partition))
             if held is None or held.latest < first:
-                raise SettingsError(
-                    f"topic {topic} was made anew: its offsets begin again, so they cannot go on"
-                    f" at {first}. Give the new topic a name of its own, and name that in"
-                    f" source.stream.topics of {stream.bronze.path}"
-                )
+                raise SettingsError(told_anew(stream, [topic]))
             if held.earliest > first:
                 lost.setdefault(topic, {})[partition] = (first, held.earliest)
     if not lost:
         raise SettingsError(f"{stream.name}: no record is lost")
-    return lost
+    return begun, lost

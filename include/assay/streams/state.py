@@ -14,11 +14,11 @@ from assay.contracts.folders import contract_path
 from assay.errors import KafkaUnavailableError, StackError
 from assay.intake.take import landing_names
 from assay.kafka.access import kafka_access
-from assay.kafka.admin import offsets
 from assay.ledger.arrivals import Clocks, clocks_of
 from assay.ledger.stream_states import StreamState
 from assay.serving.live import live_table
 from assay.settings import Settings
+from assay.streams.lag import records_before
 from assay.streams.lists import Lists
 from assay.streams.names import Stream
 
@@ -62,14 +62,9 @@ def _records_before(settings: Settings, found: StreamState) -> int | None:
     source = Stream(found.dataset, found.source).bronze.source
     if source is None or source.stream is None or not settings.uses_kafka:
         return None
-    begun = found.next_offsets or {}
     try:
         access = kafka_access(settings)
-        return sum(
-            held.latest - max(begun.get(topic, {}).get(str(number), 0), held.earliest)
-            for topic in source.stream.topics
-            for number, held in offsets(access, topic).items()
-        )
+        return records_before(access, source.stream.topics, found.next_offsets or {})
     except (OSError, KafkaUnavailableError, StackError):
         return None
 

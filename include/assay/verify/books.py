@@ -48,6 +48,7 @@ QUERIES = {
     "rollbacks": "SELECT rollback_id, pipeline FROM ops.rollback",
     "streams": "SELECT * FROM ops.stream",
     "slices": "SELECT * FROM ops.stream_slice ORDER BY recorded_at, slice_id",
+    "refusals": "SELECT DISTINCT dataset, slice_id FROM ops.stream_refusal",
     "receipts": "SELECT dataset, slice_id, file_name, count(*) AS receipts,"
     " sum(records)::bigint AS records, min(first_record) AS first_record,"
     " max(last_record) AS last_record FROM ops.receipt WHERE topic IS NULL"
@@ -78,6 +79,7 @@ class Books:
     rollbacks: dict[str, str]
     streams: dict[str, Row]
     slices: list[Row]
+    refused: set[tuple[str, str]]  # contents that streams have refused, by dataset and slice_id
     receipts: list[Row]  # of each file of the gateway
     posted: list[Row]  # of each stretch of offsets that the gateway has receipts for
     miscounted: list[Row]  # receipts that have not as many offsets as records
@@ -173,6 +175,7 @@ def read_books(connection: psycopg.Connection[Any]) -> Books:
         rollbacks={row["rollback_id"]: row["pipeline"] for row in rows["rollbacks"]},
         streams={row["stream"]: row for row in rows["streams"]},
         slices=rows["slices"],
+        refused={(row["dataset"], row["slice_id"]) for row in rows["refusals"]},
         receipts=rows["receipts"],
         posted=rows["posted"],
         miscounted=rows["miscounted"],

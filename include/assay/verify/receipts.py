@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-from assay.storage.objects import exists
+from assay.storage.addresses import Place
+from assay.storage.objects import exists, stored_below
 from assay.verify.books import Row
 from assay.verify.evidence import Evidence
 from assay.verify.report import Check
@@ -60,15 +62,34 @@ def _counted(evidence: Evidence) -> dict[tuple[str, str], int]:
 
 
 def _is_waiting(evidence: Evidence, told: Row) -> bool:
-    """Whether the file is in landing or about to be, is being taken, or was refused with reason."""
+    """Whether the file is in landing or about to be, is being taken, or was refused with reason.
+
+    The places are looked at in the order in which a file comes by them, so it is in none unseen.
+    """
     settings, dataset, name = evidence.settings, told["dataset"], told["file_name"]
     if exists(settings.landing / dataset / name):
         return True
-    own = [settings.home / "gateway", settings.accepted / "taking", settings.landing / dataset]
-    if any(name in each.name for root in own if isinstance(root, Path) for each in root.rglob("*")):
+    on_its_way = (settings.home / "gateway", settings.landing / dataset)
+    for place in (*on_its_way, settings.accepted / "taking"):
+        if any(name in each for each in _names_below(place)):
+            return True
+    if _is_accepted(evidence, told) or (dataset, told["slice_id"]) in evidence.books.refused:
         return True
     of_it = (row for row in evidence.books.files if row["slice_id"] == told["slice_id"])
     return any(row["verdict"] == "rejected" for row in of_it)
+
+
+def _is_accepted(evidence: Evidence, told: Row) -> bool:
+    """Whether the file is where a stream has put it, which is about to record it."""
+    folder = evidence.settings.accepted / told["dataset"]
+    return any(name.startswith(f"{told['slice_id']}.") for name in _names_below(folder))
+
+
+def _names_below(folder: Place) -> Iterator[str]:
+    """The names of files there, some with folders before them."""
+    if isinstance(folder, Path):
+        return (path.name for path in folder.rglob("*"))
+    return iter(stored_below(folder))
 
 
 def _check_topics(evidence: Evidence, check: Check) -> None:

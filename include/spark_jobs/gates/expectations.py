@@ -6,7 +6,7 @@ not, again with the failing records. A gate that passes never pays for the secon
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
 SHOWN_RECORDS = 10
+ROWS = "table.row_count"
+ALL = ("never", "neither")  # as Great Expectations says that no row is left out
 SEVERITIES = {"fail": "critical", "warn": "warning"}
 
 
@@ -101,6 +103,7 @@ def _run_checkpoint(
         source, rows = context.data_sources.add_pandas(name), rows.to_pandas()
     else:
         source = context.data_sources.add_spark(name, persist=False)
+        _count_rows_once(source.get_execution_engine())
     batch = source.add_dataframe_asset(frame.name).add_batch_definition_whole_dataframe("batch")
     suite = context.suites.add(gx.ExpectationSuite(name=name))
     for expectation in asked:
@@ -122,7 +125,35 @@ def _run_checkpoint(
     )
     run = gx_checkpoint.run(batch_parameters={"dataframe": rows})
     results = [r.to_json_dict() for v in run.run_results.values() for r in v.results]
+    if isinstance(frame.rows, DataFrame) and any(map(_raised, results)):
+        # GX makes a verdict of any error. That Spark was lost is none, and this says so.
+        frame.rows.sparkSession.range(1).collect()
     return {result["expectation_config"]["meta"]["name"]: result for result in results}
+
+
+def _count_rows_once(engine: Any) -> None:
+    """Have the number of a frame's rows stand for all expectations that leave none of them out.
+
+    Great Expectations asks Spark for it again for each expectation of several columns.
+    """
+    resolve = engine.resolve_metrics
+
+    def resolve_metrics(
+        metrics_to_resolve: Iterable[Any], metrics: Mapping[Any, Any], *others: Any, **named: Any
+    ) -> dict[Any, Any]:
+        asked = [*metrics_to_resolve]
+        rows = {metric: value for (metric, *_), value in metrics.items()}.get(ROWS)
+        known = [] if rows is None else [m.id for m in asked if _counts_all_rows(m)]
+        asked = [metric for metric in asked if metric.id not in known]
+        return {**resolve(asked, metrics, *others, **named), **dict.fromkeys(known, rows)}
+
+    engine.resolve_metrics = resolve_metrics
+
+
+def _counts_all_rows(metric: Any) -> bool:
+    domain = metric.metric_domain_kwargs
+    leaves_some_out = domain.get("ignore_row_if") not in ALL or domain.get("row_condition")
+    return bool(not leaves_some_out and metric.metric_name.endswith(".filtered_row_count"))
 
 
 def _verdict(
@@ -138,7 +169,7 @@ def _verdict(
         observed = f"{details['unexpected_percent']:.4g} % unexpected"
     located = details.get("partial_unexpected_index_list") or []
     failing = [{name: row[name] for name in row if name in shown} for row in located]
-    raised = _raised(result.get("exception_info") or {})
+    raised = _raised(result)
     return Verdict.on(
         contract,
         expectation,
@@ -149,8 +180,9 @@ def _verdict(
     )
 
 
-def _raised(info: dict[str, Any]) -> str:
+def _raised(result: Mapping[str, Any]) -> str:
     """What an expectation died of; GX says it once, or for each of its metrics."""
+    info = result.get("exception_info") or {}
     parts = [info, *(part for part in info.values() if isinstance(part, dict))]
     return "; ".join(p["exception_message"] for p in parts if p.get("exception_message"))
 

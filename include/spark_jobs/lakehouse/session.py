@@ -81,18 +81,18 @@ def _session_of(remote: str) -> Iterator[SparkSession]:
     A server takes no id twice, so none follows from the epoch, which begins anew with the books.
     """
     book = Path(os.environ["ASSAY_SPARK_LOCK"]).with_suffix(".sessions")
-    for left in book.read_text().split() if book.is_file() else []:
-        _end_session(remote, left)
+    known = book.read_text().split() if book.is_file() else []
+    left = [each for each in known if not _end_session(remote, each)]
     own = str(uuid4())
-    book.write_text(own + "\n")
+    book.write_text("".join(f"{each}\n" for each in [*left, own]))
     spark = _connect(remote, own)
     try:
         watch = _watches[id(spark)] = Watch(time.monotonic)
         spark.registerProgressHandler(watch)  # type: ignore[arg-type]  # any callable does
         yield spark
     finally:
-        _end_session(remote, own, spark)
-        book.unlink(missing_ok=True)
+        if _end_session(remote, own, spark) and not left:
+            book.unlink(missing_ok=True)
         _watches.pop(id(spark), None)
 
 
@@ -111,12 +111,19 @@ def _often() -> Any:
     return DefaultPolicy(max_retries=90, initial_backoff=50, backoff_multiplier=2, max_backoff=1000)
 
 
-def _end_session(remote: str, session_id: str, spark: SparkSession | None = None) -> None:
-    """Interrupt what runs in a session, and give it back; one that is gone is no matter."""
-    with suppress(PySparkException):
+def _end_session(remote: str, session_id: str, spark: SparkSession | None = None) -> bool:
+    """Interrupt what runs in a session, and give it back; whether the server has answered.
+
+    One that is closed already, or that a server which was started anew does not know, is no matter.
+    """
+    try:
         spark = spark or _connect(remote, session_id)
         spark.interruptAll()
+    except PySparkException as error:
+        return "INVALID_HANDLE" in str(error)
+    with suppress(PySparkException):
         spark.stop()
+    return True
 
 
 class Watch:
@@ -143,8 +150,8 @@ class Watch:
             tasks, over = sum(s.num_tasks for s in known), sum(s.num_completed_tasks for s in known)
             read = sum(each.num_bytes_read for each in known) >> 20
             told = f"{done_stages} of {count(len(known), 'stage')}"
-            told += f", {over:,} of {count(tasks, 'task')}"
-            emit(Progress(f"spark: {told}, {read:,} MB read"))
+            told += f", {over:,} of {count(tasks, 'task')}, {read:,} MB read"
+            emit(Progress(f"spark: {told if known else 'no stage has begun yet'}"))
 
 
 def queries_of(spark: SparkSession) -> int:

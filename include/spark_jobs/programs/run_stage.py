@@ -15,18 +15,21 @@ from typing import NoReturn
 from pyspark.errors import PySparkException
 from pyspark.sql.utils import is_remote
 
-from assay.batch.plan import read_plan
+from assay.batch.plan import Plan, read_plan
 from assay.batch.results import write_failure, write_result
 from assay.batch.stage_results import CommitResult, StageResult
 from assay.errors import AssayError
 from assay.events.context import known
 from assay.events.event import Committed, Failed, StageFinished
 from assay.events.sinks import Lines, emit
+from assay.storage.delta_history import size_of
 from spark_jobs.chain import STAGES
 from spark_jobs.lakehouse import tables
 from spark_jobs.lakehouse.session import queries_of, session, tasks_by_host
 
 PR_SET_PDEATHSIG = 1
+COMPARING = ("build_silver", "build_gold", "validate_gold", "commit")  # with all of silver
+AS_ONE = 6  # bytes of silver to compare with cost as much as one of the input
 
 
 def main() -> None:
@@ -43,7 +46,7 @@ def main() -> None:
     started = time.monotonic()
     try:
         name = f"{given.stage} {plan.batch_id} epoch {given.epoch}"
-        with session(name, input_bytes=plan.input.bytes_to_read()) as spark:
+        with session(name, input_bytes=bytes_to_read(plan, given.stage)) as spark:
             result = STAGES[given.stage](spark, plan, given.epoch)
             executors, queries = tasks_by_host(spark), queries_of(spark)
             commits = tables.made.total()
@@ -60,6 +63,15 @@ def main() -> None:
     facts = {"seconds": seconds, "executors": executors, "queries": queries, "commits": commits}
     write_result(plan.folder, given.stage, given.epoch, {**facts, **result.as_facts()})
     emit(_finished(given.stage, plan.batch_id, result, seconds, queries))
+
+
+def bytes_to_read(plan: Plan, stage: str) -> float:
+    """Of the input and, in a stage that compares it with silver, of that by its weight."""
+    if stage not in COMPARING:
+        return plan.input.bytes_to_read()
+    datasets = {*plan.datasets, *(name for contract in plan.gold for name in contract.datasets)}
+    in_silver = sum(size_of(plan.table("silver", dataset)) for dataset in datasets)
+    return plan.input.bytes_to_read() + in_silver / AS_ONE
 
 
 def _finished(

@@ -7,7 +7,7 @@ done again to the frames of all that follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import PurePosixPath
@@ -20,14 +20,17 @@ from pyspark.sql import functions as F
 
 from assay.batch.slices import Slice
 from assay.contracts.load import load_contract
+from assay.contracts.model import Contract
 from assay.publish.staging import arrow_schema
 from assay.serving.live import live_columns
 from spark_jobs.lakehouse.accepted_files import (
+    WRITE_TASKS,
     bronze_records,
     looks_of,
     open_files,
     read_alike,
 )
+from spark_jobs.lakehouse.kafka_values import kafka_records
 from spark_jobs.stages.registry import silver_function
 
 JUDGED = pa.schema({"reasons": pa.list_(pa.string()), "raw": pa.string()})
@@ -77,14 +80,32 @@ class LiveRows:
 
     def judge(self, spark: SparkSession, slices: Sequence[Slice]) -> pa.Table:
         """The columns of `live`, and `reasons` (empty when good) and `raw` of every record."""
-        schema = self.schema
         if not any(each.records for each in slices):
-            return schema.empty_table()
+            return self.schema.empty_table()
         bronze = load_contract("bronze", self.dataset)
         frames = [self._judged(spark, alike) for alike in read_alike(slices, bronze)]
         found = reduce(DataFrame.unionByName, frames).toArrow()
         by_name = {PurePosixPath(each.path).name: each.slice_id for each in slices}
-        return _with_slices(found, by_name).select(schema.names).cast(schema)
+        return self.of_slices(found, by_name)
+
+    def of_slices(self, judged: pa.Table, by_name: Mapping[str, str]) -> pa.Table:
+        """Judged records as rows for `live`; `by_name` has the slice of each `file_id`."""
+        names = pa.array([*by_name], pa.string())
+        ids = pa.array([*by_name.values()], pa.string())
+        slices = pc.take(ids, pc.index_in(judged["file_id"], names))
+        return judged.append_column("slice_id", slices).select(self.schema.names).cast(self.schema)
+
+    def judged_values(self, values: DataFrame, format_: str, header: list[str]) -> DataFrame:
+        """Of a query: the values of Kafka as records that are judged as those of its slices are.
+
+        `values` has each `value`, and as `record_number` all of its record, which is handed
+        through; `file_id` is empty.
+        """
+        bronze, silver = (load_contract(layer, self.dataset) for layer in ("bronze", "silver"))
+        opened = values.withColumn("file_name", F.lit(""))
+        # So many tasks there are not; but Spark does not put parsing and judging into one another.
+        records = kafka_records(opened, bronze, header, format_).coalesce(WRITE_TASKS)
+        return _judged(_with_lineage(records), silver)
 
     @property
     def schema(self) -> pa.Schema:
@@ -106,23 +127,27 @@ class LiveRows:
         """What makes records of files that look like this one, and what judges them."""
         bronze, silver = (load_contract(layer, self.dataset) for layer in ("bronze", "silver"))
         records = bronze_records(cast("DataFrame", Recorded(opened)), file, bronze)
-        # Lineage that a batch gives its rows; live has the slice and the number of the record.
-        nothing = F.lit(None).cast("string")
-        rows = cast(
-            "Recorded",
-            records.select(
-                "*",
-                F.col("file_name").alias("file_id"),
-                nothing.alias("batch_id"),
-                nothing.alias("source_file"),
-                F.lit(None).cast("timestamp").alias("ingested_at"),
-            ),
-        )
+        rows = cast("Recorded", _with_lineage(records))
         taken = cast("DataFrame", Recorded(apart(spark, rows.frame)))
-        kept = [column.name for column in silver.columns]
-        judged = silver_function(self.dataset)(taken, silver)
-        judged = judged.select(*kept, "file_id", "record_number", "reasons", "raw")
-        return rows, cast("Recorded", judged)
+        return rows, cast("Recorded", _judged(taken, silver))
+
+
+def _with_lineage(records: DataFrame) -> DataFrame:
+    """The lineage that a batch gives its rows; live has the slice and the number of the record."""
+    nothing = F.lit(None).cast("string")
+    return records.select(
+        "*",
+        F.col("file_name").alias("file_id"),
+        nothing.alias("batch_id"),
+        nothing.alias("source_file"),
+        F.lit(None).cast("timestamp").alias("ingested_at"),
+    )
+
+
+def _judged(rows: DataFrame, silver: Contract) -> DataFrame:
+    kept = [column.name for column in silver.columns]
+    judged = silver_function(silver.name)(rows, silver)
+    return judged.select(*kept, "file_id", "record_number", "reasons", "raw")
 
 
 def apart(spark: SparkSession, frame: DataFrame) -> DataFrame:
@@ -132,10 +157,3 @@ def apart(spark: SparkSession, frame: DataFrame) -> DataFrame:
     """
     rows, schema = frame._jdf.queryExecution().toRdd(), frame._jdf.schema()
     return DataFrame(spark._jsparkSession.internalCreateDataFrame(rows, schema, False), spark)
-
-
-def _with_slices(rows: pa.Table, by_name: dict[str, str]) -> pa.Table:
-    """The rows with the slice of each file beside its name."""
-    names = pa.array([*by_name], pa.string())
-    ids = pa.array([*by_name.values()], pa.string())
-    return rows.append_column("slice_id", pc.take(ids, pc.index_in(rows["file_id"], names)))

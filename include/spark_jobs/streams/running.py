@@ -12,20 +12,21 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 import pyarrow as pa
+from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
-from pyspark.sql.streaming.readwriter import DataStreamReader
 
 from assay.batch.slices import Slice
 from assay.errors import FencedError
 from assay.events.event import Oddity
 from assay.events.sinks import emit
-from assay.ledger.streams import Taken, beat, end_stream, tell_pace
+from assay.ledger.stream_signs import beat, end_stream, take_back, tell_pace
+from assay.ledger.streams import Taken
 from assay.settings import Settings
 from assay.streams.meter import Meter
 from assay.streams.micro_batch import Cut, Recorder
 from assay.streams.names import Stream
-from assay.streams.outage import Books, StoppedError, is_outage, told, wait
+from assay.streams.outage import Books, SparkGoneError, StoppedError, is_outage, told, wait
 from assay.streams.sink import Sink
 from spark_jobs.stages.live_rows import LiveRows
 
@@ -63,6 +64,13 @@ class Sessions:
             many.conf.set(setting, value)
         return cls(spark, many)
 
+    def are_over(self) -> bool:
+        """Whether their Spark has ended, and maybe its JVM."""
+        try:
+            return bool(self.few.sparkContext._jsc.sc().isStopped())
+        except (AttributeError, Py4JError, OSError):  # a context that was stopped has no JVM's
+            return True
+
 
 class Running(ABC):
     """One stream; `error` is why it has ended by itself."""
@@ -85,7 +93,7 @@ class Running(ABC):
         self.recorder = Recorder(
             sink=Sink(self.stream.name, self.epoch, self.stream.silver),
             books=self.open_books(),
-            judge=self._judge,
+            judge=self.judge,
             cut=cut,
             is_stopping=self._stop.is_set,
             meter=self.meter,
@@ -102,7 +110,7 @@ class Running(ABC):
         self._keep("beat", self._beat)
         self.begin()
         self._query = (
-            self.read(self.sessions.few.readStream)
+            self.read(self.sessions)
             .writeStream.foreachBatch(self._on_batch)
             .option("checkpointLocation", str(self._checkpoints / str(self.epoch)))
             .queryName(f"{self.stream.name} {self.epoch}")
@@ -115,18 +123,26 @@ class Running(ABC):
         """Where Spark keeps its own log; nothing is read from it, for the books know better."""
         return self.held.settings.home / "tmp" / "streams" / self.stream.name
 
-    def _judge(self, slices: Sequence[Slice]) -> pa.Table:
-        """The judged records; of many, by code that is compiled, which few are done before."""
+    def judge(self, slices: Sequence[Slice]) -> pa.Table:
+        """The judged records; of many, by code that is compiled, which few are done before.
+
+        Raises SparkGoneError when it fails because Spark has ended.
+        """
         many = sum(each.records for each in slices) > FEW_RECORDS
-        return self.rows.judge(self.sessions.many if many else self.sessions.few, slices)
+        try:
+            return self.rows.judge(self.sessions.many if many else self.sessions.few, slices)
+        except Exception as error:
+            if self.sessions.are_over():
+                raise SparkGoneError(f"Spark has ended: {told(error)}") from error
+            raise
 
     @abstractmethod
     def begin(self) -> None:
         """What has to be so before the query starts."""
 
     @abstractmethod
-    def read(self, reader: DataStreamReader) -> DataFrame:
-        """The source of the query."""
+    def read(self, sessions: Sessions) -> DataFrame:
+        """What the query gives."""
 
     @abstractmethod
     def record(self, frame: DataFrame, number: int) -> None:
@@ -173,6 +189,11 @@ class Running(ABC):
             for books in self._opened:
                 books.close()
             shutil.rmtree(self._checkpoints / str(self.epoch), ignore_errors=True)
+
+    def take_back(self) -> None:
+        """Say in the books that what has ended the last epoch is over."""
+        name, epoch = self.stream.name, self.epoch
+        self._books.ask(lambda connection: take_back(connection, name, epoch))
 
     def _on_batch(self, frame: DataFrame, number: int) -> None:
         # `end` holds it while it waits for the query, which waits for us.

@@ -27,7 +27,8 @@ def rank_versions(judged: DataFrame, contract: Contract) -> DataFrame:
     is_bad = F.size("reasons") > 0
     place, row_hash = F.col("place"), F.col("row_hash")
     keeps_first = contract.on_equal_version == "conflict"
-    versions = Window.partitionBy("alone", *contract.keys).orderBy(
+    # Sorting compares whole rows where the first column is equal, as `alone` nearly always is.
+    versions = Window.partitionBy(*contract.keys, "alone").orderBy(
         F.col("version").desc(),
         place.asc() if keeps_first else place.desc(),
         row_hash.desc(),

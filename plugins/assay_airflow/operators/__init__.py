@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay_airflow.operators.actions import BatchActionOperator
+from assay_airflow.operators.actions import BatchActionOperator, StreamActionOperator
 from assay_airflow.operators.files import AcceptFilesOperator, ArchiveFilesOperator
 from assay_airflow.operators.maintenance import (
     MaintainTablesOperator,
@@ -24,5 +24,6 @@ __all__ = [
     "RollbackOperator",
     "SparkStageOperator",
     "StageOperator",
+    "StreamActionOperator",
     "TrimHistoryOperator",
 ]

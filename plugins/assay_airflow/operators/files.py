@@ -31,7 +31,7 @@ from assay_airflow.attempts import (
 )
 from assay_airflow.connections import connect
 from assay_airflow.endings import NeedsPerson
-from assay_airflow.operators.publish import publish_all
+from assay_airflow.operators.publish import StageOperator, publish_all
 from assay_airflow.operators.spark_stage import SparkStageOperator
 from assay_airflow.task_log import begin
 
@@ -133,8 +133,8 @@ class AcceptFilesOperator(BaseSensorOperator):
         Only a leading run: under none_failed, a task after a skipped one starts at once.
         """
         chain = context["dag"].topological_sort()  # type: ignore[no-untyped-call]
-        stages = [task for task in chain if isinstance(task, SparkStageOperator)]
-        idle = [t.task_id for t in takewhile(lambda t: not plan.needs(t.stage), stages)]
+        stages = [t.task_id for t in chain if isinstance(t, SparkStageOperator | StageOperator)]
+        idle = [*takewhile(lambda stage: not plan.needs(stage), stages)]
         if idle:
             context["ti"].xcom_push(key="return_value", value=path)
             raise DownstreamTasksSkipped(tasks=idle)  # type: ignore[no-untyped-call]

@@ -115,7 +115,7 @@ class SparkStageOperator(SparkJobOperator):
         except Exception:
             if self.stage == "commit":
                 with connect() as connection:
-                    settle_commit(connection, plan)
+                    settle_commit(connection, plan, epoch)
             raise
 
     def _submit(self, context: Context, path: str, plan: Plan, epoch: int) -> Mapping[str, object]:

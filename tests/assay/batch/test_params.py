@@ -19,6 +19,7 @@ from assay.operations.action_params import (
     ROLLBACK_PARAMS,
     RollbackParams,
     action_params,
+    stream_action_params,
 )
 
 GOOD: list[dict[str, Any]] = [
@@ -145,6 +146,7 @@ FORMS = {
     "lakehouse_maintenance": MAINTENANCE_PARAMS,
     "batch_actions": action_params(["finance", "trades"]),
     "release_rollback": ROLLBACK_PARAMS,
+    "stream_actions": stream_action_params(["finance", "trades"], ["stocks", "trades"]),
 }
 
 

@@ -10,23 +10,19 @@ from assay.bench.workbench import Workbench
 from assay.settings import load_settings
 
 
-def test_it_has_one_per_cent_of_new_and_updated_records(tmp_path: Path) -> None:
+def test_each_has_new_records_and_some_newer_than_all_before(tmp_path: Path) -> None:
     bench = Workbench(load_settings({"ASSAY_HOME": str(tmp_path)}), 4, 1000, lambda line: None)
-
-    files = make_increment(bench)
-
     delivered = {key: row for path in bench.full_files() for key, row in read_trades(path).items()}
-    updated = new = 0
-    for path in files:
-        for key, row in read_trades(path).items():
-            if key in delivered:
-                assert row["Updated_on"] > delivered[key]["Updated_on"]
-                updated += 1
-            else:
-                new += 1
-    assert len(files) == 2
-    assert updated == 4
-    assert 30 <= new <= 36
+
+    for number in (1, 2):
+        files = make_increment(bench, 20, number)
+        brought = {key: row for path in files for key, row in read_trades(path).items()}
+        updated = brought.keys() & delivered.keys()
+        assert len(files) == 2
+        assert len(updated) == 4
+        assert all(brought[k]["Updated_on"] > delivered[k]["Updated_on"] for k in updated)
+        assert 30 <= len(brought) - len(updated) <= 36
+        delivered |= brought
 
 
 def read_trades(path: Path) -> dict[tuple[str, str], dict[str, str]]:

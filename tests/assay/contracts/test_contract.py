@@ -153,7 +153,7 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         "patterns, settle_seconds, limits, stream, description, shapes",
         f"{path}:15: columns.a.typ: no such key; did you mean type?",
         f"{path}:18: columns.b.minimum: 'x' is no value of int",
-        f"{path}:28: ownr: no such key; did you mean owner?",
+        f"{path}:29: ownr: no such key; did you mean owner?",
     ]
 
 

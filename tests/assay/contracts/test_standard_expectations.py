@@ -86,7 +86,10 @@ def test_gold_is_unique_and_adds_up() -> None:
     assert [*expected("gold", keys=["a", "b"])] == ["one row per a and b"]
     found = expected("gold", keys=["a", "b"], one_row_per="day and pair", totals={"n": "rows"})
     assert [*found] == ["one row per day and pair", "totals equal silver", "a group has n"]
-    assert found["one row per day and pair"].kwargs == {"column_list": ["a", "b"]}
+    assert found["one row per day and pair"].kwargs == {
+        "column_list": ["a", "b"],
+        "ignore_row_if": "never",
+    }
     assert found["a group has n"].kwargs == {"column": "n", "min_value": 1}
 
 

@@ -19,11 +19,12 @@ from assay.gateway.csv_body import prepare_csv
 from assay.gateway.csv_of_json import prepare_csv_of_json
 from assay.gateway.deliver import packed
 from assay.gateway.json_body import prepare_lines
+from assay.gateway.json_texts import texts_of
 from assay.gateway.naming import CSV, JSON, name_by, pattern_for
 from assay.gateway.records import Prepared
 from assay.intake.filenames import dates_in, is_final, is_patch
 from assay.intake.records import inspect_file
-from builders.gateway import lines, quote
+from builders.gateway import MOST, lines, quote
 
 STOCKS, EVENTS, TRADES = map(checker_of, ("stocks", "ecommerce_events", "trades"))
 EVENT = {"event_time": "2026-01-05T10:00:00Z", "event_type": "view", "product_id": 7}
@@ -35,11 +36,11 @@ ODD += ['{"a": "\\u0000"}', '{"a": "\\ud800"}', "sep=;", "\ufeff{", '{"a": 1, "a
 
 
 def as_lines(body: bytes, *, strict: bool = False, kind: Kind = Kind.LINES) -> Prepared:
-    return prepare_lines(require_text(body), kind, STOCKS, "*.jsonl.gz", strict=strict)
+    return prepare_lines(require_text(body), kind, STOCKS, "*.jsonl.gz", MOST, strict=strict)
 
 
 def as_csv(body: bytes, kind: Kind = Kind.LINES) -> Prepared:
-    return prepare_csv_of_json(require_text(body), kind, EVENTS, "*.csv.gz", strict=False)
+    return prepare_csv_of_json(require_text(body), kind, EVENTS, "*.csv.gz", MOST, strict=False)
 
 
 def records_for_acceptance(prepared: Prepared, folder: Path) -> int:
@@ -130,12 +131,12 @@ def test_bodies_of_any_bytes_are_refused_or_taken_whole(tmp_path: Path) -> None:
 
 def _csv_of_trades(body: bytes) -> Prepared:
     body = f"{TRADES_HEADER}\n".encode() + body
-    return prepare_csv(require_text(body), TRADES, "*.csv.gz", strict=False)
+    return prepare_csv(require_text(body), TRADES, "*.csv.gz", MOST, strict=False)
 
 
 def test_records_of_csv_keep_their_bytes_and_their_reasons(tmp_path: Path) -> None:
     sample = next(Path(TRADES.bronze.path.parent, "samples").glob("*.csv")).read_bytes()
-    prepared = prepare_csv(sample, TRADES, "*.csv.gz", strict=False)
+    prepared = prepare_csv(sample, TRADES, "*.csv.gz", MOST, strict=False)
     lines_of_sample = sample.replace(b"\r\n", b"\n").splitlines(keepends=True)
     assert [prepared.target.head, *prepared.lines] == lines_of_sample
     assert records_for_acceptance(prepared, tmp_path) == prepared.records
@@ -145,7 +146,7 @@ def test_a_record_of_csv_may_have_line_breaks(tmp_path: Path) -> None:
     fields = TRADES_HEADER.count(",") + 1
     record = ",".join(['"a\r\nb""c"'] * fields)
     body = f"{TRADES_HEADER}\r\n\r\n{record}\r\n{record},more\r\n".encode()
-    prepared = prepare_csv(body, TRADES, "*.csv.gz", strict=False)
+    prepared = prepare_csv(body, TRADES, "*.csv.gz", MOST, strict=False)
     assert prepared.records == 2
     assert prepared.lines[0] == f"{record}\n".encode()
     assert prepared.findings[1][2] == ["record.malformed"]
@@ -166,7 +167,7 @@ def test_a_record_of_csv_may_have_line_breaks(tmp_path: Path) -> None:
 )
 def test_csv_that_cannot_be_told_apart_is_refused(body: bytes, told: str) -> None:
     with pytest.raises(RequestRefusedError, match=told):
-        prepare_csv(body, TRADES, "*.csv.gz", strict=False)
+        prepare_csv(body, TRADES, "*.csv.gz", MOST, strict=False)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,19 @@ def test_json_without_a_record_is_refused(body: bytes, kind: Kind) -> None:
     with pytest.raises(RequestRefusedError) as refused:
         as_lines(body, kind=kind)
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("kind", [Kind.JSON, Kind.LINES])
+def test_what_is_over_a_limit_of_the_contract_is_told_as_too_large(kind: Kind) -> None:
+    import dataclasses
+
+    bronze: Any = STOCKS.bronze
+    limits = dataclasses.replace(bronze.limits, json_values=5)
+    source = dataclasses.replace(bronze.source, limits=limits)
+    contract = dataclasses.replace(bronze, source=source)
+    with pytest.raises(RequestRefusedError, match=r"more than 5 values .*json_values") as refused:
+        [*texts_of(lines(quote(1)), kind, contract, MOST)]
+    assert refused.value.status == 413
 
 
 def test_a_body_is_text() -> None:
@@ -255,4 +269,4 @@ def test_encodings_of_the_feed_have_to_hold_the_text(monkeypatch: pytest.MonkeyP
     checker = Checker(dataclasses.replace(bronze, source=source), load_contract("silver", "trades"))
     body = lines(EVENT | {"product_name": "\u20ac"})
     with pytest.raises(RequestRefusedError, match="cannot be written in latin-1"):
-        prepare_csv_of_json(body, Kind.LINES, checker, "*.csv.gz", strict=False)
+        prepare_csv_of_json(body, Kind.LINES, checker, "*.csv.gz", MOST, strict=False)

@@ -199,3 +199,34 @@ def test_slow_clients_cost_no_memory_and_others_no_time(
     assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
     assert sorted(waits)[len(waits) // 2] < 1  # one may meet a machine that is busy
     assert grown < 64 << 20
+
+
+def begun(gateway: Running, key: str, size: int) -> socket.socket:
+    """A request that does not say how long it is, of which so many bytes have come."""
+    told = f"POST /v1/datasets/stocks/events HTTP/1.1\r\nHost: a\r\nAuthorization: {key}\r\n"
+    told += "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return connected(gateway, f"{told}{size:x}\r\n".encode() + b" " * size + b"\r\n")
+
+
+@pytest.mark.long
+def test_one_key_that_sends_slowly_keeps_out_no_other(
+    settings: Settings, database: Database
+) -> None:
+    slow, other = make_good_key(database, producer="slow"), make_good_key(database)
+    with running_gateway(settings, database, read_seconds=60.0) as gateway, ExitStack() as ends:
+        for _ in range(40):  # of 16 MB each they would be more than all the room
+            ends.enter_context(closing(begun(gateway, slow, 1)))
+        assert gateway.post(other, lines(quote(1))).status_code == 202
+        assert gateway.post(slow, lines(quote(2))).status_code == 202
+        many = [ends.enter_context(closing(begun(gateway, slow, 15 << 20))) for _ in range(4)]
+        one = ends.enter_context(closing(begun(gateway, slow, 15 << 20)))  # more than a quarter
+        answer = one.recv(1 << 16)
+        assert answer.startswith(b"HTTP/1.1 429"), answer
+        assert b"retry-after: 1" in answer
+        assert gateway.post(other, lines(quote(3))).status_code == 202
+        for each in many:
+            each.close()
+        deadline = time.monotonic() + PATIENCE
+        while gateway.post(slow, b" " * (15 << 20) + lines(quote(4))).status_code != 202:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)

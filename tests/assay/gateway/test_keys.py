@@ -126,9 +126,26 @@ def test_a_key_makes_so_many_requests_a_second() -> None:
 
 def test_so_many_bytes_are_held_at_once() -> None:
     held = Held(100)
-    with held.hold(60):
-        with pytest.raises(RequestRefusedError) as refused, held.hold(60):
-            pass
+    with held.request("a") as first, held.request("b") as second:
+        first.have(60)
+        second.have(40)
+        with pytest.raises(RequestRefusedError) as refused:
+            second.have(41)
         assert (refused.value.status, refused.value.retry_after) == (503, 1)
-    with held.hold(100):
-        pass
+        second.have(1)
+        second.have(40)
+    assert (held.now, held.by_key) == (0, {})
+    with held.request("a") as whole:
+        whole.have(100)
+
+
+def test_requests_of_one_key_have_a_part_of_the_room_or_are_one() -> None:
+    held = Held(100)
+    with held.request("a") as first, held.request("a") as second, held.request("b") as other:
+        first.have(20)
+        second.have(5)
+        with pytest.raises(RequestRefusedError, match="of this key") as refused:
+            second.have(6)
+        assert (refused.value.status, refused.value.retry_after) == (429, 1)
+        other.have(75)
+    assert (held.now, held.by_key) == (0, {})

@@ -86,11 +86,56 @@ def _refuses(gateway: Running, key: str, database: Database) -> None:
     ):
         assert answer.status_code == status, answer.text
         assert answer.json()["error"]
+    _refuses_what_is_no_question(gateway, key)
     head = f"POST /v1/datasets/stocks/events HTTP/1.1\r\nAuthorization: {key}\r\n"
     head += f"Content-Type: text/csv\r\nContent-Length: {Limits().stored_bytes + 1}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as before_the_body:
         before_the_body.sendall(head.encode())
         assert before_the_body.recv(1_000).startswith(b"HTTP/1.1 413")
+
+
+def _refuses_what_is_no_question(gateway: Running, key: str) -> None:
+    """Who has no key learns nothing of receipts, also not how they are named."""
+    url = f"{gateway.url}/v1/datasets/stocks/events"
+    for status, answer in (
+        (404, httpx.get(f"{gateway.url}/nowhere")),
+        (405, httpx.get(url)),
+        (405, httpx.post(f"{gateway.url}/health")),
+        (401, gateway.receipt("", "x")),
+        (404, gateway.receipt(key, "x")),
+        (404, gateway.receipt(key, "x%00")),
+    ):
+        assert answer.status_code == status, answer.text
+        assert [*answer.json()] == ["error"]
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as no_http:
+        no_http.sendall(b"HELLO\r\n\r\n")
+        head, _, body = no_http.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert json.loads(body)["error"]
+    assert b"content-length: %d\r" % len(body) in head + b"\r"
+
+
+@pytest.mark.long
+def test_receipts_count_as_requests_and_keep_nobody_from_posting(
+    settings: Settings, database: Database
+) -> None:
+    """A table that is locked stands for receipts that take long to be followed."""
+    key, slow = make_good_key(database), make_good_key(database, rate=1)
+    with running_gateway(settings, database) as gateway, ThreadPoolExecutor(20) as pool:
+        receipt = gateway.post(key, lines(quote(1))).json()["receipt"]
+        with database.connect() as locking:
+            locking.execute("LOCK TABLE ops.stream_slice")
+            asked = [pool.submit(gateway.receipt, key, receipt) for _ in range(10)]
+            time.sleep(0.3)
+            other = make_good_key(database, producer="other")  # not remembered: it is looked up
+            posting = pool.submit(gateway.post, other, lines(quote(2)))
+            assert posting.result(PATIENCE / 8).status_code == 202
+            assert not any(each.done() for each in asked)
+        assert {each.result().json()["state"] for each in asked} == {"accepted"}
+        answers = [*pool.map(lambda _: gateway.receipt(slow, receipt), range(20))]
+    over = [answer for answer in answers if answer.status_code == 429]
+    assert over
+    assert {answer.headers["retry-after"] for answer in over} == {"1"}
 
 
 @pytest.mark.long

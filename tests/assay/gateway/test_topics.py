@@ -18,7 +18,6 @@ from assay.errors import RequestRefusedError
 from assay.gateway import by_topics
 from assay.gateway.by_topics import ByTopics
 from assay.gateway.commit import Commit
-from assay.home.ports import next_free_port
 from assay.kafka.access import KafkaAccess
 from assay.kafka.admin import ensure_topic
 from assay.ledger.receipts import Receipt
@@ -34,6 +33,7 @@ from builders.gateway import (
     quote,
     running_gateway,
 )
+from builders.ports import free_port
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -184,7 +184,7 @@ def test_versions_of_a_key_are_in_one_partition_in_their_order(
 def test_without_a_broker_nothing_is_promised_and_the_answer_comes_soon(
     connect: Connect, database: Database
 ) -> None:
-    nobody = KafkaAccess(f"127.0.0.1:{next_free_port(39092, set())}")
+    nobody = KafkaAccess(f"127.0.0.1:{free_port()}")
     with opened(connect, nobody) as ours:
         began = time.monotonic()
         with pytest.raises(RequestRefusedError) as refused:

@@ -15,7 +15,7 @@ from assay.gateway.check import checker_of
 from assay.gateway.records import Prepared
 from assay.gateway.values_of_topics import prepare_values
 from assay.verify.slice_files import read_values
-from builders.gateway import click, lines
+from builders.gateway import MOST, click, lines
 from builders.stream_slices import write_slice_file
 
 EVENTS = checker_of("ecommerce_events")
@@ -25,7 +25,7 @@ ROW = b'e1,2026-01-05T10:00:00Z,view,7,"a ""b"", c",1.5,9,\n'
 
 def prepared(body: bytes, kind: Kind = Kind.LINES, values: str = "json") -> Prepared:
     stream = Stream(topics=("shop",), values=values)  # type: ignore[arg-type]
-    return prepare_values(body, kind, EVENTS, stream, strict=False)
+    return prepare_values(body, kind, EVENTS, stream, MOST, strict=False)
 
 
 def test_a_value_has_the_bytes_of_its_record_and_the_key_of_its_row() -> None:
@@ -61,6 +61,15 @@ def test_records_of_csv_become_objects_and_what_is_none_a_text() -> None:
     assert made.keys == [b"e1", None]
 
 
+@pytest.mark.parametrize("values", ["json", "csv"])
+def test_records_of_csv_that_are_all_malformed_are_quarantined_as_those_of_files_are(
+    values: str,
+) -> None:
+    made = prepared(HEADER + b"e1,view\ne2\n", Kind.CSV, values)
+    assert (made.records, made.doubtful) == (2, 2)
+    assert {reasons[0] for _, _, reasons in made.findings} == {"record.malformed"}
+
+
 def test_values_of_csv_have_the_columns_in_the_order_of_the_contract() -> None:
     made = prepared(lines(click("e1", product_name='a "b", c'), "no JSON"), values="csv")
     columns = EVENTS.bronze.column_names
@@ -87,10 +96,11 @@ def test_values_of_csv_have_the_columns_in_the_order_of_the_contract() -> None:
         (b"1\n2\n", Kind.LINES, 400),
         (b"[", Kind.JSON, 400),
         (b"a,b\n1,2\n", Kind.CSV, 422),
+        (HEADER, Kind.CSV, 400),
         (lines(click("e1", product_name="a" * 1_000_000)), Kind.LINES, 413),
-        (lines({f"f{number}": 1 for number in range(2_000)}), Kind.LINES, 422),
+        (lines({f"f{number}": 1 for number in range(2_000)}), Kind.LINES, 413),
     ],
-    ids=["empty", "no object", "no JSON", "no column", "large", "wide"],
+    ids=["empty", "no object", "no JSON", "no column", "no row", "large", "wide"],
 )
 def test_what_is_no_body_of_the_dataset_is_refused(body: bytes, kind: Kind, status: int) -> None:
     with pytest.raises(RequestRefusedError) as refused:

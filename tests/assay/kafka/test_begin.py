@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from assay.kafka.access import client_options
-from assay.kafka.admin import delete_topics, ensure_topic
+from assay.kafka.admin import delete_topics, ensure_topic, records_within
 from assay.streams.kafka_slices import begin_of
 from builders.broker import Broker
 
@@ -34,6 +34,15 @@ def topic(broker: Broker) -> Iterator[str]:
 
 def test_a_new_topic_begins_with_what_it_has(broker: Broker, topic: str) -> None:
     assert begin_of(broker.access, [topic, "none"], {}) == {topic: {"0": 2, "1": 2}}
+
+
+def test_so_many_records_are_taken_as_are_no_burden(broker: Broker, topic: str) -> None:
+    begun = {topic: {"0": 2, "1": 2}}
+    assert records_within(broker.access, begun, 100, 1) == 1, "one, however large"
+    assert records_within(broker.access, begun, 100, 7) == 3, "of two bytes each"
+    assert records_within(broker.access, begun, 4, 100) == 4
+    assert records_within(broker.access, begun, 100, 100) == 100, "all that there is"
+    assert records_within(broker.access, {topic: {"0": 5, "1": 5}}, 100, 1) == 100
 
 
 def test_a_partition_that_the_books_do_not_know_begins_with_its_very_first(

@@ -13,18 +13,10 @@ from assay.batch.slices import FileSlice, StreamSlice
 from assay.errors import BatchError, FencedError
 from assay.ledger import Delivery, record_deliveries, set_batch_state, start_batch
 from assay.ledger.query import fetch_all
+from assay.ledger.stream_signs import Measured, beat, end_stream, take_back, tell_pace
 from assay.ledger.stream_slices import known_content, unclaimed
 from assay.ledger.stream_states import stream_states
-from assay.ledger.streams import (
-    Measured,
-    RecordedSlice,
-    beat,
-    end_stream,
-    hold,
-    record,
-    take_stream,
-    tell_pace,
-)
+from assay.ledger.streams import RecordedSlice, begun_at, hold, know_topics, record, take_stream
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -98,9 +90,16 @@ def test_a_start_takes_the_next_epoch_and_the_offsets_that_were_recorded(
         assert hold(streamer, STREAM, 1, 0)
         record(streamer, STREAM, 1, 0, [SHOWN], NEXT)
     second = take_stream(streamer, STREAM, DATASET, "kafka", "two")
-    assert (second.epoch, second.next_offsets) == (2, NEXT)
+    assert (second.epoch, second.next_offsets, second.topic_ids) == (2, NEXT, {})
+    (topic,) = NEXT
+    begun = {topic: {"0": 0}, "of which nothing is recorded": {"0": 5}}
+    ids = dict.fromkeys(begun, "1")
+    know_topics(streamer, STREAM, 2, ids, begun)
+    know_topics(streamer, STREAM, 1, {topic: "of one that is overtaken"}, {topic: {"0": 0}})
+    assert begun_at(streamer, STREAM) == ({**begun, **NEXT}, ids)
+    assert take_stream(streamer, STREAM, DATASET, "kafka", "three").topic_ids == ids
     with streamer.transaction():
-        assert hold(streamer, STREAM, 2, 0), "each epoch counts its micro-batches anew"
+        assert hold(streamer, STREAM, 3, 0), "each epoch counts its micro-batches anew"
 
 
 def test_a_micro_batch_is_recorded_once(streamer: psycopg.Connection[Any]) -> None:
@@ -209,12 +208,41 @@ def test_a_holder_tells_that_it_lives_what_is_wrong_and_that_it_ends(
     told = stream_states(streamer)[0]
     assert (told.error, told.stopped_at) == ("the broker is away", None)
     assert told.seen_at > before.seen_at
+    beat(streamer, STREAM, epoch)
+    still = stream_states(streamer)[0]
+    assert (still.error, still.seen_at > told.seen_at) == ("the broker is away", True)
     record(streamer, STREAM, epoch, 0, [], NEXT)
     assert stream_states(streamer)[0].error is None
     end_stream(streamer, STREAM, epoch)
     assert stream_states(streamer)[0].stopped_at is not None
     take(streamer, "two")
     assert stream_states(streamer)[0].stopped_at is None
+
+
+def test_an_error_that_is_over_is_taken_back_and_no_other(
+    streamer: psycopg.Connection[Any],
+) -> None:
+    epoch = take(streamer)
+    beat(streamer, STREAM, epoch, "no file can be taken")
+    beat(streamer, STREAM, epoch, "the disk is full")
+    take_back(streamer, STREAM, epoch, "no file can be taken")
+    assert stream_states(streamer)[0].error == "the disk is full"
+    take_back(streamer, STREAM, epoch - 1)
+    assert stream_states(streamer)[0].error == "the disk is full"
+    take_back(streamer, STREAM, epoch)
+    assert stream_states(streamer)[0].error is None
+
+
+def test_what_has_ended_an_epoch_is_told_in_the_next_until_it_is_over(
+    streamer: psycopg.Connection[Any],
+) -> None:
+    took = take_stream(streamer, STREAM, DATASET, "kafka", "one", "the broker is away")
+    assert stream_states(streamer)[0].error == "the broker is away"
+    took = take_stream(streamer, STREAM, DATASET, "kafka", "one", "the broker is still away")
+    beat(streamer, STREAM, took.epoch)
+    assert stream_states(streamer)[0].error == "the broker is still away"
+    take(streamer)
+    assert stream_states(streamer)[0].error is None
 
 
 @pytest.mark.parametrize(

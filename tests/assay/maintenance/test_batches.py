@@ -13,6 +13,7 @@ from assay import ledger
 from assay.contracts.load import load_contract
 from assay.contracts.model import Contract
 from assay.ledger import Delivery
+from assay.ledger.refusals import record_refusals
 from assay.maintenance import batches
 from assay.maintenance.batches import purge_work, trim_archive, trim_history
 from assay.settings import Settings, load_settings
@@ -86,3 +87,38 @@ def test_archive_and_history_are_kept_for_ever_unless_the_contract_says_otherwis
     assert not (settings.batches / "dry").exists()
     assert (settings.batches / "old" / "plan.json").is_file()
     assert trim() == "archive: 0 files removed; history: 0 folders removed, 0.0 MB"
+
+
+def test_duplicates_that_streams_have_put_away_go_as_those_of_batches(
+    tmp_path: Path,
+    loader: psycopg.Connection[Any],
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No batch has ever seen a file of the dataset."""
+    settings = load_settings({"ASSAY_HOME": str(tmp_path)})
+    refused = []
+    for name, verdict in (("old", "duplicate"), ("new", "duplicate"), ("bad", "rejected")):
+        root = settings.archive / "duplicates" if verdict == "duplicate" else settings.rejected
+        place = Path(root / "trades" / "trades.files" / "1-000000001" / f"{name}.csv")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(name)
+        told = {"verdict": verdict, "reason": "x", "location": str(place)}
+        refused.append(Delivery("trades", place.name, name * 8, **told))
+    with database.connect("assay_streamer", autocommit=True) as connection:
+        record_refusals(connection, "trades.files", 1, refused)
+        record_refusals(connection, "trades.files", 1, refused)  # the COMMIT was not heard of
+    with database.connect("assay_owner", autocommit=True) as connection:
+        connection.execute(
+            "UPDATE ops.stream_refusal SET seen_at = seen_at - interval '30 days'"
+            " WHERE source_file <> 'new.csv'"
+        )
+    short = replace(load_contract("bronze", "trades"), archive_days=10)
+    monkeypatch.setattr(batches, "load_contract", lambda *_: short)
+    assert trim_archive(settings, loader, dry_run=True) == "archive: 1 file to remove"
+    assert trim_archive(settings, loader, dry_run=False) == "archive: 1 file removed"
+    assert trim_archive(settings, loader, dry_run=False) == "archive: 0 files removed"
+    left = {path.name for path in tmp_path.rglob("*.csv")}
+    assert left == {"new.csv", "bad.csv"}
+    gone = "SELECT source_file FROM ops.stream_refusal WHERE removed_at IS NOT NULL"
+    assert loader.execute(gone).fetchall() == [("old.csv",)]

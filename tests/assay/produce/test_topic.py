@@ -12,12 +12,12 @@ import pytest
 
 from assay.errors import KafkaUnavailableError
 from assay.generate.recipes import recipe_of
-from assay.home.ports import next_free_port
 from assay.kafka.access import KafkaAccess
 from assay.kafka.admin import partitions
 from assay.produce.run import produce
 from assay.produce.topic import Topic
 from builders.broker import Broker, records_of, running_broker
+from builders.ports import free_port
 from builders.produced import Run, options_of
 
 
@@ -42,7 +42,7 @@ def test_a_topic_has_every_event_once(run: Run, broker: Broker) -> None:
 
 
 def test_a_broker_that_is_away_is_said_before_an_event_is_made() -> None:
-    nobody = KafkaAccess(f"127.0.0.1:{next_free_port(39092, set())}")
+    nobody = KafkaAccess(f"127.0.0.1:{free_port()}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assay.produce.topic.wait_for_broker", _soon)
         with pytest.raises(KafkaUnavailableError, match="does not answer"):

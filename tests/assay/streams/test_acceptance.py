@@ -152,6 +152,28 @@ def test_whatever_cuts_it_off_each_file_is_listed_once(
     assert all(Path(each.path).is_file() for slices in taken for each in slices)
 
 
+def test_what_an_earlier_holder_has_left_is_listed_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is looked for: Spark tells of a name once, and landing waits for lists."""
+    for number in range(3):
+        land(settings, f"{number}.csv", events(number, 1))
+    first = acceptance_of(settings, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(lists.Lists, "show", lambda *_: None)
+        first.round()
+    (left,) = first.lists.folder.glob(".*.list")
+    recorded, *rest = read_list(left)
+    later = acceptance_of(settings, 2, {recorded.slice_id})
+    for _ in range(2):
+        later.adopt()
+        assert listed(later) == [each.source_file for each in rest]
+    assert later.listed == {each.slice_id for each in rest}
+    land(settings, "3.csv", events(3, 1))
+    later.round()
+    assert listed(later) == [*(each.source_file for each in rest), "3.csv"]
+
+
 def test_what_was_cut_off_goes_on_in_the_same_holder(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,10 +204,16 @@ def test_what_was_moved_is_listed_though_the_rest_could_not_be(
         acceptance_move(judged[:1])
         raise OSError(5, "Input/output error")
 
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
     acceptance_move = acceptance.move_judged
     with monkeypatch.context() as patch:
         patch.setattr(acceptance, "move_judged", move_one)
         with pytest.raises(OSError, match="Input/output"):
+            made.round()
+        patch.setattr(lists.Lists, "prepare", full)
+        with pytest.raises(OSError, match="No space"):
             made.round()
     made.round()
     there = {each for each in listed(made) if each}

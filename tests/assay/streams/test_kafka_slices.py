@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,7 +30,14 @@ def records(*places: tuple[int, int], value: bytes | None = b"{}") -> pa.Table:
         {"value": value, "topic": TOPIC, "partition": p, "offset": at, "timestamp": NOW}
         for p, at in places
     ]
-    return in_order(pa.Table.from_pylist(rows, SCHEMA))
+    return found(rows)[0]
+
+
+def found(rows: list[dict[str, Any]]) -> tuple[pa.Table, pa.Table]:
+    """As a query gives them, each whole beside where it is."""
+    whole = pa.array(rows, pa.struct(list(SCHEMA)))
+    where = pa.array([f"{each['partition']}:{each['offset']}" for each in rows])
+    return in_order(pa.table({"where": where, "record_number": whole}))
 
 
 @pytest.fixture
@@ -50,6 +58,16 @@ def test_a_micro_batch_is_one_file_with_the_records_as_they_came(files: SliceFil
     assert batch.next_offsets == {TOPIC: {"0": 6, "1": 9, "2": 40}}
     again = files.whole(rows, 12, {TOPIC: {"0": 3, "2": 40}})
     assert again.slices == batch.slices, "a repeat overwrites it with the same bytes"
+
+
+def test_what_is_beside_a_record_keeps_its_place_and_is_numbered() -> None:
+    rows, beside = found(
+        [{"topic": TOPIC, "partition": p, "offset": at} for p, at in ((1, 8), (0, 5), (0, 4))]
+    )
+    assert rows.schema == SCHEMA
+    assert beside.to_pydict() == {"where": ["0:4", "0:5", "1:8"], "record_number": [1, 2, 3]}
+    none, beside = found([])
+    assert (none.num_rows, beside.num_rows) == (0, 0)
 
 
 def test_ranges_of_slices_that_follow_leave_no_gap() -> None:

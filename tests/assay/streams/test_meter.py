@@ -30,8 +30,20 @@ def test_the_last_minute_of_a_stream() -> None:
 
 
 def test_without_a_time_of_arrival_there_is_a_pace_and_no_delay() -> None:
-    meter = Meter(Clock())
+    clock = Clock()
+    meter = Meter(clock)
+    clock.now += WINDOW + 1
     meter.shown(6, {})
     told = meter.measured()
     assert told is not None
     assert (told.rate, told.p95) == (0.1, None)
+
+
+def test_the_rate_of_a_stream_that_has_just_begun_is_that_of_its_seconds() -> None:
+    clock = Clock()
+    meter = Meter(clock)
+    clock.now += 10
+    meter.shown(1000, {})
+    told = meter.measured()
+    assert told is not None
+    assert told.rate == 100.0

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from assay.errors import BatchError, FencedError
+from assay.ledger.stream_signs import beat
 from assay.ledger.stream_states import stream_states
 from assay.ledger.streams import take_stream
 from assay.streams.sink import MicroBatch, Sink, count_records
@@ -68,6 +69,16 @@ def test_a_repeated_micro_batch_and_known_content_are_shown_once(
     both = pa.concat_tables([judged(a), judged(b)])
     assert sink.record(streamer, MicroBatch(1, [a, b]), both, {}) == 2
     assert counts(streamer) == (4, 0, 2)
+
+
+def test_a_commit_without_an_answer_is_found_and_its_error_taken_back(
+    streamer: psycopg.Connection[Any],
+) -> None:
+    sink, taken = take(streamer), event_slice("a", 3)
+    sink.record(streamer, MicroBatch(0, [taken]), judged(taken), {})
+    beat(streamer, STREAM, sink.epoch, "server closed the connection")
+    assert sink.record(streamer, MicroBatch(0, [taken]), judged(taken), {}) == 0
+    assert [each.error for each in stream_states(streamer)] == [None]
 
 
 def test_whoever_was_overtaken_shows_nothing(streamer: psycopg.Connection[Any]) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from pyspark.errors import PySparkException
 
 from assay.batch.plan import Plan
 from assay.batch.results import has_result, read_failure
+from assay.contracts.load import load_contract
 from assay.generate.truth import Truth
-from assay.spark_runtime.server import is_due
-from builders.attempts import BUILD, PATIENCE, Attempts, wait_until
+from builders.attempts import BEFORE_COMMIT, BUILD, PATIENCE, Attempts, wait_until
 from builders.deliveries import deliver, make_set
 from builders.small_disk import SmallDisk, small_disk
 from builders.warm_attempts import check_end, run_warm, stop_at
-from builders.warm_spark import WarmSpark
+from builders.warm_spark import WarmSpark, connect
+from spark_jobs.gates.expectations import GateFrame, open_context, run_gate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
@@ -37,7 +41,7 @@ def test_a_batch_whose_server_is_killed_in_each_stage_ends_as_if_undisturbed(
 ) -> None:
     """In one stage the client is killed with it."""
     book = warm.settings.locks / "trades.sessions"
-    for stage in BUILD[:-1]:
+    for stage in BEFORE_COMMIT:
         epoch = attempts.take_epoch()
         victim = attempts.start(plan, stage, epoch)
         wait_until(lambda: book.is_file() and book.read_text(), victim)
@@ -58,6 +62,22 @@ def test_a_batch_whose_server_is_killed_in_each_stage_ends_as_if_undisturbed(
     assert "Traceback" not in victim.last_words()
     run_warm(attempts, plan, "commit")
     check_end(attempts, plan, trade_files)
+
+
+def test_a_gate_whose_server_is_lost_gives_no_verdict(warm: WarmSpark) -> None:
+    """Great Expectations takes any error for a failed expectation, which nobody tries again."""
+    session = connect(warm, str(uuid4()))
+    rows = session.range(3).selectExpr("cast(id AS string) AS trade_id")
+    assert rows.count() == 3
+    silver = load_contract("silver", "trades")
+    (asked,) = (e for e in silver.expectations if e.name == "every trade has an identifier")
+    warm.kill_server()
+    with pytest.raises(PySparkException):
+        run_gate(
+            open_context(),
+            replace(silver, expectations=(asked,)),
+            [GateFrame("rows", rows, ("trade_id",))],
+        )
 
 
 def test_a_server_with_too_much_memory_starts_anew_between_two_jobs(
@@ -130,12 +150,3 @@ def test_a_full_disk_fails_the_stage_with_the_servers_error_and_the_retry_succee
             disk.free()
         run_warm(attempts, plan, stage)
     check_end(attempts, plan, trade_files)
-
-
-def test_the_server_is_no_larger_after_many_sessions(
-    attempts: Attempts, warm: WarmSpark, plan: Plan
-) -> None:
-    """The soak of `make bench`, shortened."""
-    for _ in range(6):
-        run_warm(attempts, plan, "ingest_bronze")
-    assert not is_due(warm.settings)

@@ -262,10 +262,12 @@ def test_repeated_header_is_known_by_its_keys(spark: SparkSession) -> None:
     rows = [
         {"trade_id": "TradeId", "customer_id": "CustomerId", "from_cost": "From_Cost"},
         {"trade_id": "trade_id", "customer_id": "customer id"},
+        {"trade_id": '\ufeff"Trade_Id"', "customer_id": " _CUSTOMER ID "},
         {"trade_id": "TradeId", "customer_id": "somebody"},
         {"trade_id": "TradeId", "customer_id": None},
     ]
     assert reasons_of(spark, *rows) == [
+        ["record.repeated_header"],
         ["record.repeated_header"],
         ["record.repeated_header"],
         [],

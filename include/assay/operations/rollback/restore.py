@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable
 
 from assay import failpoints
 from assay.errors import FencedError
@@ -13,11 +12,12 @@ from assay.events.event import TableRestored
 from assay.events.sinks import emit
 from assay.ledger.rollbacks import Rollback
 from assay.settings import Settings
+from assay.storage.delta_fence import fencing, put_fence
 from assay.storage.delta_history import Commit, head
 
 
 def restore_tables(settings: Settings, rollback: Rollback, epoch: int) -> None:
-    """Bring every table of the rollback to its version; one that stands there is left alone."""
+    """Bring every table of the rollback to its version; one that stands there is only fenced."""
     for table, version in rollback.versions.items():
         path = str(settings.lake / Path(*table.split(".")))
         newest = head(path)
@@ -26,6 +26,8 @@ def restore_tables(settings: Settings, rollback: Rollback, epoch: int) -> None:
             _restore(path, version, rollback, epoch)
             emit(TableRestored(table, version, as_version=head(path).version))
             failpoints.reach(f"after restoring {table}")
+        else:
+            put_fence(path, epoch)
 
 
 def _restore(path: str, version: int, rollback: Rollback, epoch: int) -> None:
@@ -39,14 +41,7 @@ def _restore(path: str, version: int, rollback: Rollback, epoch: int) -> None:
         "contract_version": "",
         "digest": f"version {version}",
     }
-    # The transaction fences what Spark would still write under an older epoch: Delta skips it.
-    DeltaTable(path).restore(
-        version,
-        commit_properties=CommitProperties(
-            custom_metadata={"userMetadata": json.dumps(fence)},
-            app_transactions=[Transaction(path.rstrip("/"), epoch)],
-        ),
-    )
+    DeltaTable(path).restore(version, commit_properties=fencing(path, epoch, fence))
     newest = head(path)
     if (newest.batch_id, newest.epoch) != (rollback.rollback_id, epoch):
         raise _overtaken(path, epoch, newest)

@@ -39,8 +39,8 @@ def roll_back(
 ) -> Rollback:
     """Undo what came after a release, or the newest batch; returns what was done.
 
-    `epoch` is the attempt's, so every older attempt of the pipeline is fenced. No Spark job of the
-    pipeline may be alive. Raises BatchError, with nothing moved, when it cannot be done.
+    `epoch` is the attempt's, so every older attempt of the pipeline is fenced; no Spark job of it
+    begins meanwhile. Raises BatchError, with nothing moved, when it cannot be done.
     """
     with spark_lock(settings.locks / f"{pipeline}.lock", f"rollback epoch {epoch}"):
         with autocommit(connect) as connection:
