@@ -20,6 +20,7 @@ from assay.home.dsn import dsn
 from assay.home.paths import BIN, child_environment
 from assay.home.processes import find_ours
 from assay.settings import Settings
+from assay.spark_runtime.server import PROGRAM
 from builders.content import everything
 
 STAGES = (
@@ -37,7 +38,7 @@ STAGES = (
 )
 POLL_SECONDS = 1.0  # both looking at processes and asking Airflow take from the two cores
 LAUNCHER = "assay-spark-submit"
-SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+SERVER = ("SparkSubmit", PROGRAM)  # words of the command line of the JVM
 RUN_SECONDS = 600
 
 
@@ -169,10 +170,10 @@ class RunningStack:
 
     def look_at_jobs(self) -> None:
         """Keep what other users of the machine could see of the Spark jobs."""
-        for process in [*self.jobs(), *self.jobs(SERVER)]:
+        for process in [*self.jobs(), *self.jobs(*SERVER)]:
             try:
                 self.command_lines.add(" ".join(process.cmdline()))
-                if SERVER in process.cmdline():
+                if PROGRAM in process.cmdline():
                     self.environments.add(str(process.environ()))
             except psutil.Error:
                 continue

@@ -44,7 +44,7 @@ def test_every_spark_stage_is_a_client_under_the_epoch_of_its_task(
     )
     results = (stack.settings.batches / first_batch.batch_id / "results").iterdir()
     assert {path.stem for path in results} == {f"{t}.{e}" for t, e in attempts if t in stages}
-    assert len(stack.jobs(SERVER)) == 1
+    assert len(stack.jobs(*SERVER)) == 1
     assert list(stack.settings.locks.glob("*.sessions")) == []
 
 

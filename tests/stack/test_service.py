@@ -134,7 +134,7 @@ def test_the_server_listens_where_only_its_clients_are(
     monkeypatch.setattr(os, "chdir", lambda folder: None)
     service.run_part(server, "spark-connect")
     ((*command,),) = became
-    assert command[command.index("--class") + 1].endswith(".SparkConnectServer")
+    assert command[-1].endswith("/connect_server.py")
     assert command[command.index("--master") + 1] == "spark://spark-master:7077"
     conf = dict(command[n + 1].split("=", 1) for n, word in enumerate(command) if word == "--conf")
     assert conf["spark.connect.grpc.binding.address"] == "192.0.2.7"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +19,7 @@ from assay.settings import Settings
 
 MARKER = "ASSAY_STACK"
 PATIENCE = 10.0
+PR_SET_PDEATHSIG = 1
 LONGEST_SOCKET = 90  # the system allows 104 to 108, and the supervisor adds to it
 
 
@@ -114,6 +117,19 @@ def find_postgres(settings: Settings) -> psutil.Process | None:
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
     return process if ours and _is_alive(process) else None
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel kill this process, and what it becomes, when its parent dies.
+
+    Else a killed job would go on. `parent` is who that was; ends the process if it is gone already.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    found = os.getppid()
+    if found != parent if parent else found == 1:
+        sys.exit("what started this job is gone; not starting it")
 
 
 def _is_alive(process: psutil.Process) -> bool:

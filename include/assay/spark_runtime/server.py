@@ -21,13 +21,21 @@ from assay.home.credentials import load_credentials
 from assay.home.paths import BIN, child_environment, without_secrets
 from assay.home.ports import load_ports
 from assay.home.processes import end_processes, short_socket, working_folder
-from assay.settings import LOOPBACK, Settings, load_settings
+from assay.settings import JOB_PROGRAMS, LOOPBACK, Settings, load_settings
 from assay.spark_runtime.conf import spark_environment, submit_conf
 from assay.storage.files import write_whole
 
 NAME = "assay"  # of the application; healthy.sh asks the master for it
-CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+PROGRAM = str(JOB_PROGRAMS / "connect_server.py")
 TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  # the name of a variable
+# Sessions share the code that Spark generates and compiles for their queries: a pipeline's batch
+# has up to 200 classes, and the next one finds them.
+SHARED_CODE = {
+    "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+    "spark.sql.artifact.isolation.enabled": "false",
+    "spark.sql.artifact.isolation.alwaysApplyClassloader": "false",
+    "spark.sql.codegen.cache.maxEntries": "2000",
+}
 # Jobs of one pipeline do not wait until those of another are through.
 FAIR = """\
 <?xml version="1.0"?>
@@ -95,7 +103,7 @@ def find_server(settings: Settings) -> psutil.Process | None:
     """The living server of this home."""
     try:
         process = psutil.Process(int(_pid_file(settings).read_text()))
-        return process if CLASS in process.cmdline() else None
+        return process if PROGRAM in process.cmdline() else None
     except (OSError, ValueError, psutil.Error):
         return None
 
@@ -123,14 +131,15 @@ def server_command(settings: Settings, master: str, listen: Address) -> list[str
     write_whole(pools, FAIR)
     conf = {
         **submit_conf(settings),
+        **SHARED_CODE,
         "spark.connect.grpc.binding.address": listen[0],
         "spark.connect.grpc.binding.port": str(listen[1]),
         "spark.scheduler.mode": "FAIR",
         "spark.scheduler.allocation.file": pools.as_uri(),
     }
     options = [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
-    command = [str(BIN / "spark-submit"), "--class", CLASS, "--name", NAME, "--master", master]
-    return [*command, "--driver-memory", settings.driver_memory, *options]
+    command = [str(BIN / "spark-submit"), "--name", NAME, "--master", master]
+    return [*command, "--driver-memory", settings.driver_memory, *options, PROGRAM]
 
 
 def main() -> None:

@@ -10,10 +10,8 @@ ASSAY_SPARK_UMASK leaves.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -25,10 +23,10 @@ from assay.events.context import known
 from assay.events.event import Event, Failed, Progress
 from assay.events.sinks import Lines
 from assay.home.paths import without_secrets
+from assay.home.processes import die_with_parent
 from assay.settings import load_settings
 from assay.spark_runtime.server import access, run_in_host
 
-PR_SET_PDEATHSIG = 1
 LOCK_IS_BUSY = 75
 
 
@@ -129,16 +127,6 @@ def is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process, and the JVM it becomes, when its parent dies."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        _tell(Failed("ParentGone", "the task that started this job is gone; not starting it"))
-        sys.exit(1)
 
 
 def _label(arguments: list[str]) -> str:

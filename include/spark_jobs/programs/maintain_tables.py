@@ -17,12 +17,13 @@ from assay.batch.stage_results import StageResult
 from assay.errors import AssayError
 from assay.events.event import Progress
 from assay.events.sinks import emit
+from assay.home.processes import die_with_parent
 from assay.maintenance.tables import Request, TableUpkeep, contract_of, read_request
 from assay.spark_runtime.submit import hold_lock
 from assay.words import count
 from spark_jobs.lakehouse import schemas, upkeep
 from spark_jobs.lakehouse.session import session
-from spark_jobs.programs.run_stage import die_with_parent, fail
+from spark_jobs.programs.run_stage import fail
 
 NAME = "maintain_tables"
 PATIENCE_SECONDS = 600.0

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from assay.home.processes import die_with_parent
 from assay.storage.addresses import Place, as_place
 from assay.storage.objects import remove, sizes_below
 from spark_jobs.lakehouse.session import session
-from spark_jobs.programs.run_stage import die_with_parent
 
 # Asks an executor for its host, without a Python there.
 HOST = "java_method('java.net.InetAddress', 'getLocalHost') AS host"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
-import os
-import signal
 import sys
 import time
 from importlib import import_module
@@ -22,12 +19,12 @@ from assay.errors import AssayError
 from assay.events.context import known
 from assay.events.event import Committed, Failed, StageFinished
 from assay.events.sinks import Lines, emit
+from assay.home.processes import die_with_parent
 from assay.storage.delta_history import size_of
 from spark_jobs.chain import STAGES
 from spark_jobs.lakehouse import tables
 from spark_jobs.lakehouse.session import queries_of, session, tasks_by_host
 
-PR_SET_PDEATHSIG = 1
 COMPARING = ("build_silver", "build_gold", "validate_gold", "commit")  # with all of silver
 AS_ONE = 6  # bytes of silver to compare with cost as much as one of the input
 
@@ -92,13 +89,6 @@ def fail(error: Exception, sentence: str | None = None) -> NoReturn:
 def _load_meanwhile(module: str) -> None:
     """Import a module that takes seconds while the session opens."""
     Thread(target=import_module, args=[module], daemon=True).start()
-
-
-def die_with_parent() -> None:
-    """End when the JVM ends, or the task whose client this is; else a killed job would go on."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
-        sys.exit("what started this job is gone")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ import sys
 from threading import Event
 
 from assay.errors import AssayError
+from assay.home.processes import die_with_parent
 from assay.settings import load_settings
 from assay.streams.names import streams_of
 from assay.streams.stopping import StopFile
 from spark_jobs.lakehouse.session import session
-from spark_jobs.programs.run_stage import die_with_parent, fail
+from spark_jobs.programs.run_stage import fail
 from spark_jobs.streams.application import RENEW_SECONDS, Application
 
 FOR_EVER = 10 * 365 * 86_400.0

@@ -15,13 +15,14 @@ from pyspark.sql import functions as F
 from assay.batch.results import RECORD_CLASSES, write_failure, write_result
 from assay.contracts.load import load_contract
 from assay.errors import AssayError
+from assay.home.processes import die_with_parent
 from assay.operations.try_file import NAME, Outcome, Request, read_request
 from assay.storage.delta_history import base_of
 from spark_jobs.inputs.deliveries import ORDER
 from spark_jobs.lakehouse.accepted_files import read_files
 from spark_jobs.lakehouse.session import local_frame, session
 from spark_jobs.lakehouse.shape import read_unless_empty
-from spark_jobs.programs.run_stage import die_with_parent, fail
+from spark_jobs.programs.run_stage import fail
 from spark_jobs.stages.registry import silver_function
 from spark_jobs.transformations.change_set import classify
 from spark_jobs.transformations.conform import rounded_values

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 from pyspark.errors import PySparkException
 
@@ -62,6 +63,33 @@ def test_a_batch_whose_server_is_killed_in_each_stage_ends_as_if_undisturbed(
     assert "Traceback" not in victim.last_words()
     run_warm(attempts, plan, "commit")
     check_end(attempts, plan, trade_files)
+
+
+def test_what_one_session_has_compiled_the_next_one_finds(warm: WarmSpark) -> None:
+    compiled, code = [], "org.apache.spark.sql.catalyst.expressions.codegen.CodeGenerator"
+    for _ in range(3):
+        spark = connect(warm, str(uuid4()))
+        spark.sql(
+            "SELECT id % 7 AS day, sum(id) FROM range(1000) GROUP BY day ORDER BY day"
+        ).collect()
+        (told,) = spark.sql(f"SELECT java_method('{code}', 'compileTime')").collect()
+        compiled.append(int(told[0]))
+        spark.stop()
+    assert compiled[0] > 0
+    assert compiled[2] == compiled[1], "nanoseconds of compiling since the server has started"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("killed", ["the JVM", "its program"])
+def test_a_server_ends_as_a_whole(warm: WarmSpark, killed: str, number: signal.Signals) -> None:
+    warm.wait()
+    whole = psutil.Process(warm.server.pid)
+    (program,) = whole.children()
+    (whole if killed == "the JVM" else program).send_signal(number)
+    warm.server.wait(PATIENCE)
+    _, left = psutil.wait_procs([program], timeout=PATIENCE)
+    warm.start_server()
+    assert not left
 
 
 def test_a_gate_whose_server_is_lost_gives_no_verdict(warm: WarmSpark) -> None:
