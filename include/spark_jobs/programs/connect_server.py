@@ -8,6 +8,8 @@ the start (`assay.spark_runtime.server`). A plugin of Spark's serves clients fro
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import SparkSession
 
 from assay.home.processes import die_with_parent
@@ -16,9 +18,9 @@ from assay.home.processes import die_with_parent
 def main() -> None:
     """Open the session, by which the plugin begins to serve, and wait for the server's end."""
     die_with_parent()
-    spark = SparkSession.builder.getOrCreate()
-    services = spark.sparkContext._jvm.org.apache.spark.sql.connect.service
+    context = SparkSession.builder.getOrCreate().sparkContext
     # An object of Scala's, which Python has no other name for.
+    services: Any = context._jvm.org.apache.spark.sql.connect.service  # type: ignore[union-attr]
     getattr(getattr(services, "SparkConnectService$"), "MODULE$").server().awaitTermination()
 
 

@@ -17,6 +17,7 @@ from assay.batch.plan import Plan
 from assay.batch.results import has_result, read_failure
 from assay.contracts.load import load_contract
 from assay.generate.truth import Truth
+from assay.spark_runtime.server import PROGRAM
 from builders.attempts import BEFORE_COMMIT, BUILD, PATIENCE, Attempts, wait_until
 from builders.deliveries import deliver, make_set
 from builders.small_disk import SmallDisk, small_disk
@@ -84,7 +85,7 @@ def test_what_one_session_has_compiled_the_next_one_finds(warm: WarmSpark) -> No
 def test_a_server_ends_as_a_whole(warm: WarmSpark, killed: str, number: signal.Signals) -> None:
     warm.wait()
     whole = psutil.Process(warm.server.pid)
-    (program,) = whole.children()
+    (program,) = (each for each in whole.children() if PROGRAM in each.cmdline())
     (whole if killed == "the JVM" else program).send_signal(number)
     warm.server.wait(PATIENCE)
     _, left = psutil.wait_procs([program], timeout=PATIENCE)
