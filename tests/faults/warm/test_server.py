@@ -85,7 +85,8 @@ def test_what_one_session_has_compiled_the_next_one_finds(warm: WarmSpark) -> No
 def test_a_server_ends_as_a_whole(warm: WarmSpark, killed: str, number: signal.Signals) -> None:
     warm.wait()
     whole = psutil.Process(warm.server.pid)
-    (program,) = (each for each in whole.children() if PROGRAM in each.cmdline())
+    living = (each for each in whole.children() if each.status() != psutil.STATUS_ZOMBIE)
+    (program,) = (each for each in living if PROGRAM in each.cmdline())
     (whole if killed == "the JVM" else program).send_signal(number)
     warm.server.wait(PATIENCE)
     _, left = psutil.wait_procs([program], timeout=PATIENCE)
